@@ -1,0 +1,1 @@
+"""Home for the integration where tests and Home Assistant look for it."""

@@ -1,0 +1,32 @@
+"""SMS Inbox: text messages from SMS providers, each written down, fired as an event, and ticked off."""
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.start import async_at_started
+
+from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
+from .inbox import async_get_store
+
+PLATFORMS = [Platform.SENSOR]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> bool:
+    """Set up one account; asking begins when Home Assistant has started."""
+    coordinator = SmsInboxCoordinator(hass, entry)
+    await coordinator.async_prepare()
+
+    entry.runtime_data = coordinator
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(async_at_started(hass, coordinator.async_start))
+
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> bool:
+    """Unload one account."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+    """Forget what is stored of one account."""
+    await hass.async_add_executor_job(async_get_store(hass).remove, entry.entry_id)

@@ -1,0 +1,123 @@
+"""Adding an account: choose the provider, then tell its credentials; and telling them anew."""
+
+from collections.abc import Mapping
+from functools import partialmethod
+import logging
+from typing import Any, override
+import zoneinfo
+
+import voluptuous as vol
+
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from .const import CONF_DELIVER_EXISTING, CONF_PROVIDER, CONF_SERVER, DOMAIN
+from .coordinator import async_create_provider, create_session
+from .providers import PROVIDERS
+from .providers.base import Identity, Provider, ProviderError
+
+_LOGGER = logging.getLogger(__name__)
+
+USERNAME = TextSelector(TextSelectorConfig(autocomplete="username"))
+PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
+URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
+REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_USERNAME): USERNAME, vol.Required(CONF_PASSWORD): PASSWORD})
+
+
+async def async_account_schema(hass: HomeAssistant, provider: type[Provider]) -> vol.Schema:
+    """Return the fields of a provider's account."""
+    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME, vol.Required(CONF_PASSWORD): PASSWORD}
+    if provider.local_time:
+        zones = await hass.async_add_executor_job(zoneinfo.available_timezones)
+        fields[vol.Required(CONF_TIME_ZONE, default=hass.config.time_zone)] = SelectSelector(
+            SelectSelectorConfig(options=sorted({*zones, hass.config.time_zone}), mode=SelectSelectorMode.DROPDOWN)
+        )
+    fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
+    server = vol.Schema({vol.Required(CONF_URL, default=provider.default_url): URL})
+    fields[vol.Required(CONF_SERVER)] = section(server, {"collapsed": True})
+    return vol.Schema(fields)
+
+
+async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[Identity | None, dict[str, str]]:
+    """Ask the provider whose account it is; return that, or the error to show."""
+    session = create_session(hass, auto_cleanup=False)
+    try:
+        provider = await async_create_provider(session, data)
+        return await provider.validate(), {}
+    except ProviderError as err:
+        return None, {"base": err.key}
+    except Exception:
+        _LOGGER.exception("Unexpected exception")
+        return None, {"base": "unknown"}
+    finally:
+        session.detach()
+
+
+class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Add an account, or tell the credentials of one anew."""
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Let the person choose the provider; each has a step of its name."""
+        return self.async_show_menu(step_id="user", menu_options=list(PROVIDERS))
+
+    async def _async_step_account(
+        self, user_input: dict[str, Any] | None = None, *, provider: type[Provider]
+    ) -> ConfigFlowResult:
+        """Take the credentials of an account and prove them."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            typed = {key: value for key, value in user_input.items() if key != CONF_SERVER}
+            data = {CONF_PROVIDER: provider.key, **typed, **user_input[CONF_SERVER]}
+            identity, errors = await async_validate(self.hass, data)
+            if identity:
+                await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
+                self._abort_if_unique_id_configured()
+                return self.async_create_entry(title=f"{provider.name} {identity.name}", data=data)
+        schema = await async_account_schema(self.hass, provider)
+        return self.async_show_form(
+            step_id=provider.key,
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+        )
+
+    async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin when the provider refuses the credentials."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take new credentials of the same account."""
+        errors: dict[str, str] = {}
+        entry = self._get_reauth_entry()
+        if user_input is not None:
+            identity, errors = await async_validate(self.hass, {**entry.data, **user_input})
+            if identity:
+                await self.async_set_unique_id(f"{entry.data[CONF_PROVIDER]}_{identity.account_id}")
+                self._abort_if_unique_id_mismatch(reason="another_account")
+                return self.async_update_reload_and_abort(entry, data_updates=user_input)
+        return self.async_show_form(
+            step_id="reauth_confirm",
+            data_schema=self.add_suggested_values_to_schema(
+                REAUTH_SCHEMA, user_input or {CONF_USERNAME: entry.data[CONF_USERNAME]}
+            ),
+            errors=errors,
+        )
+
+
+for _provider in PROVIDERS.values():
+    setattr(
+        SmsInboxConfigFlow,
+        f"async_step_{_provider.key}",
+        partialmethod(SmsInboxConfigFlow._async_step_account, provider=_provider),  # noqa: SLF001
+    )

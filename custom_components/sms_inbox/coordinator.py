@@ -1,0 +1,238 @@
+"""When to ask the provider, and what becomes of its errors."""
+
+import asyncio
+from collections.abc import Mapping
+import logging
+import random
+from typing import Any, override
+
+import aiohttp
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+from homeassistant.util.async_ import create_eager_task
+
+from .const import CONF_DELIVER_EXISTING, CONF_PROVIDER, DOMAIN
+from .inbox import Inbox, async_get_store
+from .model import Page
+from .providers import PROVIDERS
+from .providers.base import Account, AuthenticationError, ConfigurationError, ProtocolError, Provider, ProviderError
+from .store import StoreError
+
+_LOGGER = logging.getLogger(__name__)
+
+SHORTEST_BACKOFF = 30.0
+LONGEST_BACKOFF = 15 * 60.0
+REFUSALS_BEFORE_REAUTH = 2
+
+type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
+
+
+def create_session(hass: HomeAssistant, *, auto_cleanup: bool = True) -> aiohttp.ClientSession:
+    """Return a session that keeps no cookies: a server must never take one account for another."""
+    return async_create_clientsession(hass, auto_cleanup=auto_cleanup, cookie_jar=aiohttp.DummyCookieJar())
+
+
+async def async_create_provider(session: aiohttp.ClientSession, data: Mapping[str, Any]) -> Provider:
+    """Return the provider of an account's data."""
+    account = Account(
+        username=data[CONF_USERNAME],
+        password=data[CONF_PASSWORD],
+        url=data[CONF_URL],
+        time_zone=await dt_util.async_get_time_zone(data.get(CONF_TIME_ZONE, "UTC")) or dt_util.UTC,
+    )
+    return PROVIDERS[data[CONF_PROVIDER]](session, account)
+
+
+class SmsInboxCoordinator(DataUpdateCoordinator[None]):
+    """Asks one account's provider, page after page, and hands every page to the inbox."""
+
+    config_entry: SmsInboxConfigEntry
+    inbox: Inbox
+    _provider: Provider
+
+    def __init__(self, hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+        """Take the provider's pause as the interval."""
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=PROVIDERS[entry.data[CONF_PROVIDER]].interval,
+            always_update=False,
+        )
+        self._failures = 0
+        self._refusals = 0
+        self._resumed = False
+        self._page: Page | None = None
+        self._writing = False
+
+    async def async_prepare(self) -> None:
+        """Prove the credentials and load what is stored; no message is read.
+
+        Raises:
+            ConfigEntryAuthFailed: The provider refuses the credentials.
+            ConfigEntryError: The provider refuses the account's settings.
+            ConfigEntryNotReady: The provider or the store is in trouble.
+        """
+        entry, store = self.config_entry, async_get_store(self.hass)
+        try:
+            self._provider = await async_create_provider(create_session(self.hass), entry.data)
+            await self._provider.validate()
+            state = await self.hass.async_add_executor_job(store.account, entry.entry_id)
+        except (ProviderError, StoreError) as err:
+            raise self._translated(err, setting_up=True) from err
+        device = dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=entry.entry_id,
+            identifiers={(DOMAIN, entry.entry_id)},
+            entry_type=dr.DeviceEntryType.SERVICE,
+            name=entry.title,
+            manufacturer=self._provider.name,
+        )
+        self.inbox = Inbox(self.hass, entry, device.id, state)
+        self._show_issues()
+
+    @callback
+    def async_start(self, _: HomeAssistant) -> None:
+        """Begin to deliver and to ask, now that automations listen."""
+        # A coordinator asks only while somebody listens; with all entities disabled, it's the inbox that does.
+        self.config_entry.async_on_unload(self.async_add_listener(lambda: None))
+        self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
+
+    @override
+    async def _async_update_data(self) -> None:
+        """Drain the provider: each page is written down and delivered before the next is asked for."""
+        try:
+            await self.inbox.async_deliver()
+            if not self._resumed:
+                await self.inbox.async_deliver_stored()
+                self._resumed = True
+            while await self._async_handle_page():
+                self._show_recovery()
+        except (ProviderError, StoreError) as err:
+            self._failures += 1
+            self._refusals = self._refusals + 1 if isinstance(err, AuthenticationError) else 0
+            raise self._translated(err, setting_up=False) from err
+        self._failures = self._refusals = 0
+        ir.async_delete_issue(self.hass, DOMAIN, "store_failed")
+
+    async def _async_handle_page(self) -> bool:
+        """Handle one page; tell whether to ask again at once.
+
+        Unload and shutdown end a request that is waiting, but not an answer that has begun to arrive where the
+        provider has it no more, and not the writing down.
+        """
+        task = create_eager_task(self._async_read_page(), loop=self.hass.loop)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not (self._writing or (self._provider.consumes and self._provider.answering)):
+                task.cancel()
+            await asyncio.wait({task})
+            self._report_loss(task)
+            raise
+
+    @callback
+    def _report_loss(self, task: asyncio.Task[bool]) -> None:
+        """Log why a page that arrived while we were stopped could not be written down."""
+        if not task.cancelled() and (err := task.exception()):
+            _LOGGER.error("The last page of %s was not stored: %s", self.name, err)
+
+    async def _async_read_page(self) -> bool:
+        """Read a page, write it down and deliver it; one that could not be written down is kept and tried again."""
+        page = self._page = self._page or await self._async_fetch()
+        self._writing = True
+        try:
+            await self.inbox.async_receive(page, deliver_existing=self.config_entry.data[CONF_DELIVER_EXISTING])
+            self._page = None
+            if page.unreadable:
+                self._show_issues()
+            try:
+                await self._provider.acknowledge(page)
+            finally:
+                await self.inbox.async_deliver()
+        finally:
+            self._writing = False
+        if self.config_entry.data[CONF_DELIVER_EXISTING] and not self.inbox.first_run:
+            self._forget_deliver_existing()
+        _LOGGER.debug("Page of %s: %d messages, more: %s", self.name, len(page.messages), page.more)
+        return page.more
+
+    async def _async_fetch(self) -> Page:
+        """Ask for a page; an answer that was not understood is written down where it can't be read again."""
+        try:
+            return await self._provider.fetch(self.inbox.cursor)
+        except ProtocolError as err:
+            if self._provider.consumes and err.raw:
+                await self.inbox.async_keep_unreadable(err.raw)
+                self._show_issues()
+            raise
+
+    @callback
+    def _forget_deliver_existing(self) -> None:
+        """Drop the wish once it is fulfilled: if the store is ever lost, nothing old may fire."""
+        data = {**self.config_entry.data, CONF_DELIVER_EXISTING: False}
+        self.hass.config_entries.async_update_entry(self.config_entry, data=data)
+
+    @callback
+    def _show_recovery(self) -> None:
+        """Tell at the first page after an outage that it is over; a drain may go on for long."""
+        if not self.last_update_success:
+            self.last_update_success = True
+            _LOGGER.info("Fetching %s data recovered", self.name)
+            self.async_update_listeners()
+
+    @callback
+    def _show_issues(self) -> None:
+        """Tell a person what could not be read, and what became of a damaged store."""
+        if self.inbox.unreadable:
+            self._show_issue(
+                f"unreadable_{self.config_entry.entry_id}",
+                "unreadable",
+                ir.IssueSeverity.WARNING,
+                {"account": self.name, "count": str(self.inbox.unreadable)},
+            )
+        if set_aside := async_get_store(self.hass).set_aside:
+            self._show_issue("store_damaged", "store_damaged", ir.IssueSeverity.ERROR, {"path": str(set_aside)})
+
+    @callback
+    def _show_issue(self, issue_id: str, key: str, severity: ir.IssueSeverity, placeholders: dict[str, str]) -> None:
+        """Create a repair issue."""
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=severity,
+            translation_key=key,
+            translation_placeholders=placeholders,
+        )
+
+    def _translated(self, err: ProviderError | StoreError, *, setting_up: bool) -> HomeAssistantError:
+        """Return what Home Assistant makes of an error: the one place where the two worlds meet."""
+        key = "store_failed" if isinstance(err, StoreError) else err.key
+        message: dict[str, Any] = {
+            "translation_domain": DOMAIN,
+            "translation_key": key,
+            "translation_placeholders": {"account": self.name, "error": str(err)},
+        }
+        if isinstance(err, StoreError):
+            self._show_issue("store_failed", key, ir.IssueSeverity.ERROR, {"error": str(err)})
+        if isinstance(err, AuthenticationError) and (setting_up or self._refusals >= REFUSALS_BEFORE_REAUTH):
+            return ConfigEntryAuthFailed(**message)
+        if not setting_up:
+            return UpdateFailed(**message, retry_after=self._pause(err))
+        return (ConfigEntryError if isinstance(err, ConfigurationError) else ConfigEntryNotReady)(**message)
+
+    def _pause(self, err: ProviderError | StoreError) -> float:
+        """Return the seconds until the next try: longer with each failure, never less than the provider asks for."""
+        backoff = min(SHORTEST_BACKOFF * 2 ** min(self._failures - 1, 10), LONGEST_BACKOFF)
+        asked = (isinstance(err, ProviderError) and err.retry_after) or 0.0
+        # The coordinator counts from the last full second.
+        return max(backoff * random.uniform(0.5, 1), asked + 1)  # noqa: S311

@@ -1,0 +1,39 @@
+"""What all entities of an account share."""
+
+from typing import Any, override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import SmsInboxCoordinator
+from .inbox import SIGNAL_RECEIVED
+
+
+class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):
+    """An entity that changes with each message."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: SmsInboxCoordinator, description: EntityDescription) -> None:
+        """Attach to the account's device."""
+        super().__init__(coordinator)
+        entry_id = coordinator.config_entry.entry_id
+        self.entity_description = description
+        self._attr_unique_id = f"{entry_id}_{description.key}"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for messages."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_RECEIVED.format(self.coordinator.config_entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._handle_message))
+
+    @callback
+    def _handle_message(self, _: dict[str, Any]) -> None:
+        """Show a message that was delivered."""
+        self.async_write_ha_state()

@@ -1,0 +1,166 @@
+"""The single door: whatever a provider hands over is received here, and leaves from here.
+
+A message is first written down, then delivered, then ticked off.
+"""
+
+import asyncio
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.singleton import singleton
+from homeassistant.helpers.storage import STORAGE_DIR
+from homeassistant.util.event_type import EventType
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalTypeFormat
+
+from .const import CONF_PROVIDER, DOMAIN
+from .model import Cursor, Page, StoredMessage
+from .store import AccountState, Status, Store
+
+EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
+SIGNAL_RECEIVED: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_received_{{}}")
+
+BATCH_SIZE = 500
+SLICE_SECONDS = 0.01
+
+
+@singleton(HassKey[Store](f"{DOMAIN}_store"))
+@callback
+def async_get_store(hass: HomeAssistant) -> Store:
+    """Return the store of all accounts, which is closed when Home Assistant has written its last."""
+    store = Store(Path(hass.config.path(STORAGE_DIR, f"{DOMAIN}.db")))
+
+    async def async_close(_: Event) -> None:
+        await hass.async_add_executor_job(store.close)
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, async_close)
+    return store
+
+
+class Inbox:
+    """The inbox of one account.
+
+    Attributes:
+        latest: What was delivered last, as event data; None where there is nothing.
+        unreadable: How many records of the provider could not be understood.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, device_id: str, state: AccountState) -> None:
+        """Begin where the account stands."""
+        self._hass = hass
+        self._entry = entry
+        self._device_id = device_id
+        self._store = async_get_store(hass)
+        self._cursor = state.cursor
+        self._first_run = state.first_run
+        self._due: deque[StoredMessage] = deque()
+        self._fired: list[int] = []
+        self.unreadable = state.unreadable
+        self.latest = self._event_data(state.latest) if state.latest else None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the next page begins: after the last one that is written down."""
+        return self._cursor
+
+    @property
+    def first_run(self) -> bool:
+        """Whether the provider's inbox has not been read to its end yet."""
+        return self._first_run
+
+    async def async_receive(self, page: Page, *, deliver_existing: bool) -> None:
+        """Write down a page, in one transaction with its cursor.
+
+        Args:
+            page: As the provider handed it over.
+            deliver_existing: On the first run, whether what was in the inbox before is delivered, too.
+
+        Raises:
+            StoreError: Nothing was written; the cursor stays.
+        """
+        existing = self._first_run and not page.awaited and not deliver_existing
+        first_run = self._first_run and page.more and not page.awaited
+        if page == Page(messages=(), cursor=self._cursor, more=page.more) and first_run == self._first_run:
+            return
+        attempt = self._is_armed and not existing
+        stored = await self._hass.async_add_executor_job(
+            lambda: self._store.receive(
+                self._entry.entry_id,
+                page,
+                first_run=first_run,
+                status=Status.EXISTING if existing else Status.DUE,
+                attempt=attempt,
+            )
+        )
+        self._cursor, self._first_run = page.cursor, first_run
+        self.unreadable += len(page.unreadable)
+        if attempt:
+            self._due.extend(stored)
+
+    async def async_keep_unreadable(self, raw: bytes) -> None:
+        """Write down an answer that could not be understood."""
+        await self._hass.async_add_executor_job(self._store.keep_unreadable, self._entry.entry_id, raw)
+        self.unreadable += 1
+
+    async def async_deliver(self) -> None:
+        """Fire what is due, oldest first, and tick it off.
+
+        Raises:
+            StoreError: What was fired could not be ticked off; the next call does it.
+        """
+        while self._due and self._is_armed:
+            self._fire_slice()
+            await asyncio.sleep(0)
+        if self._fired:
+            await self._hass.async_add_executor_job(self._store.tick_off, tuple(self._fired))
+            self._fired.clear()
+
+    async def async_deliver_stored(self) -> None:
+        """Deliver what was written down and not ticked off before we began."""
+        while self._is_armed:
+            self._due.extend(
+                await self._hass.async_add_executor_job(self._store.attempt_due, self._entry.entry_id, BATCH_SIZE)
+            )
+            if not self._due:
+                return
+            await self.async_deliver()
+
+    @property
+    def _is_armed(self) -> bool:
+        """Whether automations listen: neither before Home Assistant has started nor once it stops."""
+        return self._hass.state is CoreState.running
+
+    def _fire_slice(self) -> None:
+        """Fire messages for as long as the event loop can spare."""
+        until = self._hass.loop.time() + SLICE_SECONDS
+        while self._due:
+            stored = self._due.popleft()
+            self.latest = data = self._event_data(stored)
+            self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
+            async_dispatcher_send(self._hass, SIGNAL_RECEIVED.format(self._entry.entry_id), data)
+            self._fired.append(stored.sequence)
+            if self._hass.loop.time() >= until:
+                return
+
+    def _event_data(self, stored: StoredMessage) -> dict[str, Any]:
+        """Return what the event says of a message."""
+        message = stored.message
+        return {
+            "config_entry_id": self._entry.entry_id,
+            "device_id": self._device_id,
+            "provider": self._entry.data[CONF_PROVIDER],
+            "message_id": message.message_id,
+            "sender": message.sender,
+            "recipient": message.recipient,
+            "text": message.text,
+            "encoding": message.encoding,
+            "data": message.data and message.data.hex(),
+            "received_at": message.received_at and message.received_at.isoformat(),
+            "in_reply_to": message.in_reply_to,
+            "redelivered": stored.redelivered,
+        }

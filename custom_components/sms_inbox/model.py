@@ -1,0 +1,70 @@
+"""What passes between the parts: a message, a page of messages, and a message on its way out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+type Cursor = Mapping[str, Any]
+type Encoding = Literal["text", "unicode", "binary"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One text message as the provider handed it over.
+
+    Attributes:
+        message_id: The provider's id, verbatim.
+        sender: As sent: a number or a name such as `MYBANK`; empty where the provider tells none.
+        recipient: The number it was sent to, None where unknown.
+        text: The whole text, unaltered; it may be empty.
+        encoding: `text`, `unicode` or `binary`.
+        data: The bytes of a binary message, else None.
+        received_at: When the provider received it (aware, UTC), None where it doesn't say.
+        in_reply_to: Id of the message it answers, None where it answers none.
+        raw: The record as it came, with every field that is unknown here.
+    """
+
+    message_id: str
+    sender: str
+    recipient: str | None
+    text: str
+    encoding: Encoding
+    data: bytes | None
+    received_at: datetime | None
+    in_reply_to: str | None
+    raw: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """One answer of a provider.
+
+    Attributes:
+        messages: Oldest first.
+        cursor: Where the next page begins: JSON, understood by its provider alone.
+        more: Ask again at once.
+        unreadable: Records that could not be understood, verbatim.
+        awaited: The messages came while the provider held our request, so they are new, even on a first run.
+    """
+
+    messages: tuple[Message, ...]
+    cursor: Cursor
+    more: bool
+    unreadable: tuple[bytes, ...] = ()
+    awaited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredMessage:
+    """A message that is written down.
+
+    Attributes:
+        sequence: Its place in the store; rises in the order of arrival.
+        message: The message, its `received_at` filled with the time of storing where the provider tells none.
+        redelivered: It may have been fired before.
+    """
+
+    sequence: int
+    message: Message
+    redelivered: bool

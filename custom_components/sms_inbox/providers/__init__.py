@@ -1,0 +1,8 @@
+"""The providers that SMS Inbox knows."""
+
+from .base import Provider
+from .bulksms import BulkSms
+from .bulksms_eapi import BulkSmsEapi
+from .bulletin import Bulletin
+
+PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (Bulletin, BulkSms, BulkSmsEapi)}

@@ -1,0 +1,326 @@
+"""The contract of a provider, its errors, and the HTTP that providers share.
+
+A provider reads one account's inbox at one SMS service. It knows nothing of Home Assistant: it is handed an aiohttp
+session and the account, and returns pages of messages.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+import time
+from typing import Any, ClassVar
+
+import aiohttp
+from yarl import URL
+
+from ..model import Cursor, Page
+
+MAXIMUM_ANSWER = 4 * 1024 * 1024
+MAXIMUM_REDIRECTS = 3
+MAXIMUM_RETRY_AFTER = 3600.0
+REQUEST_TIMEOUT = 30.0
+
+
+class ProviderError(Exception):
+    """A provider could not do what it was asked; holds neither password nor text.
+
+    Attributes:
+        key: The translation key of what a person is told.
+        retry_after: Seconds to wait before the next request, None where the provider doesn't say.
+        raw: The body of an answer that was not understood, for providers whose reads consume.
+    """
+
+    key: ClassVar[str]
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, raw: bytes | None = None) -> None:
+        """Give the reason in a few words for the log."""
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.raw = raw
+
+
+class AuthenticationError(ProviderError):
+    """The provider refuses the user name or the password."""
+
+    key = "invalid_auth"
+
+
+class RateLimitedError(ProviderError):
+    """The provider asks for fewer requests."""
+
+    key = "rate_limited"
+
+
+class TemporaryError(ProviderError):
+    """The provider can't be reached or is in trouble; trying later may help."""
+
+    key = "cannot_connect"
+
+
+class ProtocolError(ProviderError):
+    """The provider answered something that its documentation doesn't know."""
+
+    key = "unexpected_answer"
+
+
+class ConfigurationError(ProviderError):
+    """The provider refuses what this account asks for, or its server address is wrong."""
+
+    key = "invalid_configuration"
+
+
+class InsecureAddressError(ConfigurationError):
+    """The server address would send the password in the clear over the internet."""
+
+    key = "insecure_url"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """The account that a provider reads.
+
+    Attributes:
+        username: User name, or the id of an access token.
+        password: Password, or the secret of an access token.
+        url: The server's address.
+        time_zone: The zone of the times that the provider sends without one.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    url: str
+    time_zone: tzinfo = UTC
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Whom the credentials belong to: an id that never changes, and a name for people."""
+
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A whole answer of HTTP: status, headers, body, and how many seconds it was waited for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed: float
+
+    @property
+    def date(self) -> datetime:
+        """The provider's clock when it answered, ours where it doesn't tell."""
+        return _http_date(self.headers.get("Date")) or datetime.now(UTC)
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came where none is documented: a login page, a notice of maintenance."""
+        return self.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<?xml" not in self.body[:64]
+
+
+class Provider(ABC):
+    """One account at one SMS service.
+
+    Attributes:
+        key: Its name in the configuration and the translations; never changes.
+        name: Its name for people.
+        default_url: The official server address.
+        interval: Pause after an answer without `more`.
+        consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
+        local_time: Whether it sends times without a zone, so that a person must tell the zone.
+        answering: Whether an answer is arriving: its headers are here, its body may not be.
+    """
+
+    key: ClassVar[str]
+    name: ClassVar[str]
+    default_url: ClassVar[str]
+    interval: ClassVar[timedelta]
+    consumes: ClassVar[bool] = False
+    local_time: ClassVar[bool] = False
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Take the session and the account.
+
+        Args:
+            session: Ours to use and not to close. It must keep no cookies: with them a server could take one
+                account's request for another's.
+            account: The account to read.
+
+        Raises:
+            ConfigurationError: The server address is none, or would send the password in the clear.
+        """
+        self._session = session
+        self._account = account
+        self._url = check_url(account.url)
+        self.answering = False
+
+    @abstractmethod
+    async def validate(self) -> Identity:
+        """Prove the credentials without touching a message, and tell whose they are.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+
+    @abstractmethod
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read the next page.
+
+        Args:
+            cursor: That of the page before; empty at the very first.
+
+        Raises:
+            ProviderError: One of its kinds. Nothing was read, or `raw` holds it.
+        """
+
+    async def acknowledge(self, page: Page) -> None:  # noqa: B027 - most providers need no acknowledgement
+        """Tell the provider that the page is written down, where it wants to know.
+
+        Raises:
+            ProviderError: One of its kinds. The page may come again.
+        """
+
+    def basic_auth(self) -> dict[str, str]:
+        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8."""
+        try:
+            return {"Authorization": aiohttp.encode_basic_auth(self._account.username, self._account.password)}
+        except ValueError:
+            # From None: the error's own text may hold what was typed.
+            raise AuthenticationError("the user name or password has a character that none can have") from None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        hold: float = 0.0,
+    ) -> Answer:
+        """Make one request and read its whole answer.
+
+        Args:
+            method: `GET` or `POST`.
+            path: Below the server address, without a leading slash.
+            params: The query; never credentials.
+            data: A form.
+            headers: Beside the usual ones.
+            hold: Seconds for which the server may keep us waiting before it answers.
+
+        Raises:
+            ProviderError: For every answer but 2xx, for none, and for one that is too large.
+        """
+        url = self._url.joinpath(*path.split("/")).with_query(params or {})
+        timeout = aiohttp.ClientTimeout(total=hold + REQUEST_TIMEOUT, sock_connect=15, sock_read=hold + 15)
+        for _ in range(MAXIMUM_REDIRECTS + 1):
+            try:
+                answer = await self._exchange(method, url, data=data, headers=headers, timeout=timeout)
+            except (aiohttp.ClientError, TimeoutError, OSError) as err:
+                raise TemporaryError(f"no answer: {type(err).__name__}") from err
+            if not 300 <= answer.status < 400:
+                _raise_for_status(answer)
+                return answer
+            url = self._redirected(url, answer)
+        raise ConfigurationError("the server redirects in circles")
+
+    async def _exchange(self, method: str, url: URL, **options: Any) -> Answer:
+        """Send one request and read its answer up to the limit."""
+        started = time.monotonic()
+        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+            self.answering = True
+            try:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > MAXIMUM_ANSWER:
+                        raise ProtocolError(f"the answer is larger than {MAXIMUM_ANSWER} bytes")
+            finally:
+                self.answering = False
+            elapsed = time.monotonic() - started
+            return Answer(status=response.status, headers=response.headers, body=bytes(body), elapsed=elapsed)
+
+    @staticmethod
+    def _redirected(url: URL, answer: Answer) -> URL:
+        """Return where a redirect leads, which must be the same server: it gets the credentials."""
+        target = url.join(URL(answer.headers.get("Location", "")))
+        if target.origin() != url.origin():
+            raise ConfigurationError("the server redirects to another one")
+        return target
+
+
+def check_url(address: str) -> URL:
+    """Return the server address as a URL: https, or http where the host is local.
+
+    Raises:
+        ConfigurationError: It is no address of a server, or one that must not get a password.
+    """
+    try:
+        url = URL(address.strip().rstrip("/"))
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
+        raise ConfigurationError("the server address is no http or https address")
+    if url.scheme == "http" and not _is_local(url.host):
+        raise InsecureAddressError("plain http is only for a server in the local network")
+    return url
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is in the local network, as far as its name or address tells."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".lan", ".home.arpa", ".internal"))
+
+
+def _raise_for_status(answer: Answer) -> None:
+    """Raise the error that a status means; 2xx means none."""
+    status, retry_after = answer.status, _retry_after(answer)
+    if 200 <= status < 300:
+        return
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise AuthenticationError("the provider refused the credentials")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimitedError("too many requests", retry_after=retry_after)
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        raise TemporaryError(f"HTTP status {status}", retry_after=retry_after)
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        raise ConfigurationError(f"HTTP status {status}")
+    raise ProtocolError(f"HTTP status {status}")
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Return the seconds that `Retry-After` asks for (RFC 9110, 10.2.3), at most an hour."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), MAXIMUM_RETRY_AFTER)
+    if (at := _http_date(value)) is None:
+        return None
+    return min(max((at - answer.date).total_seconds(), 0.0), MAXIMUM_RETRY_AFTER)
+
+
+def _http_date(value: str | None) -> datetime | None:
+    """Return a date of HTTP in UTC, None for anything else."""
+    try:
+        parsed = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+
+
+def well_formed(text: str) -> str:
+    """Return a text in which lone surrogates, which no encoding can carry, are replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def printable(data: bytes) -> str:
+    """Return the text that binary data spells, empty where it spells none."""
+    text = data.decode("ascii", "replace")
+    return text if text.isprintable() and data.isascii() else ""

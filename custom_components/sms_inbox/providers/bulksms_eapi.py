@@ -1,0 +1,135 @@
+r"""BulkSMS EAPI: `get_inbox`, a list that goes on after the last id that was read.
+
+Source: the vendor's page "get_inbox" (version 1.1) and "get_credits". The vendor has deprecated this API in favour of
+the JSON API, see `bulksms`. What it doesn't say is assumed here:
+
+- `|` inside a text is sent as it is; a record is therefore read from both of its ends.
+- A backslash is not escaped, so a typed `C:\new` can't be told from a line break: it becomes one, and `raw` keeps it.
+- `16bit` texts come as characters, as in the vendor's sample; a text wholly of hexadecimal UTF-16 is decoded.
+- Of the hour that comes twice in autumn, times mean the first.
+- POST with a form is taken like GET, as all public clients do it; it keeps the password out of the address.
+- User names don't differ by case.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from typing import Any, override
+
+from ..model import Cursor, Encoding, Message, Page
+from .base import (
+    AuthenticationError,
+    ConfigurationError,
+    Identity,
+    ProtocolError,
+    Provider,
+    TemporaryError,
+    printable,
+    well_formed,
+)
+
+PAGE_SIZE = 1000
+RECORD = re.compile(
+    rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
+    rb"\|(?P<recipient>[^|]*)\|(?P<batch>\d*)(?:\|(?P<encoding>7bit|8bit|16bit))?\|?"
+)
+LEADING_ID = re.compile(rb"(\d{1,20})\|")
+ESCAPE = re.compile(r"\\([nr])")
+HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
+
+
+class BulkSmsEapi(Provider):
+    """One account at BulkSMS, read by the EAPI. Cursor: `{"last_retrieved_id": int}`."""
+
+    key = "bulksms_eapi"
+    name = "BulkSMS EAPI"
+    default_url = "https://bulksms.vsms.net/eapi"
+    interval = timedelta(seconds=30)
+    local_time = True
+
+    @override
+    async def validate(self) -> Identity:
+        """Ask for the credits of the account, which touches no message."""
+        await self._call("user/get_credits/1/1.1")
+        return Identity(account_id=self._account.username.casefold(), name=self._account.username)
+
+    @override
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read up to 1000 messages after the last one that was read."""
+        last_id = cursor.get("last_retrieved_id", 0)
+        announced, records = await self._call("reception/get_inbox/1/1.1", last_retrieved_id=str(last_id))
+        if announced.isdigit() and int(announced) > len(records):
+            raise ProtocolError("fewer records than announced")
+        parsed = [(record, self._parse(record)) for record in records]
+        ids = [int(match[1]) for record in records if (match := LEADING_ID.match(record))]
+        return Page(
+            messages=tuple(message for _, message in parsed if message),
+            unreadable=tuple(record for record, message in parsed if not message),
+            cursor={"last_retrieved_id": max([last_id, *ids])},
+            more=len(records) >= PAGE_SIZE and max(ids, default=0) > last_id,
+        )
+
+    async def _call(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:
+        """Call the API; return the third field of the status line and the records after it."""
+        form = {"username": self._account.username, "password": self._account.password, **parameters}
+        answer = await self.request("POST", path, data=form)
+        status, *lines = answer.body.split(b"\n")
+        code, _, rest = status.decode("utf-8", "replace").strip().partition("|")
+        _raise_for_code(code)
+        return rest.rpartition("|")[2], [line for line in (line.removesuffix(b"\r") for line in lines) if line]
+
+    def _parse(self, record: bytes) -> Message | None:
+        """Return the message of a record, None where it doesn't fit the grammar."""
+        if not (match := RECORD.fullmatch(record)):
+            return None
+        field = {name: (value or b"").decode("utf-8", "replace") for name, value in match.groupdict().items()}
+        return Message(
+            message_id=field["message_id"],
+            sender=field["sender"],
+            recipient=field["recipient"] or None,
+            received_at=_received_at(field["received"], self._account.time_zone),
+            in_reply_to=field["batch"] if field["batch"].strip("0") else None,
+            raw=record,
+            **_content(field["text"], field["encoding"]),
+        )
+
+
+def _raise_for_code(code: str) -> None:
+    """Raise the error that a status code means; only the number counts, the vendor may change the words."""
+    if not re.fullmatch(r"\d{1,3}", code):
+        raise ProtocolError("the answer does not begin with a status code")
+    match int(code):
+        case 0:
+            return
+        case 23:
+            raise AuthenticationError("status code 23")
+        case 24:
+            raise ConfigurationError("status code 24")
+        case 22 | 40:
+            raise TemporaryError(f"status code {code}")
+        case _:
+            raise ProtocolError(f"status code {code}")
+
+
+def _received_at(value: str, time_zone: tzinfo) -> datetime | None:
+    """Return a local time of the account in UTC, None for an impossible date."""
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=time_zone).astimezone(UTC)
+    except ValueError, OverflowError:
+        return None
+
+
+def _content(text: str, encoding: str) -> dict[str, Any]:
+    """Return text, encoding and data of a message from its wire form."""
+    if encoding == "8bit":
+        try:
+            data = bytes.fromhex(text)
+        except ValueError:
+            return {"text": text, "encoding": "binary", "data": None}
+        return {"text": printable(data), "encoding": "binary", "data": data}
+    kind: Encoding = "unicode" if encoding == "16bit" else "text"
+    if encoding == "16bit" and HEX_UNITS.fullmatch(text):
+        units = bytes.fromhex(text).decode("utf-16-be", "surrogatepass")
+        if well_formed(units) == units:
+            return {"text": units, "encoding": kind, "data": None}
+    unescaped = ESCAPE.sub(lambda match: "\n" if match[1] == "n" else "\r", text)
+    return {"text": unescaped, "encoding": kind, "data": None}

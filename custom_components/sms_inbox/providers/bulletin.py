@@ -1,0 +1,183 @@
+"""Bulletin Messenger: the polling API, which hands out one message a call and marks it read.
+
+Source: the vendor's developer guide, "Receiving Incoming Messages via Polling" and "Message Feed". It documents the
+call, its status codes, the 30 s wait and the meaning of the fields. What it doesn't say is assumed here:
+
+- Names of the fields. Certain: `messageId`, `to`, `inReplyToId`. Seen in the vendor's sibling product: `from`, `body`,
+  `contentType`. Assumed: `messageDate`. Names are compared without case, known synonyms are accepted, and the time is
+  at worst any value that looks like one.
+- The wire form of `contentType=text/plain; charset=UTF-16`: five are understood, see `decode_text`.
+- User names don't differ by case.
+"""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+import re
+from typing import override
+from urllib.parse import unquote_to_bytes
+import uuid
+import xml.etree.ElementTree as ET
+
+from ..model import Cursor, Message, Page
+from .base import Answer, Identity, ProtocolError, Provider, well_formed
+
+HOLD = 30.0
+ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
+ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+BYTE_ORDER_MARKS = (b"\xfe\xff", b"\xff\xfe")
+TEXT_FIELDS = ("body", "message", "text")
+TIME_FIELDS = ("messagedate", "timestamp", "date", "receiveddate", "sentdate")
+MESSAGE_FIELDS = {"messageid", "from", *TEXT_FIELDS}
+
+
+class Bulletin(Provider):
+    """One account at Bulletin Messenger. Reading takes the message out of the inbox; there is no cursor."""
+
+    key = "bulletin"
+    name = "Bulletin Messenger"
+    default_url = "https://www.bulletinmessenger.net"
+    interval = timedelta(seconds=30)
+    consumes = True
+
+    @override
+    async def validate(self) -> Identity:
+        """Read one entry of the message feed, which marks nothing as read."""
+        answer = await self.request(
+            "POST",
+            "api/2/sms/list",
+            data={"type": "reply", "size": "1", "format": "ATOM"},
+            headers=self.basic_auth(),
+        )
+        try:
+            ET.fromstring(answer.body)  # noqa: S314 - only whether it parses; expat refuses entity bombs
+        except ET.ParseError as err:
+            raise ProtocolError("the message feed is no XML") from err
+        return Identity(account_id=self._account.username.casefold(), name=self._account.username)
+
+    @override
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Ask for one unread message; the server waits up to 30 s for one."""
+        answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), hold=HOLD)
+        if answer.status == HTTPStatus.NO_CONTENT:
+            return Page(messages=(), cursor=cursor, more=False)
+        if answer.is_html:
+            raise ProtocolError("a web page instead of a message", raw=answer.body)
+        if (message := parse(answer.body)) is None:
+            return Page(messages=(), cursor=cursor, more=False, unreadable=(answer.body,))
+        return Page(messages=(message,), cursor=cursor, more=True, awaited=_came_while_waiting(message, answer))
+
+
+def parse(body: bytes) -> Message | None:
+    """Return the message in a form-encoded list, None where the body holds none.
+
+    A message without an id gets one of its own: it has been taken out of the inbox, so it can't come again.
+    """
+    fields = _split(body)
+    if not MESSAGE_FIELDS & fields.keys():
+        return None
+    values = {name: decode_text(value) for name, value in fields.items()}
+    wide = "utf-16" in values.get("contenttype", "").lower()
+    text = next((fields[name] for name in TEXT_FIELDS if name in fields), "")
+    return Message(
+        message_id=values.get("messageid") or f"synthetic-{uuid.uuid4()}",
+        sender=values.get("from", ""),
+        recipient=values.get("to") or None,
+        text=decode_text(text, wide=wide),
+        encoding="unicode" if wide else "text",
+        data=None,
+        received_at=_received_at(values),
+        in_reply_to=values.get("inreplytoid") or None,
+        raw=body,
+    )
+
+
+def _split(body: bytes) -> dict[str, str]:
+    """Return the fields of a form-encoded list by lower-case name, their values still escaped."""
+    fields: dict[str, str] = {}
+    for pair in body.decode("utf-8", "surrogateescape").strip("\r\n").split("&"):
+        name, separator, value = pair.partition("=")
+        if separator:
+            fields.setdefault(name.strip().lower(), value.replace("+", " "))
+    return fields
+
+
+def _received_at(values: dict[str, str]) -> datetime | None:
+    """Return the time of receipt: of the fields that may carry it, else of any value that looks like a time."""
+    named = [values[name] for name in TIME_FIELDS if name in values]
+    unnamed = [value for name, value in values.items() if name not in TEXT_FIELDS]
+    for value in (*named, *unnamed):
+        if not ISO_TIME.fullmatch(value):
+            continue
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def _came_while_waiting(message: Message, answer: Answer) -> bool:
+    """Whether the message came after we had asked, by the provider's clock alone."""
+    return message.received_at is not None and message.received_at >= answer.date - timedelta(seconds=answer.elapsed)
+
+
+def decode_text(value: str, *, wide: bool = False) -> str:
+    """Return the text of an escaped value; `wide` says that it is announced as UTF-16.
+
+    The documentation promises URL encoding and no more. Understood are, in this order: runs of escaped UTF-16 that
+    begin with a byte order mark, the rest left as it is (Java's encoder); the whole as UTF-16 with a mark, or without
+    one where NULs show it; hexadecimal UTF-16BE where UTF-16 is announced; UTF-8; Windows-1252. Never fails.
+    """
+    data = unquote_to_bytes(value.encode("utf-8", "surrogateescape"))
+    text = (
+        _decode_marked_runs(value)
+        or _decode_utf16(data, wide=wide)
+        or (_decode_hex(value) if wide else None)
+        or _decode_narrow(data, wide=wide)
+    )
+    return well_formed(text)
+
+
+def _decode_marked_runs(value: str) -> str | None:
+    """Decode each run of escapes that begins with a byte order mark as UTF-16; None where that doesn't fit."""
+    marked = [run for run in map(unquote_to_bytes, ESCAPED_RUN.findall(value)) if run.startswith(BYTE_ORDER_MARKS)]
+    if not marked or any(len(run) % 2 or len(run) == 2 for run in marked):
+        return None
+
+    def decode_run(match: re.Match[str]) -> str:
+        run = unquote_to_bytes(match[0])
+        return run.decode("utf-16" if run.startswith(BYTE_ORDER_MARKS) else "utf-8", "replace")
+
+    return ESCAPED_RUN.sub(decode_run, value)
+
+
+def _decode_utf16(data: bytes, *, wide: bool) -> str | None:
+    """Decode what shows itself as UTF-16 by a byte order mark or by NULs; None for anything else."""
+    if len(data) % 2:
+        return None
+    if data.startswith(BYTE_ORDER_MARKS):
+        return data.decode("utf-16", "surrogatepass")
+    high, low = data[::2].count(0), data[1::2].count(0)
+    # A NUL of the text's own must not make it UTF-16: unannounced, at least half of the units must have one.
+    if max(high, low) < (1 if wide else max(len(data) // 4, 1)) or (high and low and not wide):
+        return None
+    return data.decode("utf-16-be" if high >= low else "utf-16-le", "surrogatepass")
+
+
+def _decode_hex(value: str) -> str | None:
+    """Decode hexadecimal UTF-16BE; None where it isn't, or where it spells no text."""
+    if not HEX_UNITS.fullmatch(value):
+        return None
+    text = bytes.fromhex(value).decode("utf-16-be", "surrogatepass")
+    spells_text = well_formed(text) == text and all(character >= " " or character in "\n\r\t" for character in text)
+    return text if spells_text else None
+
+
+def _decode_narrow(data: bytes, *, wide: bool) -> str:
+    """Decode UTF-8; what is none is UTF-16 where that is announced, else Windows-1252."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        if wide and len(data) % 2 == 0:
+            return data.decode("utf-16-be", "surrogatepass")
+        return data.decode("cp1252", "replace")
