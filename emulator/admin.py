@@ -1,0 +1,253 @@
+"""The page for people and the JSON API behind it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiohttp import web
+
+from .faults import Fault
+from .ledger import Ledger
+from .model import Account
+from .registry import PROTOCOLS
+from .storage import message_to_json
+
+if TYPE_CHECKING:
+    from .server import Emulator
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PAGE = Path(__file__).with_name("page.html")
+SHOWN_MESSAGES = 200
+SHOWN_REQUESTS = 50
+COPIES_MAX = 100_000
+SECRET = re.compile(r"(?<=[?&])(password=)[^&]*", re.IGNORECASE)
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+MESSAGE_FIELDS: Mapping[str, type] = {
+    "text": str,
+    "sender": str,
+    "recipient": str,
+    "in_reply_to": str,
+    "encoding": str,
+    "data": str,
+    "received_at": str,
+    "message_id": str,
+    "wire": str,
+    "sent": bool,
+}
+
+
+class Admin:
+    """Everything under `/admin`, and the page at `/`."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        """Serve an emulator."""
+        self._emulator = emulator
+        self._page = PAGE.read_text(encoding="utf-8")
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes to an application."""
+        app.middlewares.append(_errors_in_json)
+        app.router.add_get("/", self.show_page)
+        app.router.add_get("/admin/accounts", self.list_accounts)
+        app.router.add_post("/admin/accounts", self.add_account)
+        app.router.add_get("/admin/messages", self.list_messages)
+        app.router.add_post("/admin/messages", self.send)
+        app.router.add_post("/admin/faults", self.add_fault)
+        app.router.add_delete("/admin/faults", self.clear_faults)
+        app.router.add_get("/admin/book", self.list_book)
+        app.router.add_get("/admin/requests", self.list_requests)
+        app.router.add_get("/admin/state", self.show_state)
+        app.router.add_post("/admin/reset", self.reset)
+        app.router.add_route("*", "/admin/{path:.*}", _nothing_here)
+
+    async def show_page(self, _request: web.Request) -> web.Response:
+        """Show the page."""
+        return web.Response(text=self._page, content_type="text/html", headers=PAGE_HEADERS)
+
+    async def list_accounts(self, _request: web.Request) -> web.Response:
+        """List the accounts, without passwords."""
+        return web.json_response({"accounts": self._accounts()})
+
+    async def add_account(self, request: web.Request) -> web.Response:
+        """Make an account."""
+        known = {"provider": str, "username": str, "password": str, "time_zone": str, "page_size": int}
+        fields = _checked(await _body(request), known, required=("provider", "username", "password"))
+        return web.json_response(self._account(self._emulator.add_account(**fields)))
+
+    async def list_messages(self, request: web.Request) -> web.Response:
+        """List the messages, of all accounts or of some."""
+        messages = [
+            {"provider": account.provider, "username": account.username, **message_to_json(message)}
+            for account in self._emulator.accounts.values()
+            if request.query.get("provider", account.provider) == account.provider
+            and request.query.get("username", account.username) == account.username
+            for message in account.messages
+        ]
+        return web.json_response({"messages": messages})
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Send an SMS, or numbered copies of one."""
+        known = {"provider": str, "username": str, "count": int, **MESSAGE_FIELDS}
+        fields = _checked(await _body(request), known, required=("provider", "username"))
+        account = self._emulator.account(fields.pop("provider"), fields.pop("username"))
+        texts = _copies(fields.pop("text", ""), fields.pop("count", None))
+        if len(texts) > 1 and "message_id" in fields:
+            raise ValueError("Only one message can have this message_id.")
+        if "data" in fields:
+            fields["data"] = bytes.fromhex(fields["data"])
+        if "received_at" in fields:
+            fields["received_at"] = datetime.fromisoformat(fields["received_at"])
+        ids = [account.send(text, **fields).message_id for text in texts]
+        return web.json_response({"message_id": ids[-1], "message_ids": ids})
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        """Plan a fault; fields beyond the common ones are its options."""
+        fields = await _body(request)
+        _checked(
+            {key: fields[key] for key in ("provider", "kind", "count", "username", "path") if key in fields},
+            {"provider": str, "kind": str, "count": int | None, "username": str | None, "path": str | None},
+            required=("provider", "kind"),
+        )
+        self._emulator.fault(**fields)
+        return web.json_response({"faults": self._faults()})
+
+    async def clear_faults(self, _request: web.Request) -> web.Response:
+        """Let nothing go wrong any more."""
+        self._emulator.clear_faults()
+        return web.json_response({"faults": []})
+
+    async def list_book(self, request: web.Request) -> web.Response:
+        """List what was handed over, after a number."""
+        return web.json_response(_since(request, self._emulator.book))
+
+    async def list_requests(self, request: web.Request) -> web.Response:
+        """List the requests of clients, after a number."""
+        return web.json_response(_since(request, self._emulator.requests))
+
+    async def show_state(self, request: web.Request) -> web.Response:
+        """Tell all that the page shows, with the messages of the account it asks about."""
+        emulator = self._emulator
+        account = emulator.accounts.get((request.query.get("provider", ""), request.query.get("username", "")))
+        messages = account.messages[-SHOWN_MESSAGES:] if account else []
+        return web.json_response(
+            {
+                "now": datetime.now(UTC).isoformat(),
+                "providers": [
+                    {"key": key, "name": protocol.name, "url": emulator.url(key)} for key, protocol in PROTOCOLS.items()
+                ],
+                "accounts": self._accounts(),
+                "messages": [message_to_json(message) for message in messages],
+                "requests": _numbered(emulator.requests.since(emulator.requests.last - SHOWN_REQUESTS)),
+                "faults": self._faults(),
+            }
+        )
+
+    async def reset(self, request: web.Request) -> web.Response:
+        """Forget everything."""
+        _checked(await _body(request), {})
+        self._emulator.reset()
+        return web.json_response({})
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        return [self._account(account) for account in self._emulator.accounts.values()]
+
+    def _account(self, account: Account) -> dict[str, Any]:
+        return {
+            "provider": account.provider,
+            "username": account.username,
+            "time_zone": account.time_zone,
+            "page_size": account.page_size,
+            "url": self._emulator.url(account.provider),
+            "messages": len(account.messages),
+        }
+
+    def _faults(self) -> list[dict[str, Any]]:
+        return [_fault(fault) for fault in self._emulator.faults.pending]
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "provider": fault.provider,
+        "kind": fault.kind,
+        "count": fault.count,
+        "username": fault.username,
+        "path": fault.path,
+        **fault.options,
+    }
+
+
+def _copies(text: str, count: int | None) -> list[str]:
+    if count is None:
+        return [text]
+    if not 1 <= count <= COPIES_MAX:
+        raise ValueError(f"The count is from 1 to {COPIES_MAX}.")
+    return [f"{text} {number}" for number in range(1, count + 1)]
+
+
+def _since[Entry: NamedTuple](request: web.Request, ledger: Ledger[Entry]) -> dict[str, Any]:
+    since = request.query.get("since", "0")
+    if not re.fullmatch("[0-9]{1,15}", since):
+        raise ValueError("since is the number of an entry.")
+    return {"entries": _numbered(ledger.since(int(since))), "last": ledger.last}
+
+
+def _numbered[Entry: NamedTuple](entries: Iterable[tuple[int, Entry]]) -> list[dict[str, Any]]:
+    """Entries as JSON, each with its number; a password in an address is not for showing."""
+    shown = []
+    for number, entry in entries:
+        fields = {"number": number, **entry._asdict()}
+        fields["time"] = fields["time"].isoformat()
+        if "url" in fields:
+            fields["url"] = SECRET.sub(r"\1***", fields["url"])
+        shown.append(fields)
+    return shown
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """The fields of a request; a page of another site can't send this content type without being asked first."""
+    if request.content_type != "application/json":
+        raise ValueError("The content type must be application/json.")
+    try:
+        fields = json.loads(await request.read())
+    except ValueError:
+        raise ValueError("The body is not JSON.") from None
+    if not isinstance(fields, dict):
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004
+    return fields
+
+
+def _checked(fields: dict[str, Any], known: Mapping[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that are not null, after a look at their names and types."""
+    if unknown := fields.keys() - known.keys():
+        raise ValueError(f"Unknown: {', '.join(sorted(unknown))}.")
+    present = {key: value for key, value in fields.items() if value is not None}
+    if missing := [key for key in required if key not in present]:
+        raise ValueError(f"Missing: {', '.join(missing)}.")
+    for key, value in present.items():
+        if not isinstance(value, known[key]) or (isinstance(value, bool) and known[key] is not bool):
+            raise ValueError(f"{key} can't be {value!r}.")
+    return present
+
+
+async def _nothing_here(_request: web.Request) -> web.Response:
+    return web.json_response({"error": "There is nothing at this address."}, status=404)
+
+
+@web.middleware
+async def _errors_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer bad input with a sentence."""
+    if not request.path.startswith("/admin/"):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except ValueError as error:
+        return web.json_response({"error": str(error)}, status=400)

@@ -1,0 +1,231 @@
+"""BulkSMS JSON REST API v1: a filtered list of messages, which a client reads page by page."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+import json
+import operator
+import re
+from typing import Any, override
+import uuid
+
+from .alphabet import parts
+from .model import Account, Message
+from .protocol import Answer, Call, Protocol
+
+type Test = Callable[[Message], bool]
+
+LIMIT = 1000
+SEARCHED = timedelta(days=7)
+"""How far back a search without a date goes."""
+CLAUSE = re.compile(r"([A-Za-z.]+)(<=|>=|=|<|>)(.*)", re.DOTALL)
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+TITLES = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+class BadRequestError(Exception):
+    """A request with a parameter that isn't understood; the text goes into the answer."""
+
+
+class BulkSms(Protocol):
+    """`/messages`, `/messages/{id}` and `/profile`, by Basic authentication."""
+
+    key = "bulksms"
+    name = "BulkSMS (JSON API)"
+    base_path = "/v1"
+    content_type = "application/json; charset=utf-8"
+    page_size = 100
+    numeric_ids = True
+    methods = ("GET",)
+    opening = b'[{"id":"1","type":"RECEIVED","body":"'
+
+    @override
+    def credentials(self, call: Call) -> tuple[str, str] | None:
+        return call.basic
+
+    @override
+    def unauthorized(self) -> Answer:
+        challenge = {"WWW-Authenticate": 'Basic realm="BulkSMS"'}
+        return _problem(401, "The credentials are missing or wrong.", challenge)
+
+    @override
+    def not_found(self) -> Answer:
+        return _problem(404, "There is nothing here.")
+
+    @override
+    def wrong_method(self) -> Answer:
+        return _problem(405, "This address can't be asked in that way.")
+
+    @override
+    def raw_id(self, record: bytes) -> str | None:
+        found = re.search(rb'"id"\s*:\s*"?(\d+)', record)
+        return found[1].decode() if found else None
+
+    @override
+    async def answer(self, call: Call, account: Account) -> Answer:
+        if call.path == "/messages":
+            return self._list(call, account)
+        if call.path == "/profile":
+            return self._json(json.dumps(_profile(account)).encode())
+        if call.path.startswith("/messages/"):
+            return self._one(account, call.path.removeprefix("/messages/"))
+        return self.not_found()
+
+    def _list(self, call: Call, account: Account) -> Answer:
+        try:
+            tests, limit, ascending = _search(call.fields.get("filter", "")), _limit(call), _ascending(call)
+        except BadRequestError as error:
+            return _problem(400, str(error))
+        found = [message for message in account.messages if all(test(message) for test in tests)]
+        found.sort(key=lambda message: int(message.message_id), reverse=not ascending)
+        page = tuple(found[: min(limit, account.page_size)])
+        return self._json(b"[" + b",".join(map(_row, page)) + b"]", page)
+
+    def _one(self, account: Account, message_id: str) -> Answer:
+        for message in account.messages:
+            if message.message_id == message_id:
+                return self._json(_row(message), (message,))
+        return self.not_found()
+
+    def _json(self, body: bytes, messages: tuple[Message, ...] = ()) -> Answer:
+        return Answer(body=body, content_type=self.content_type, messages=messages)
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:
+    title = TITLES[status]
+    page = f"https://www.bulksms.com/developer/json/v1/errors#{title.lower().replace(' ', '-')}"
+    body = json.dumps({"type": page, "title": title, "status": status, "detail": detail}).encode()
+    return Answer(status=status, body=body, content_type="application/problem+json", headers=headers or {})
+
+
+def _limit(call: Call) -> int:
+    limit = call.fields.get("limit", str(LIMIT))
+    if not re.fullmatch("[1-9][0-9]{0,8}", limit):
+        raise BadRequestError("limit must be a positive integer.")
+    return min(int(limit), LIMIT)
+
+
+def _ascending(call: Call) -> bool:
+    order = call.fields.get("sortOrder")
+    if order not in (None, "ASCENDING"):
+        raise BadRequestError("sortOrder has one value only: ASCENDING.")
+    return order is not None
+
+
+def _search(expression: str) -> list[Test]:
+    """The tests a filter stands for; without a date of its own it doesn't look far back."""
+    clauses = [_clause(clause) for clause in expression.split("&")] if expression else []
+    tests = [_test(*clause) for clause in clauses]
+    if not any(field == "submission.date" for field, _, _ in clauses):
+        earliest = datetime.now(UTC) - SEARCHED
+        tests.append(lambda message: message.received_at >= earliest)
+    return tests
+
+
+def _clause(clause: str) -> tuple[str, str, str]:
+    found = CLAUSE.fullmatch(clause)
+    if found is None:
+        raise BadRequestError(f"The filter clause {clause!r} is not understood.")
+    field, comparison, value = found.groups()
+    if field not in FIELDS:
+        raise BadRequestError(f"The filter field {field!r} is unknown.")
+    if comparison not in FIELDS[field][0]:
+        raise BadRequestError(f"The filter field {field!r} can't be compared by {comparison!r}.")
+    return field, comparison, value
+
+
+def _test(field: str, comparison: str, value: str) -> Test:
+    _, read, of = FIELDS[field]
+    wanted, compare = read(field, value), COMPARISONS[comparison]
+    if field in ("id", "submission.date"):
+        return lambda message: compare(of(message), wanted)
+    return lambda message: message.raw is not None or compare(of(message), wanted)
+
+
+def _integer(field: str, value: str) -> int:
+    if not re.fullmatch("[0-9]{1,30}", value):
+        raise BadRequestError(f"The value of {field} must be an integer.")
+    return int(value)
+
+
+def _date(field: str, value: str) -> datetime:
+    try:
+        if DATE.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise BadRequestError(f"The value of {field} must be a date like 2026-11-21T10:00:00Z, with its offset.")
+
+
+def _one_of(*values: str) -> Callable[[str, str], str]:
+    def read(field: str, value: str) -> str:
+        if value not in values:
+            raise BadRequestError(f"The value of {field} must be one of {', '.join(values)}.")
+        return value
+
+    return read
+
+
+def _as_is(_field: str, value: str) -> str:
+    return value
+
+
+def _type(message: Message) -> str:
+    return "SENT" if message.sent else "RECEIVED"
+
+
+FIELDS: dict[str, tuple[tuple[str, ...], Callable[[str, str], Any], Callable[[Message], Any]]] = {
+    "id": (("=", "<", ">"), _integer, lambda message: int(message.message_id)),
+    "type": (("=",), _one_of("SENT", "RECEIVED"), _type),
+    "submission.id": (("=",), _as_is, lambda message: f"1-{message.message_id}"),
+    "submission.date": (("<", "<=", ">", ">="), _date, lambda message: message.received_at.replace(microsecond=0)),
+    "status.type": (("=",), _one_of("ACCEPTED", "SENT", "DELIVERED", "FAILED"), lambda _: "DELIVERED"),
+    "status.id": (("=",), _as_is, lambda _: "DELIVERED.null"),
+    "userSuppliedId": (("=",), _as_is, lambda _: None),
+}
+
+
+def _row(message: Message) -> bytes:
+    if message.raw is not None:
+        return message.raw
+    row = {
+        "id": message.message_id,
+        "type": _type(message),
+        "from": message.sender,
+        "to": message.recipient,
+        "body": message.text if message.data is None else message.data.hex().upper(),
+        "encoding": message.encoding.upper(),
+        "protocolId": 0,
+        "messageClass": 2,
+        "numberOfParts": parts(message.text),
+        "creditCost": 0,
+        "submission": {"id": f"1-{message.message_id}", "date": _iso(message.received_at)},
+        "status": {"id": "DELIVERED.null", "type": "DELIVERED", "subtype": None},
+        "relatedSentMessageId": message.in_reply_to,
+        "userSuppliedId": None,
+    }
+    return json.dumps(row, ensure_ascii=False).encode()
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _profile(account: Account) -> dict[str, Any]:
+    """A profile; its id is the account's for good and says nothing about the user name."""
+    return {
+        "id": uuid.uuid5(uuid.NAMESPACE_OID, f"bulksms {account.username}").hex,
+        "username": account.username,
+        "created": "2020-01-01T00:00:00Z",
+        "credits": {"balance": 2101.15, "limit": 0, "isTransferAllowed": False},
+        "quota": {"size": 10000, "remaining": 9999},
+        "originAddresses": {"approved": []},
+        "company": None,
+        "commerce": {"currency": "EUR"},
+    }

@@ -1,0 +1,169 @@
+"""Bulletin Messenger: one unread message a call, form-encoded, marked read as it is transmitted."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import groupby
+import random
+import re
+from typing import override
+from urllib.parse import quote_plus
+from xml.sax.saxutils import escape
+
+from .model import Account, Message
+from .protocol import Answer, Call, Protocol, html_page
+
+FEED_SIZE = 8
+FEED_SIZE_MAX = 300
+JAVA_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-*_ ")
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+ATOM = """<?xml version="1.0" encoding="UTF-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:bulletin:feed</id><title>Messages</title>\
+<subtitle>Balance: 100.00 NZD, prepaid</subtitle><updated>{updated}</updated>{entries}</feed>
+"""
+ATOM_ENTRY = """
+<entry><id>urn:bulletin:message:{id}</id><title>{sender}</title><author><name>{sender}</name></author>\
+<published>{time}</published><updated>{time}</updated><content type="text">{text}</content></entry>"""
+RSS = """<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0"><channel><title>Messages</title><link>https://www.bulletinmessenger.net</link>\
+<description>Balance: 100.00 NZD, prepaid</description><lastBuildDate>{updated}</lastBuildDate>{entries}</channel></rss>
+"""
+RSS_ENTRY = """
+<item><guid isPermaLink="false">urn:bulletin:message:{id}</guid><title>{sender}</title><author>{sender}</author>\
+<pubDate>{time}</pubDate><description>{text}</description></item>"""
+
+
+def _every_byte(data: bytes) -> str:
+    return "".join(f"%{byte:02X}" for byte in data)
+
+
+def _java(text: str) -> str:
+    """What Java's URLEncoder makes of a text in UTF-16: a byte order mark before each run that needs escapes."""
+    runs = ((safe, "".join(letters)) for safe, letters in groupby(text, JAVA_SAFE.__contains__))
+    return "".join(run.replace(" ", "+") if safe else _every_byte(_with_mark(run)) for safe, run in runs)
+
+
+def _with_mark(text: str) -> bytes:
+    return ("\ufeff" + text).encode("utf-16-be")
+
+
+WIRES: dict[str, Callable[[str], str]] = {
+    "utf-8": quote_plus,
+    "utf-16-bom": lambda text: _every_byte(_with_mark(text)),
+    "utf-16-be": lambda text: _every_byte(text.encode("utf-16-be")),
+    "utf-16-le": lambda text: _every_byte(text.encode("utf-16-le")),
+    "java": _java,
+    "hex": lambda text: text.encode("utf-16-be").hex().upper(),
+}
+
+
+class Bulletin(Protocol):
+    """`/api/1/sms/in` and `/api/2/sms/list`; a user name and password by Basic, query or form."""
+
+    key = "bulletin"
+    name = "Bulletin Messenger"
+    content_type = "application/x-www-form-urlencoded"
+    binary = False
+    wires = tuple(WIRES)
+    opening = b"messageId=1&from=6421555001&body="
+
+    @override
+    def credentials(self, call: Call) -> tuple[str, str] | None:
+        if call.basic:
+            return call.basic
+        if "userId" in call.fields and "password" in call.fields:
+            return call.fields["userId"], call.fields["password"]
+        return None
+
+    @override
+    def unauthorized(self) -> Answer:
+        return html_page(401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="Bulletin"'})
+
+    @override
+    def not_found(self) -> Answer:
+        return html_page(404, "Not Found")
+
+    @override
+    async def answer(self, call: Call, account: Account) -> Answer:
+        match call.path:
+            case "/api/1/sms/in":
+                return await self._inbound(call, account)
+            case "/api/2/sms/list":
+                return self._feed(call, account)
+        return self.not_found()
+
+    async def _inbound(self, call: Call, account: Account) -> Answer:
+        if not await call.wait_unread(account):
+            return Answer(status=204)
+        message = account.take_unread()
+        return Answer(body=_form(message), content_type=self.content_type, messages=(message,))
+
+    def _feed(self, call: Call, account: Account) -> Answer:
+        size, kind, form = (call.fields.get(key) for key in ("size", "type", "format"))
+        if kind not in (None, "out", "reply") or form not in (None, "ATOM", "RSS"):
+            return html_page(400, "Unknown type or format")
+        if size is not None and not re.fullmatch("[0-9]{1,9}", size):
+            return html_page(400, "Bad size")
+        messages = [
+            message
+            for message in account.messages
+            if message.raw is None and (kind is None or message.sent == (kind == "out"))
+        ]
+        messages.sort(key=lambda message: message.received_at, reverse=True)
+        shown = tuple(messages[: min(int(size or FEED_SIZE), FEED_SIZE_MAX)])
+        make, content_type = (_rss, "application/rss+xml") if form == "RSS" else (_atom, "application/atom+xml")
+        return Answer(body=make(shown), content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
+
+
+def _form(message: Message) -> bytes:
+    """A message as a form-encoded list; its fields have no fixed order, but each message keeps its own."""
+    if message.raw is not None:
+        return message.raw
+    unicode = message.encoding == "unicode"
+    fields = {
+        "messageId": quote_plus(message.message_id),
+        "from": quote_plus(message.sender),
+        "body": WIRES[message.wire or "utf-8"](message.text),
+        "messageDate": quote_plus(_iso(message.received_at)),
+        "contentType": quote_plus("text/plain; charset=UTF-16" if unicode else "text/plain"),
+    }
+    if message.in_reply_to is None:
+        fields["to"] = quote_plus(message.recipient)
+    else:
+        fields["inReplyToId"] = quote_plus(message.in_reply_to)
+    pairs = [f"{key}={value}" for key, value in fields.items()]
+    random.Random(message.message_id).shuffle(pairs)  # noqa: S311
+    return "&".join(pairs).encode()
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _rfc_822(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def _atom(messages: tuple[Message, ...]) -> bytes:
+    return _xml(ATOM, ATOM_ENTRY, messages, _iso)
+
+
+def _rss(messages: tuple[Message, ...]) -> bytes:
+    return _xml(RSS, RSS_ENTRY, messages, _rfc_822)
+
+
+def _xml(feed: str, entry: str, messages: tuple[Message, ...], show: Callable[[datetime], str]) -> bytes:
+    entries = "".join(
+        entry.format(
+            id=_text(message.message_id),
+            sender=_text(message.sender),
+            time=show(message.received_at),
+            text=_text(message.text),
+        )
+        for message in messages
+    )
+    return feed.format(updated=show(datetime.now(UTC)), entries=entries).encode()
+
+
+def _text(text: str) -> str:
+    return escape(NOT_IN_XML.sub("\ufffd", text), {"\r": "&#13;"})

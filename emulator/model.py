@@ -1,0 +1,166 @@
+"""Accounts and their messages: what a provider knows, whatever its protocol."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+import re
+import time
+from typing import TYPE_CHECKING
+import uuid
+from zoneinfo import ZoneInfo
+
+from .alphabet import is_plain
+
+if TYPE_CHECKING:
+    from .protocol import Protocol
+
+ENCODINGS = ("text", "unicode", "binary")
+UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Message:
+    """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete."""
+
+    message_id: str
+    text: str
+    sender: str
+    recipient: str
+    received_at: datetime
+    sent_at: datetime
+    encoding: str = "text"
+    in_reply_to: str | None = None
+    data: bytes | None = None
+    wire: str | None = None
+    sent: bool = False
+    raw: bytes | None = None
+    read: bool = False
+    fetched_at: datetime | None = None
+    fetches: int = 0
+
+
+@dataclass(eq=False, kw_only=True)
+class Account:
+    """One customer of one provider, with everything that was ever sent to it."""
+
+    protocol: Protocol
+    username: str
+    password: str
+    time_zone: str
+    page_size: int
+    on_change: Callable[[], None]
+    messages: list[Message] = field(default_factory=list)
+    unread: deque[Message] = field(default_factory=deque)
+    _last_id: int = field(default_factory=lambda: int(time.time() * 1000))
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def provider(self) -> str:
+        """The provider's key."""
+        return self.protocol.key
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the local times in this account's answers."""
+        return ZoneInfo(self.time_zone)
+
+    def send(
+        self,
+        text: str = "",
+        *,
+        sender: str = "+447700900123",
+        recipient: str = "+44771234567",
+        in_reply_to: str | None = None,
+        encoding: str | None = None,
+        data: bytes | None = None,
+        received_at: datetime | None = None,
+        message_id: str | None = None,
+        wire: str | None = None,
+        sent: bool = False,
+    ) -> Message:
+        """Send an SMS to this account (or, with `sent`, from it); ValueError says what the provider can't carry."""
+        now = datetime.now(UTC)
+        message = Message(
+            message_id=self._new_id() if message_id is None else message_id,
+            text=text,
+            sender=sender,
+            recipient=recipient,
+            received_at=(received_at or now),
+            sent_at=now,
+            encoding=encoding or _natural_encoding(text, data, wire),
+            in_reply_to=in_reply_to,
+            data=data,
+            wire=wire,
+            sent=sent,
+        )
+        self._check(message)
+        self.add(message)
+        return message
+
+    def send_raw(self, record: bytes) -> Message:
+        """Have a record handed out exactly as it is: a body, a record line or a JSON row, as the protocol has it."""
+        now = datetime.now(UTC)
+        message = Message(
+            message_id=self.protocol.raw_id(record) or self._new_id(),
+            text=record.decode("utf-8", "replace"),
+            sender="",
+            recipient="",
+            received_at=now,
+            sent_at=now,
+            raw=record,
+        )
+        self.add(message)
+        return message
+
+    def add(self, message: Message) -> None:
+        """Take in a message, new or remembered."""
+        self.messages.append(message)
+        if self.protocol.numeric_ids:
+            self._last_id = max(self._last_id, int(message.message_id))
+        if not message.read and not message.sent:
+            self.unread.append(message)
+        self.on_change()
+        self.wake()
+
+    def take_unread(self) -> Message:
+        """Mark the oldest unread message read, and give it away: nobody else will get it."""
+        message = self.unread.popleft()
+        message.read = True
+        self.on_change()
+        return message
+
+    def wake(self) -> None:
+        """Let whoever is held look again."""
+        self._woken.set()
+        self._woken.clear()
+
+    async def wait(self) -> None:
+        """Wait until woken."""
+        await self._woken.wait()
+
+    def _new_id(self) -> str:
+        if not self.protocol.numeric_ids:
+            return str(uuid.uuid4())
+        self._last_id += 1
+        return str(self._last_id)
+
+    def _check(self, message: Message) -> None:
+        message.text.encode()
+        for address in (message.sender, message.recipient):
+            if UNFIT_FOR_ADDRESS.search(address):
+                raise ValueError("A sender or recipient has no control characters and no |.")
+        if message.encoding not in ENCODINGS:
+            raise ValueError(f"The encoding is one of {', '.join(ENCODINGS)}.")
+        if (message.encoding == "binary") != (message.data is not None):
+            raise ValueError("A binary message has data, and no other has.")
+        if message.received_at.tzinfo is None:
+            raise ValueError("The time of receipt needs a time zone.")
+        self.protocol.check(message)
+
+
+def _natural_encoding(text: str, data: bytes | None, wire: str | None) -> str:
+    if data is not None:
+        return "binary"
+    return "text" if wire in (None, "utf-8") and is_plain(text) else "unicode"

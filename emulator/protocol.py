@@ -1,0 +1,120 @@
+"""What a provider's protocol has to say; everything else of the emulator doesn't know protocols."""
+
+from abc import ABC, abstractmethod
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+import re
+from typing import Any
+
+from .model import Account, Message
+
+
+class InterruptedHoldError(Exception):
+    """A fault became due while a call was held."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request; `path` is what follows the base address, `fields` are those of query and form."""
+
+    provider: str
+    method: str
+    path: str
+    fields: Mapping[str, str]
+    basic: tuple[str, str] | None
+    username: str | None = None
+    hold: float = 0.0
+    interrupted: Callable[[Call], bool]
+
+    async def wait_unread(self, account: Account) -> bool:
+        """Hold the call until the account has an unread message; False when the time is over."""
+        try:
+            async with asyncio.timeout(self.hold):
+                while not account.unread:
+                    if self.interrupted(self):
+                        raise InterruptedHoldError
+                    await account.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One response; `messages` are those in its body, which it hands over unless `shown` only."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    shown: bool = False
+    chunked: bool = False
+
+
+class Protocol(ABC):
+    """One provider; a new one is one such class in a file of its own, and a line in `registry.py`."""
+
+    key: str
+    name: str
+    base_path = ""
+    """What follows the provider's key in the base address."""
+    content_type: str
+    page_size = 1
+    """How many messages an answer holds at most, unless the account says otherwise."""
+    time_zone = "UTC"
+    numeric_ids = False
+    binary = True
+    """Whether messages of bytes exist."""
+    wires: tuple[str, ...] = ()
+    """The wire forms that a Unicode text can be given, the default one first."""
+    opening = b""
+    """How an answer begins that never ends."""
+    methods: tuple[str, ...] = ("GET", "POST")
+    fault_options: Mapping[str, Mapping[str, Any]] = {}
+    """Faults of this protocol only: their options with the defaults."""
+
+    @abstractmethod
+    def credentials(self, call: Call) -> tuple[str, str] | None:
+        """The user name and password in a request."""
+
+    @abstractmethod
+    def unauthorized(self) -> Answer:
+        """What a wrong user name or password gets."""
+
+    @abstractmethod
+    def not_found(self) -> Answer:
+        """What an unknown address gets."""
+
+    @abstractmethod
+    async def answer(self, call: Call, account: Account) -> Answer:
+        """What this account gets."""
+
+    def wrong_method(self) -> Answer:
+        """What a method other than `methods` gets."""
+        return html_page(405, "Method Not Allowed")
+
+    def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
+        """What a fault of `fault_options` answers."""
+        raise NotImplementedError(kind, options)
+
+    def raw_id(self, record: bytes) -> str | None:
+        """The message id inside a raw record, if it has one."""
+        found = re.match(rb"\d+", record) if self.numeric_ids else None
+        return found[0].decode() if found else None
+
+    def check(self, message: Message) -> None:
+        """Raise ValueError for a message that this protocol can't carry."""
+        if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
+            raise ValueError(f"A message id of {self.key} is a number.")
+        if message.encoding == "binary" and not self.binary:
+            raise ValueError(f"{self.key} has no binary messages.")
+        if message.wire is not None and message.wire not in self.wires:
+            raise ValueError(f"The wire forms of {self.key} are: {', '.join(self.wires) or 'none'}.")
+
+
+def html_page(status: int, title: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """A page for people, where a client hoped for data."""
+    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Answer(status=status, body=page.encode(), headers=headers or {})

@@ -1,0 +1,8 @@
+"""The providers that are emulated."""
+
+from .bulksms import BulkSms
+from .bulksms_eapi import BulkSmsEapi
+from .bulletin import Bulletin
+from .protocol import Protocol
+
+PROTOCOLS: dict[str, Protocol] = {protocol.key: protocol for protocol in (Bulletin(), BulkSmsEapi(), BulkSms())}
