@@ -3,7 +3,8 @@ r"""BulkSMS EAPI: `get_inbox`, a list that goes on after the last id that was re
 Source: the vendor's page "get_inbox" (version 1.1) and "get_credits". The vendor has deprecated this API in favour of
 the JSON API, see `bulksms`. What it doesn't say is assumed here:
 
-- `|` inside a text is sent as it is; a record is therefore read from both of its ends.
+- `|` inside a text is sent as it is; a record is therefore read from both of its ends: the last time in it is the
+  true one, whatever a sender types. Fields behind the known ones are allowed.
 - A backslash is not escaped, so a typed `C:\new` can't be told from a line break: it becomes one, and `raw` keeps it.
 - `16bit` texts come as characters, as in the vendor's sample; a text wholly of hexadecimal UTF-16 is decoded.
 - Of the hour that comes twice in autumn, times mean the first.
@@ -27,10 +28,9 @@ from .base import (
     well_formed,
 )
 
-PAGE_SIZE = 1000
 RECORD = re.compile(
     rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
-    rb"\|(?P<recipient>[^|]*)\|(?P<batch>\d*)(?:\|(?P<encoding>7bit|8bit|16bit))?\|?"
+    rb"\|(?P<recipient>[^|]*)\|(?P<batch>\d*)(?:\|(?P<encoding>7bit|8bit|16bit)(?:\|.*)?)?\|?"
 )
 LEADING_ID = re.compile(rb"(\d{1,20})\|")
 ESCAPE = re.compile(r"\\([nr])")
@@ -54,7 +54,10 @@ class BulkSmsEapi(Provider):
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read up to 1000 messages after the last one that was read."""
+        """Read up to 1000 messages after the last one that was read; only an empty page is the last.
+
+        The vendor says that the limit is 1000 "currently", so a shorter page is no sign of the end.
+        """
         last_id = cursor.get("last_retrieved_id", 0)
         announced, records = await self._call("reception/get_inbox/1/1.1", last_retrieved_id=str(last_id))
         if announced.isdigit() and int(announced) > len(records):
@@ -65,7 +68,7 @@ class BulkSmsEapi(Provider):
             messages=tuple(message for _, message in parsed if message),
             unreadable=tuple(record for record, message in parsed if not message),
             cursor={"last_retrieved_id": max([last_id, *ids])},
-            more=len(records) >= PAGE_SIZE and max(ids, default=0) > last_id,
+            more=max(ids, default=0) > last_id,
         )
 
     async def _call(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:

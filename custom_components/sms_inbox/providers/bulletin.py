@@ -49,10 +49,8 @@ class Bulletin(Provider):
             data={"type": "reply", "size": "1", "format": "ATOM"},
             headers=self.basic_auth(),
         )
-        try:
-            ET.fromstring(answer.body)  # noqa: S314 - only whether it parses; expat refuses entity bombs
-        except ET.ParseError as err:
-            raise ProtocolError("the message feed is no XML") from err
+        if not _is_feed(answer.body):
+            raise ProtocolError("the message feed is none")
         return Identity(account_id=self._account.username.casefold(), name=self._account.username)
 
     @override
@@ -90,6 +88,15 @@ def parse(body: bytes) -> Message | None:
         in_reply_to=values.get("inreplytoid") or None,
         raw=body,
     )
+
+
+def _is_feed(body: bytes) -> bool:
+    """Whether an answer is a feed, ATOM or RSS."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - expat itself refuses documents that explode
+    except ET.ParseError:
+        return False
+    return root.tag.rpartition("}")[2].lower() in ("feed", "rss")
 
 
 def _split(body: bytes) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""What the tests share: a Home Assistant with a folder of its own, and a provider to talk to."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
+
+from custom_components.sms_inbox.const import DOMAIN
+from custom_components.sms_inbox.providers import PROVIDERS
+from emulator import Account, Emulator
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.util import dt as dt_util
+
+USERNAME, PASSWORD = "anna", "s3cret-pass"
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give each test a configuration folder of its own."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture(autouse=True)
+def loopback(socket_enabled: None) -> None:
+    """Let tests talk to servers on this machine."""
+
+
+@pytest.fixture(autouse=True)
+def custom_integrations(request: pytest.FixtureRequest) -> None:
+    """Let Home Assistant find the component."""
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+async def emulator() -> AsyncGenerator[Emulator]:
+    """Run the providers; a long poll without a message ends at once."""
+    emulator = Emulator(hold=0.0)
+    await emulator.start()
+    yield emulator
+    await emulator.stop()
+
+
+@pytest.fixture
+def received(hass: HomeAssistant) -> list[Event[Any]]:
+    """Return the events of messages, as they come."""
+    return async_capture_events(hass, "sms_received")
+
+
+@pytest.fixture(params=PROVIDERS)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Run the test for each provider."""
+    return str(request.param)
+
+
+@pytest.fixture
+def account(emulator: Emulator, provider: str) -> Account:
+    """Return the account at the emulator."""
+    return emulator.add_account(provider, USERNAME, PASSWORD)
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> MockConfigEntry:
+    """Return the account's config entry, not set up yet."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title=f"{account.provider} {USERNAME}",
+        unique_id=f"{account.provider}_{USERNAME}",
+        data={
+            "provider": account.provider,
+            "username": USERNAME,
+            "password": PASSWORD,
+            "url": emulator.url(account.provider),
+            "time_zone": account.time_zone,
+            "deliver_existing": False,
+        },
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Set up an account, and wait for its first poll."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Wait until nothing is under way."""
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def poll(hass: HomeAssistant, seconds: float = 60.0) -> None:
+    """Let time pass until the next poll, and wait for it."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await settle(hass)
+
+
+def texts(events: list[Event[Any]]) -> list[str]:
+    """Return the texts of messages."""
+    return [event.data["text"] for event in events]

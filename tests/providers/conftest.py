@@ -1,0 +1,79 @@
+"""A provider that reads an account at the emulator."""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+import pytest
+
+from custom_components.sms_inbox.model import Cursor, Message, Page
+from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers.base import Account, Provider
+from emulator import Emulator
+
+USERNAME, PASSWORD = "anna", "pass:wörd&|"
+TIME_ZONE = "Africa/Johannesburg"
+
+type MakeProvider = Callable[..., Provider]
+
+
+@pytest.fixture
+async def session() -> AsyncGenerator[aiohttp.ClientSession]:
+    """Return a session like the one that Home Assistant hands in."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield session
+
+
+@pytest.fixture
+def make_provider(session: aiohttp.ClientSession, emulator: Emulator) -> MakeProvider:
+    """Return a maker of providers for the emulator's account."""
+
+    def make(key: str, *, password: str = PASSWORD, url: str | None = None) -> Provider:
+        account = Account(
+            username=USERNAME, password=password, url=url or emulator.url(key), time_zone=ZoneInfo(TIME_ZONE)
+        )
+        return PROVIDERS[key](session, account)
+
+    return make
+
+
+class CannedServer(TestServer):
+    """A server that gives one answer to everything, and remembers what it was asked.
+
+    Attributes:
+        answer: What it answers.
+        requests: What it was asked, with the form.
+    """
+
+    def __init__(self) -> None:
+        """Answer 204 until told otherwise."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        super().__init__(app)
+        self.answer: dict[str, Any] = {"status": 204}
+        self.requests: list[tuple[web.Request, dict[str, Any]]] = []
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.requests.append((request, dict(await request.post())))
+        return web.Response(**self.answer)
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[CannedServer]:
+    """Run a server of canned answers."""
+    async with CannedServer() as server:
+        yield server
+
+
+async def drain(provider: Provider, cursor: Cursor | None = None) -> tuple[list[Message], Page]:
+    """Fetch while there is more; return all messages and the last page."""
+    messages: list[Message] = []
+    page = await provider.fetch(cursor or {})
+    messages += page.messages
+    while page.more:
+        page = await provider.fetch(page.cursor)
+        messages += page.messages
+    return messages, page

@@ -1,0 +1,203 @@
+"""BulkSMS JSON API: the message object, pages, and the filter that finds what is new."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+import json
+from typing import Any
+
+import aiohttp
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.sms_inbox.model import Page
+from custom_components.sms_inbox.providers.base import Account, ConfigurationError, ProtocolError, RateLimitedError
+from custom_components.sms_inbox.providers.bulksms import BulkSms
+from emulator import Emulator
+
+from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
+
+ROW: dict[str, Any] = {
+    "id": "4023457654",
+    "type": "RECEIVED",
+    "from": "447700900123",
+    "to": "44771234567",
+    "body": "Hi|\n😀",
+    "encoding": "UNICODE",
+    "protocolId": 0,
+    "messageClass": 2,
+    "numberOfParts": 1,
+    "creditCost": 0,
+    "submission": {"id": "x", "date": "2026-11-21T10:00:00Z"},
+    "status": {"id": "DELIVERED.null", "type": "DELIVERED", "subtype": None},
+    "relatedSentMessageId": None,
+    "userSuppliedId": None,
+    "brandNew": {"a": 1},
+}
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+type Fetch = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+def provider(session: aiohttp.ClientSession, server: CannedServer) -> BulkSms:
+    """Return the provider of an account at the canned server."""
+    return BulkSms(session, Account(username="token", password=PASSWORD, url=str(server.make_url("/v1"))))
+
+
+@pytest.fixture
+def fetch(provider: BulkSms, server: CannedServer) -> Fetch:
+    """Return what fetches one canned answer: rows, or anything else."""
+
+    async def fetch(rows: Any, cursor: dict[str, Any] | None = None) -> Page:
+        server.answer = {"text": rows if isinstance(rows, str) else json.dumps(rows)}
+        return await provider.fetch(cursor or {})
+
+    return fetch
+
+
+def asked(server: CannedServer) -> str:
+    """Return the filter of the one request."""
+    [(request, _)] = server.requests
+    assert (request.method, request.path) == ("GET", "/v1/messages")
+    assert request.query["sortOrder"] == "ASCENDING"
+    assert request.headers["Authorization"] == aiohttp.encode_basic_auth("token", PASSWORD)
+    return request.query["filter"]
+
+
+async def test_message(fetch: Fetch) -> None:
+    """All fields of a received message (V35)."""
+    page = await fetch([ROW])
+    [message] = page.messages
+    assert (message.message_id, message.sender, message.recipient) == ("4023457654", "447700900123", "44771234567")
+    assert (message.text, message.encoding, message.data) == ("Hi|\n😀", "unicode", None)
+    assert message.received_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert json.loads(message.raw) == ROW
+    assert page.cursor == {"id": 4023457654, "since": "2026-11-21T10:00:00+00:00"}
+    assert page.more
+
+
+async def test_only_the_required_fields(fetch: Fetch) -> None:
+    """Sender and time may be missing (V36)."""
+    page = await fetch([{"id": 7, "type": "RECEIVED", "to": "1", "body": "x", "status": {}}])
+    [message] = page.messages
+    assert (message.message_id, message.sender, message.received_at, message.encoding) == ("7", "", None, "text")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"encoding": "BINARY", "body": "234f"}, {"encoding": "binary", "data": b"#O", "text": "#O"}),
+        ({"encoding": "BINARY", "body": "00FF"}, {"encoding": "binary", "data": b"\x00\xff", "text": ""}),
+        ({"encoding": "BINARY", "body": "no hex"}, {"encoding": "binary", "data": None, "text": "no hex"}),
+        ({"encoding": "NEW"}, {"encoding": "text", "text": "Hi|\n😀"}),
+        ({"body": None}, {"text": ""}),
+        ({"body": "\ud83d half"}, {"text": "\ufffd half"}),
+        ({"body": "a\x00b"}, {"text": "a\x00b"}),
+        ({"from": None}, {"sender": ""}),
+        ({"submission": None}, {"received_at": None}),
+        ({"submission": {"date": "2026-02-30T10:00:00Z"}}, {"received_at": None}),
+        ({"submission": {"date": "0001-01-01T00:00:00+14:00"}}, {"received_at": None}),
+        (
+            {"submission": {"date": "2026-11-21T12:00:00+02:00"}},
+            {"received_at": datetime(2026, 11, 21, 10, tzinfo=UTC)},
+        ),
+        ({"submission": {"date": "2026-11-21T10:00:00"}}, {"received_at": datetime(2026, 11, 21, 10, tzinfo=UTC)}),
+        ({"relatedSentMessageId": 12}, {"in_reply_to": "12"}),
+    ],
+)
+async def test_fields(fetch: Fetch, change: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Odd values of a field are delivered as well as they can be."""
+    [message] = (await fetch([ROW | change])).messages
+    assert {name: getattr(message, name) for name in expected} == expected
+
+
+async def test_sent_messages_are_dropped(fetch: Fetch) -> None:
+    """A server that ignores the filter doesn't make us deliver what the person sent (V39)."""
+    page = await fetch([ROW | {"type": "SENT", "id": "4023457655"}, ROW])
+    assert [message.message_id for message in page.messages] == ["4023457654"]
+    assert page.unreadable == ()
+    assert page.cursor["id"] == 4023457655
+
+
+@pytest.mark.parametrize("row", ["text", None, {"type": "RECEIVED", "body": "no id"}, ["list"]])
+async def test_row_that_is_no_message(fetch: Fetch, row: Any) -> None:
+    """It is kept, and the others come."""
+    page = await fetch([row, ROW])
+    assert len(page.messages) == 1
+    assert [json.loads(raw) for raw in page.unreadable] == [row]
+
+
+async def test_id_that_is_no_number(fetch: Fetch) -> None:
+    """It is delivered; the cursor goes by the others."""
+    page = await fetch([ROW | {"id": "abc"}, ROW])
+    assert [message.message_id for message in page.messages] == ["abc", "4023457654"]
+    assert page.cursor["id"] == 4023457654
+    page = await fetch([ROW | {"id": "abc"}], {"id": 5, "since": "2026-11-21T10:00:00+00:00"})
+    assert not page.more
+
+
+@pytest.mark.parametrize("body", ["", "<html></html>", '{"id": 1}', pytest.param("[" * 100_000, id="deep"), "nul"])
+async def test_what_is_no_list(fetch: Fetch, body: str) -> None:
+    """What the API never says is told apart, and the answer is in no error."""
+    with pytest.raises(ProtocolError):
+        await fetch(body)
+
+
+@pytest.mark.parametrize("body", ["[]", '{"username": "anna"}', "null"])
+async def test_profile_without_an_id(provider: BulkSms, server: CannedServer, body: str) -> None:
+    """A profile that names no account proves nothing."""
+    server.answer = {"text": body}
+    with pytest.raises(ProtocolError):
+        await provider.validate()
+
+
+async def test_first_look(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+    """The first look goes back 30 days, past the seven that the server takes; an empty one leaves no trace."""
+    freezer.move_to(NOW)
+    page = await fetch([])
+    assert asked(server) == "type=RECEIVED&id>0&submission.date>=2026-10-22T11:00:00Z"
+    assert (page.cursor, page.more) == ({}, False)
+
+
+async def test_later_looks(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+    """Later ones begin behind the highest id, and an hour before the latest message, however long ago."""
+    freezer.move_to(NOW)
+    cursor = {"id": 5, "since": "2026-01-01T10:00:00+00:00"}
+    page = await fetch([ROW], cursor)
+    assert asked(server) == "type=RECEIVED&id>5&submission.date>=2026-01-01T09:00:00Z"
+    assert page.cursor == {"id": 4023457654, "since": "2026-11-21T10:00:00+00:00"}
+
+
+async def test_message_from_the_future(fetch: Fetch, freezer: FrozenDateTimeFactory) -> None:
+    """It must not hide those that come after it."""
+    freezer.move_to(NOW)
+    page = await fetch([ROW | {"submission": {"date": "9999-12-31T23:59:59Z"}}])
+    assert page.cursor["since"] == NOW.isoformat()
+
+
+async def test_short_pages(emulator: Emulator, make_provider: MakeProvider) -> None:
+    """A page that is shorter than asked for is not the end; an empty one is."""
+    account = emulator.add_account("bulksms", USERNAME, PASSWORD, page_size=3)
+    for number in range(7):
+        account.send(f"Message {number}", received_at=datetime.now(UTC) - timedelta(days=20))
+    account.send("Sent", sent=True)
+    messages, _ = await drain(make_provider("bulksms"))
+    assert [message.text for message in messages] == [f"Message {number}" for number in range(7)]
+    assert len(emulator.requests) == 4
+
+
+async def test_problem(provider: BulkSms, server: CannedServer) -> None:
+    """A request that the API refuses is no reason to hurry (V40)."""
+    problem = {"type": "#bad-request", "title": "Bad Request", "status": 400, "detail": "id"}
+    server.answer = {"status": 400, "text": json.dumps(problem), "content_type": "application/problem+json"}
+    with pytest.raises(ConfigurationError, match="400"):
+        await provider.validate()
+
+
+async def test_rate_limit_without_a_body(provider: BulkSms, server: CannedServer) -> None:
+    """429 with nothing else (V41)."""
+    server.answer = {"status": 429}
+    with pytest.raises(RateLimitedError) as raised:
+        await provider.validate()
+    assert raised.value.retry_after is None

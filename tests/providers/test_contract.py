@@ -1,0 +1,333 @@
+"""What every provider must do: run unchanged against each of them, with the emulator as its server."""
+
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers.base import (
+    AuthenticationError,
+    ConfigurationError,
+    InsecureAddressError,
+    ProtocolError,
+    Provider,
+    ProviderError,
+    RateLimitedError,
+    TemporaryError,
+)
+from custom_components.sms_inbox.store import Status, Store
+from emulator import Account, Emulator
+
+from .conftest import PASSWORD, TIME_ZONE, USERNAME, MakeProvider, drain
+
+TEXTS = {
+    "plain": "Hello",
+    "emoji": "Kia ora 😀👩‍👩‍👧 ☺",
+    "right to left": "שלום עולם, مرحبا",
+    "pipe and line breaks": "a|b||c\nsecond\r\nthird|",
+    "empty": "",
+    "spaces": "  two  at both ends  ",
+    "form characters": "100% + a&b=c %41 +",
+    "long": "0123456789 " * 90,
+    "characters that split lines": "a\u2028b\u0085c\x0bd\x0ce",
+    "tab and control": "a\tb\x01c",
+    "fake record": "x|2020-01-01 00:00:00|1|0|7bit",
+    "fake status": "0|records to follow|0",
+}
+
+UNKNOWN_FIELDS = {
+    "bulletin": b"brandNew=1&messageId=77&from=%2B447700900123&body=Hello&messageDate=2026-11-21T10:00:00.000Z",
+    "bulksms": json.dumps(
+        {
+            "id": "77",
+            "type": "RECEIVED",
+            "from": "+447700900123",
+            "to": "2",
+            "body": "Hello",
+            "encoding": "TEXT",
+            "status": {"type": "DELIVERED"},
+            "submission": {"date": "2026-11-21T10:00:00Z"},
+            "brandNew": {"a": 1},
+        }
+    ).encode(),
+    "bulksms_eapi": b"77|+447700900123|Hello|2026-11-21 12:00:00|2|0|7bit|brandNew",
+}
+
+
+@pytest.fixture(params=PROVIDERS)
+def key(request: pytest.FixtureRequest) -> str:
+    """Run the test for each provider."""
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def account(emulator: Emulator, key: str) -> Account:
+    """Return the account at the emulator."""
+    return emulator.add_account(key, USERNAME, PASSWORD, time_zone=TIME_ZONE)
+
+
+@pytest.fixture
+def provider(key: str, make_provider: MakeProvider) -> Provider:
+    """Return the provider that reads the account."""
+    return make_provider(key)
+
+
+def test_declares_itself(key: str) -> None:
+    """A provider says what the set-up needs to know."""
+    provider = PROVIDERS[key]
+    assert provider.key == key
+    assert provider.name
+    assert provider.default_url.startswith("https://")
+    assert timedelta(seconds=1) <= provider.interval <= timedelta(minutes=5)
+
+
+async def test_validate_names_the_account_and_touches_nothing(
+    provider: Provider, account: Account, emulator: Emulator
+) -> None:
+    """Validation proves the credentials without reading a message."""
+    account.send("Still unread")
+    identity = await provider.validate()
+    assert identity.account_id
+    assert identity.name == USERNAME
+    assert not emulator.book
+    assert [message.text for message in (await drain(provider))[0]] == ["Still unread"]
+
+
+async def test_identity_is_stable_and_ignores_case(key: str, make_provider: MakeProvider) -> None:
+    """The same account has the same id each time."""
+    first, second = await make_provider(key).validate(), await make_provider(key).validate()
+    assert first.account_id == second.account_id == second.account_id.casefold()
+
+
+async def test_empty_inbox(provider: Provider) -> None:
+    """An empty inbox is an empty page."""
+    messages, page = await drain(provider)
+    assert messages == []
+    assert not page.more
+    assert not page.unreadable
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_one_message(provider: Provider, account: Account, text: str) -> None:
+    """A message arrives with all that was sent, its text unaltered."""
+    at = datetime(2026, 11, 20, 10, 0, 3, tzinfo=UTC)
+    sent = account.send(text, sender="MYBANK", recipient="+44771234567", received_at=at)
+    messages, page = await drain(provider)
+    [message] = messages
+    assert message.message_id == sent.message_id
+    assert message.sender == "MYBANK"
+    assert message.recipient == "+44771234567"
+    assert message.text == text
+    assert message.received_at == at
+    assert message.in_reply_to is None
+    assert message.data is None
+    assert message.raw
+    assert not page.more
+
+
+async def test_reply(provider: Provider, account: Account) -> None:
+    """A reply tells what it answers."""
+    account.send("yes", in_reply_to="12345")
+    [message] = (await drain(provider))[0]
+    assert message.in_reply_to == "12345"
+
+
+async def test_backlog_of_several_pages(provider: Provider, account: Account) -> None:
+    """What waits comes in order and once; the cursor stands behind it."""
+    account.page_size = 3
+    texts = [f"Message {number}" for number in range(10)]
+    for text in texts:
+        account.send(text)
+    messages, page = await drain(provider)
+    assert [message.text for message in messages] == texts
+    account.send("Another")
+    assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["Another"]
+
+
+async def test_repeat_is_stored_once(provider: Provider, account: Account, tmp_path: Path) -> None:
+    """A message that is handed over again has the same id, by which the store knows it."""
+    account.send("Once", message_id="41")
+    first = await provider.fetch({})
+    account.messages.clear()
+    account.send("Once", message_id="41")
+    second = await provider.fetch({})
+    assert [message.message_id for message in (*first.messages, *second.messages)] == ["41", "41"]
+    store = Store(tmp_path / "store.db")
+    store.account("a")
+    stored = [store.receive("a", page, first_run=False, status=Status.DUE, attempt=True) for page in (first, second)]
+    store.close()
+    assert [len(page) for page in stored] == [1, 0]
+
+
+async def test_out_of_order(provider: Provider, account: Account) -> None:
+    """Ids and times that don't rise together lose nothing."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    for number, minutes in (("30", 3), ("10", 1), ("20", 2)):
+        account.send(f"Message {number}", message_id=number, received_at=now - timedelta(minutes=minutes))
+    messages, _ = await drain(provider)
+    assert sorted(message.message_id for message in messages) == ["10", "20", "30"]
+
+
+async def test_unknown_fields_are_kept(provider: Provider, account: Account, key: str) -> None:
+    """A field that nobody knew does no harm, and the record is kept as it came."""
+    account.send_raw(UNKNOWN_FIELDS[key])
+    [message] = (await drain(provider))[0]
+    assert (message.message_id, message.sender, message.text) == ("77", "+447700900123", "Hello")
+    assert message.received_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert b"brandNew" in message.raw
+
+
+async def test_one_bad_message_among_good_ones(provider: Provider, account: Account) -> None:
+    """A record that makes no sense is kept as it came, and takes nothing with it."""
+    account.send("First")
+    account.send_raw(b'"nonsense"')
+    account.send("Second")
+    messages, unreadable, cursor = [], [], {}
+    for _ in range(4):
+        page = await provider.fetch(cursor)
+        messages += page.messages
+        unreadable += page.unreadable
+        cursor = dict(page.cursor)
+    assert [message.text for message in messages] == ["First", "Second"]
+    assert b'"nonsense"' in unreadable
+
+
+@pytest.mark.parametrize("call", ["validate", "fetch"])
+async def test_wrong_password(key: str, make_provider: MakeProvider, call: str) -> None:
+    """A wrong password is told apart from everything else."""
+    provider = make_provider(key, password="wrong")
+    with pytest.raises(AuthenticationError):
+        await (provider.validate() if call == "validate" else provider.fetch({}))
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "error"),
+    [
+        ("rate_limited", {}, RateLimitedError),
+        ("server_error", {"status": 500}, TemporaryError),
+        ("server_error", {"status": 502}, TemporaryError),
+        ("server_error", {"status": 503}, TemporaryError),
+        ("server_error", {"status": 418}, ProtocolError),
+        ("server_error", {"status": 403}, ConfigurationError),
+        ("server_error", {"status": 404}, ConfigurationError),
+        ("html", {}, ProtocolError),
+        ("oversized", {}, ProtocolError),
+        ("dropped", {}, TemporaryError),
+        ("redirect", {"location": "https://elsewhere.example/"}, ConfigurationError),
+        ("redirect", {"location": "http://127.0.0.1:1/", "status": 307}, ConfigurationError),
+    ],
+)
+@pytest.mark.parametrize("call", ["validate", "fetch"])
+async def test_fault(
+    provider: Provider,
+    account: Account,
+    emulator: Emulator,
+    fault: str,
+    options: dict[str, Any],
+    error: type[ProviderError],
+    call: str,
+) -> None:
+    """Each trouble of a server is its own error, and loses nothing."""
+    account.send("Secret text")
+    emulator.fault(provider.key, fault, count=None, **options)
+    with pytest.raises(error) as raised:
+        await (provider.validate() if call == "validate" else provider.fetch({}))
+    emulator.clear_faults()
+    assert type(raised.value) is error
+    assert PASSWORD not in repr(raised.value)
+    assert "Secret" not in repr(raised.value)
+    assert [message.text for message in (await drain(provider))[0]] == ["Secret text"]
+
+
+async def test_cut_answer(provider: Provider, account: Account, emulator: Emulator) -> None:
+    """An answer that breaks off is an outage; what can be read again is."""
+    account.send("Hello")
+    emulator.fault(provider.key, "cut")
+    with pytest.raises(TemporaryError):
+        await provider.fetch({})
+    messages, _ = await drain(provider)
+    assert [message.text for message in messages] == ([] if provider.consumes else ["Hello"])
+
+
+async def test_slow_answer(provider: Provider, account: Account, emulator: Emulator) -> None:
+    """An answer that dribbles is waited for."""
+    account.send("Hello")
+    emulator.fault(provider.key, "slow", seconds=0.1)
+    assert [message.text for message in (await drain(provider))[0]] == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"), [(120, 120.0), ("999999", 3600.0), ("soon", None), (None, None), ("-1", None)]
+)
+async def test_retry_after(provider: Provider, emulator: Emulator, retry_after: str, seconds: float | None) -> None:
+    """What the server asks for is told in seconds, an hour at most."""
+    emulator.fault(provider.key, "rate_limited", retry_after=retry_after)
+    with pytest.raises(RateLimitedError) as raised:
+        await provider.fetch({})
+    assert raised.value.retry_after == seconds
+
+
+async def test_retry_after_as_a_date(provider: Provider, emulator: Emulator) -> None:
+    """A date counts by the server's clock."""
+    at = datetime.now(UTC) + timedelta(minutes=2)
+    emulator.fault(provider.key, "server_error", status=503, retry_after=at.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    with pytest.raises(TemporaryError) as raised:
+        await provider.fetch({})
+    assert raised.value.retry_after == pytest.approx(120, abs=3)
+
+
+async def test_redirect_within_the_server(provider: Provider, emulator: Emulator) -> None:
+    """A redirect to the same server is followed."""
+    await provider.validate()
+    location = emulator.requests[-1].url
+    emulator.fault(provider.key, "redirect", location=location)
+    assert (await provider.validate()).name == USERNAME
+    emulator.fault(provider.key, "redirect", count=None, location=location)
+    with pytest.raises(ConfigurationError, match="circles"):
+        await provider.validate()
+
+
+async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:
+    """A server that isn't there is an outage."""
+    with pytest.raises(TemporaryError):
+        await make_provider(key, url=f"http://127.0.0.1:{unused_tcp_port}").validate()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://server.example", "server", "https://", "https://a:b@server.example", "http://[x"]
+)
+def test_not_an_address(key: str, make_provider: MakeProvider, url: str) -> None:
+    """What is no server address is refused."""
+    with pytest.raises(ConfigurationError):
+        make_provider(key, url=url or " ")
+
+
+@pytest.mark.parametrize("url", ["http://server.example", "http://93.184.216.34:8080", "http://8.8.8.8"])
+def test_plain_http_over_the_internet(key: str, make_provider: MakeProvider, url: str) -> None:
+    """A password never travels in the clear over the internet."""
+    with pytest.raises(InsecureAddressError):
+        make_provider(key, url=url)
+
+
+@pytest.mark.parametrize("url", ["http://phone", "http://gateway.local:80", "http://192.168.1.2/x", "http://[::1]:1"])
+def test_plain_http_at_home(key: str, make_provider: MakeProvider, url: str) -> None:
+    """A server in the local network may speak plain http."""
+    assert make_provider(key, url=url).key == key
+
+
+async def test_credentials_are_in_no_address(provider: Provider, emulator: Emulator) -> None:
+    """Neither user name nor password is in a URL."""
+    await provider.validate()
+    await provider.fetch({})
+    urls = " ".join(request.url for request in emulator.requests)
+    assert urls
+    assert USERNAME not in urls
+    assert "pass" not in urls
+
+
+def test_account_hides_its_password(provider: Provider) -> None:
+    """The account's own description has no password."""
+    assert PASSWORD not in repr(provider._account)  # noqa: SLF001 - the very thing that could be logged
