@@ -58,15 +58,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     _provider: Provider
 
     def __init__(self, hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-        """Take the provider's pause as the interval."""
-        super().__init__(
-            hass,
-            _LOGGER,
-            config_entry=entry,
-            name=entry.title,
-            update_interval=PROVIDERS[entry.data[CONF_PROVIDER]].interval,
-            always_update=False,
-        )
+        """Begin without an interval: entities listen early, and nothing may be asked before automations do."""
+        super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._failures = 0
         self._refusals = 0
         self._resumed = False
@@ -101,6 +94,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     @callback
     def async_start(self, _: HomeAssistant) -> None:
         """Begin to deliver and to ask, now that automations listen."""
+        self.update_interval = self._provider.interval
         # A coordinator asks only while somebody listens; with all entities disabled, it's the inbox that does.
         self.config_entry.async_on_unload(self.async_add_listener(lambda: None))
         self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
@@ -130,13 +124,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         """
         task = create_eager_task(self._async_read_page(), loop=self.hass.loop)
         try:
-            return await asyncio.shield(task)
+            await asyncio.wait({task})
         except asyncio.CancelledError:
             if not (self._writing or (self._provider.consumes and self._provider.answering)):
                 task.cancel()
             await asyncio.wait({task})
             self._report_loss(task)
             raise
+        return task.result()
 
     @callback
     def _report_loss(self, task: asyncio.Task[bool]) -> None:
@@ -232,7 +227,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     def _pause(self, err: ProviderError | StoreError) -> float:
         """Return the seconds until the next try: longer with each failure, never less than the provider asks for."""
-        backoff = min(SHORTEST_BACKOFF * 2 ** min(self._failures - 1, 10), LONGEST_BACKOFF)
+        backoff = min(SHORTEST_BACKOFF * 2.0 ** min(self._failures - 1, 10), LONGEST_BACKOFF)
         asked = (isinstance(err, ProviderError) and err.retry_after) or 0.0
         # The coordinator counts from the last full second.
         return max(backoff * random.uniform(0.5, 1), asked + 1)  # noqa: S311

@@ -198,7 +198,7 @@ class Store:
         try:
             return _connect(self.path)
         except sqlite3.DatabaseError as err:
-            if err.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if getattr(err, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
         self.set_aside = self.path.with_name(f"{self.path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
         for suffix in ("", "-wal", "-shm"):

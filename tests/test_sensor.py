@@ -1,0 +1,82 @@
+"""The sensors of the last message."""
+
+from datetime import UTC, datetime
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from emulator import Account
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .conftest import poll, set_up, settle
+
+
+async def entity_id(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str:
+    """Return the sensor's id by its key."""
+    registry = er.async_get(hass)
+    found = registry.async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_{key}")
+    assert found
+    return found
+
+
+async def test_unknown_before_the_first_message(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """An account without a message shows none."""
+    await set_up(hass, entry)
+    states = [hass.states.get(entity_id) for entity_id in hass.states.async_entity_ids()]
+    assert [state.state for state in states] == [STATE_UNKNOWN, STATE_UNKNOWN]
+    assert "text" not in states[0].attributes
+
+
+async def test_last_message(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """It shows the text, and all fields as attributes; a reload doesn't change that."""
+    await set_up(hass, entry)
+    account.send("First")
+    account.send("Second ☺", sender="MYBANK", received_at=datetime(2026, 11, 20, 10, 0, 3, tzinfo=UTC))
+    await poll(hass)
+    await poll(hass)
+    for _ in range(2):
+        state = hass.states.get(await entity_id(hass, entry, "last_message"))
+        assert state.state == "Second ☺"
+        assert state.attributes["text"] == "Second ☺"
+        assert state.attributes["sender"] == "MYBANK"
+        assert state.attributes["message_id"] == account.messages[-1].message_id
+        assert state.attributes["redelivered"] is False
+        received = hass.states.get(await entity_id(hass, entry, "last_received"))
+        assert received.state == "2026-11-20T10:00:03+00:00"
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+
+
+async def test_long_text(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """The state holds 255 characters, the attribute all of them."""
+    text = "0123456789" * 60
+    await set_up(hass, entry)
+    account.send(text)
+    await poll(hass)
+    state = hass.states.get(await entity_id(hass, entry, "last_message"))
+    assert state.state == text[:255]
+    assert state.attributes["text"] == text
+
+
+async def test_every_message_is_shown(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """Two equal messages in a row are two changes; so are those of one drain."""
+    await set_up(hass, entry)
+    changes = async_capture_events(hass, "state_changed")
+    for text in ("same", "same", "other"):
+        account.send(text)
+    await poll(hass)
+    await poll(hass)
+    last_message = await entity_id(hass, entry, "last_message")
+    seen = [event.data["new_state"] for event in changes if event.data["entity_id"] == last_message]
+    assert [state.state for state in seen] == ["same", "same", "other"]
+    assert len({state.attributes["message_id"] for state in seen}) == 3
+
+
+async def test_text_stays_out_of_the_history(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """The recorder keeps no attribute of the message."""
+    await set_up(hass, entry)
+    account.send("Hello")
+    await poll(hass)
+    state = hass.states.get(await entity_id(hass, entry, "last_message"))
+    assert "*" in state.state_info["unrecorded_attributes"]

@@ -1,0 +1,190 @@
+"""The store: what it promises of its file."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+import sqlite3
+import stat
+
+import pytest
+
+from custom_components.sms_inbox.model import Message, Page
+from custom_components.sms_inbox.store import Status, Store, StoreError
+
+MESSAGE = Message(
+    message_id="1",
+    sender="+1",
+    recipient=None,
+    text="Kia ora\x00 ☺ |\n",
+    encoding="unicode",
+    data=None,
+    received_at=datetime(2026, 11, 21, 10, 0, 0, 417000, UTC),
+    in_reply_to=None,
+    raw=b"\xff\x00raw",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return a store in a folder that isn't there yet."""
+    store = Store(tmp_path / ".storage" / "sms_inbox.db")
+    yield store
+    store.close()
+
+
+def page(*messages: Message, number: int = 1) -> Page:
+    """Return a page."""
+    return Page(messages=messages, cursor={"page": number}, more=False)
+
+
+def receive(store: Store, *messages: Message, account: str = "a", attempt: bool = False) -> list[str]:
+    """Write down a page; return the ids of what was new."""
+    store.account(account)
+    stored = store.receive(account, page(*messages), first_run=False, status=Status.DUE, attempt=attempt)
+    return [each.message.message_id for each in stored]
+
+
+def test_a_message_comes_back_unaltered(store: Store) -> None:
+    """Text, bytes and time are what they were."""
+    receive(store, MESSAGE)
+    [stored] = store.attempt_due("a", 10)
+    assert stored.message == MESSAGE
+    assert not stored.redelivered
+
+
+def test_new_account_is_at_its_first_run(store: Store) -> None:
+    """Nothing is known of an account that was never seen."""
+    state = store.account("a")
+    assert (state.cursor, state.first_run, state.latest, state.unreadable) == ({}, True, None, 0)
+
+
+def test_page_and_cursor_are_one(store: Store) -> None:
+    """A page that can't be written whole moves no cursor and leaves no message."""
+    receive(store, MESSAGE)
+    bad = replace(MESSAGE, message_id="3", received_at=None, sender=None)  # type: ignore[arg-type]
+    with pytest.raises(StoreError):
+        store.receive(
+            "a",
+            page(replace(MESSAGE, message_id="2"), bad, number=2),
+            first_run=False,
+            status=Status.DUE,
+            attempt=False,
+        )
+    assert store.account("a").cursor == {"page": 1}
+    assert [stored.message.message_id for stored in store.attempt_due("a", 10)] == ["1"]
+
+
+def test_known_message_is_skipped(store: Store) -> None:
+    """An id is taken once an account."""
+    assert receive(store, MESSAGE) == ["1"]
+    assert receive(store, MESSAGE, replace(MESSAGE, message_id="2")) == ["2"]
+    assert receive(store, MESSAGE, account="b") == ["1"]
+
+
+def test_redelivered(store: Store) -> None:
+    """Whoever asks a second time for what was not ticked off is told so."""
+    receive(store, MESSAGE, attempt=True)
+    receive(store, replace(MESSAGE, message_id="2"))
+    assert [stored.redelivered for stored in store.attempt_due("a", 10)] == [True, False]
+    assert [stored.redelivered for stored in store.attempt_due("a", 10)] == [True, True]
+
+
+def test_due_comes_in_order_and_in_batches(store: Store) -> None:
+    """The oldest first, as many as asked for."""
+    receive(store, *(replace(MESSAGE, message_id=str(number)) for number in range(5)))
+    batch = store.attempt_due("a", 3)
+    assert [stored.message.message_id for stored in batch] == ["0", "1", "2"]
+    store.tick_off(stored.sequence for stored in batch)
+    assert [stored.message.message_id for stored in store.attempt_due("a", 3)] == ["3", "4"]
+
+
+def test_latest_is_what_was_delivered_last(store: Store) -> None:
+    """What is only written down is not shown."""
+    receive(store, MESSAGE, replace(MESSAGE, message_id="2"))
+    [first] = store.attempt_due("a", 1)
+    store.tick_off([first.sequence])
+    latest = store.account("a").latest
+    assert latest
+    assert latest.message.message_id == "1"
+
+
+def test_unreadable_records_are_kept_once(store: Store) -> None:
+    """The same nonsense again is the same."""
+    store.account("a")
+    for _ in range(2):
+        store.keep_unreadable("a", b"\x00nonsense")
+    assert store.account("a").unreadable == 1
+
+
+def test_remove(store: Store) -> None:
+    """An account goes with all that is its own."""
+    receive(store, MESSAGE)
+    store.keep_unreadable("a", b"x")
+    receive(store, MESSAGE, account="b")
+    store.remove("a")
+    assert store.attempt_due("a", 10) == []
+    assert store.account("a").unreadable == 0
+    assert len(store.attempt_due("b", 10)) == 1
+
+
+def test_only_its_owner_can_read_it(store: Store) -> None:
+    """The file and its companions have mode 0600."""
+    receive(store, MESSAGE)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in store.path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert len(modes) == 3
+
+
+def test_another_process_sees_what_was_written(store: Store) -> None:
+    """When a method returns, its transaction is over."""
+    receive(store, MESSAGE)
+    with sqlite3.connect(store.path) as other:
+        assert other.execute("SELECT text FROM message").fetchall() == [(MESSAGE.text,)]
+    other.close()
+
+
+def test_survives_being_closed(store: Store) -> None:
+    """The next use opens the file again."""
+    receive(store, MESSAGE)
+    store.close()
+    assert len(store.attempt_due("a", 10)) == 1
+
+
+def test_error_tells_its_kind_and_no_text(store: Store) -> None:
+    """A store in the place of a folder can't be opened; the error says so and no more."""
+    store.path.mkdir(parents=True)
+    with pytest.raises(StoreError) as raised:
+        store.account("a")
+    assert "Kia ora" not in str(raised.value)
+    store.path.rmdir()
+    assert receive(store, MESSAGE) == ["1"]
+
+
+def test_newer_version_is_refused_and_left_alone(store: Store) -> None:
+    """A file of a later release is not touched."""
+    receive(store, MESSAGE)
+    store.close()
+    with sqlite3.connect(store.path) as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(StoreError, match="newer"):
+        store.account("a")
+    assert store.set_aside is None
+
+
+@pytest.mark.parametrize("damage", ["not a database", "torn page"])
+def test_damaged_file_is_set_aside(store: Store, damage: str) -> None:
+    """A damaged file is kept beside a new one."""
+    receive(store, *(replace(MESSAGE, message_id=str(number), text="x" * 3000) for number in range(50)))
+    store.close()
+    content = bytearray(store.path.read_bytes())
+    if damage == "not a database":
+        content[:] = b"not a database" * 1000
+    else:
+        content[8192:16384] = b"\xa5" * 8192
+    store.path.write_bytes(content)
+    assert store.account("a").first_run
+    assert store.set_aside
+    assert store.set_aside.read_bytes() == content
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
