@@ -152,7 +152,7 @@ async def test_web_page_instead_of_a_message_is_kept(
     for hours in range(1, 4):
         await poll(hass, hours * 3600)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
-    assert (await hass.async_add_executor_job(store.account, entry.entry_id)).unreadable == 1
+    assert (await hass.async_add_executor_job(store.begin, entry.entry_id)).unreadable == 1
     assert issue_registry.async_get_issue(DOMAIN, f"unreadable_{entry.entry_id}")
 
 

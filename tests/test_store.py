@@ -38,10 +38,10 @@ def page(*messages: Message, number: int = 1) -> Page:
     return Page(messages=messages, cursor={"page": number}, more=False)
 
 
-def receive(store: Store, *messages: Message, account: str = "a", attempt: bool = False) -> list[str]:
+def receive(store: Store, *messages: Message, account: str = "a", attempts: int = 0) -> list[str]:
     """Write down a page; return the ids of what was new."""
-    store.account(account)
-    stored = store.receive(account, page(*messages), first_run=False, status=Status.DUE, attempt=attempt)
+    store.begin(account)
+    stored = store.receive(account, page(*messages), first_run=False, status=Status.DUE, attempts=attempts)
     return [each.message.message_id for each in stored]
 
 
@@ -55,7 +55,7 @@ def test_a_message_comes_back_unaltered(store: Store) -> None:
 
 def test_new_account_is_at_its_first_run(store: Store) -> None:
     """Nothing is known of an account that was never seen."""
-    state = store.account("a")
+    state = store.begin("a")
     assert (state.cursor, state.first_run, state.latest, state.unreadable) == ({}, True, None, 0)
 
 
@@ -69,9 +69,9 @@ def test_page_and_cursor_are_one(store: Store) -> None:
             page(replace(MESSAGE, message_id="2"), bad, number=2),
             first_run=False,
             status=Status.DUE,
-            attempt=False,
+            attempts=0,
         )
-    assert store.account("a").cursor == {"page": 1}
+    assert store.begin("a").cursor == {"page": 1}
     assert [stored.message.message_id for stored in store.attempt_due("a", 10)] == ["1"]
 
 
@@ -84,7 +84,7 @@ def test_known_message_is_skipped(store: Store) -> None:
 
 def test_redelivered(store: Store) -> None:
     """Whoever asks a second time for what was not ticked off is told so."""
-    receive(store, MESSAGE, attempt=True)
+    receive(store, MESSAGE, attempts=1)
     receive(store, replace(MESSAGE, message_id="2"))
     assert [stored.redelivered for stored in store.attempt_due("a", 10)] == [True, False]
     assert [stored.redelivered for stored in store.attempt_due("a", 10)] == [True, True]
@@ -104,17 +104,17 @@ def test_latest_is_what_was_delivered_last(store: Store) -> None:
     receive(store, MESSAGE, replace(MESSAGE, message_id="2"))
     [first] = store.attempt_due("a", 1)
     store.tick_off([first.sequence])
-    latest = store.account("a").latest
+    latest = store.begin("a").latest
     assert latest
     assert latest.message.message_id == "1"
 
 
 def test_unreadable_records_are_kept_once(store: Store) -> None:
     """The same nonsense again is the same."""
-    store.account("a")
+    store.begin("a")
     for _ in range(2):
         store.keep_unreadable("a", b"\x00nonsense")
-    assert store.account("a").unreadable == 1
+    assert store.begin("a").unreadable == 1
 
 
 def test_remove(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_remove(store: Store) -> None:
     receive(store, MESSAGE, account="b")
     store.remove("a")
     assert store.attempt_due("a", 10) == []
-    assert store.account("a").unreadable == 0
+    assert store.begin("a").unreadable == 0
     assert len(store.attempt_due("b", 10)) == 1
 
 
@@ -155,7 +155,7 @@ def test_error_tells_its_kind_and_no_text(store: Store) -> None:
     """A store in the place of a folder can't be opened; the error says so and no more."""
     store.path.mkdir(parents=True)
     with pytest.raises(StoreError) as raised:
-        store.account("a")
+        store.begin("a")
     assert "Kia ora" not in str(raised.value)
     store.path.rmdir()
     assert receive(store, MESSAGE) == ["1"]
@@ -169,7 +169,7 @@ def test_newer_version_is_refused_and_left_alone(store: Store) -> None:
         other.execute("PRAGMA user_version = 99")
     other.close()
     with pytest.raises(StoreError, match="newer"):
-        store.account("a")
+        store.begin("a")
     assert store.set_aside is None
 
 
@@ -184,7 +184,7 @@ def test_damaged_file_is_set_aside(store: Store, damage: str) -> None:
     else:
         content[8192:16384] = b"\xa5" * 8192
     store.path.write_bytes(content)
-    assert store.account("a").first_run
+    assert store.begin("a").first_run
     assert store.set_aside
     assert store.set_aside.read_bytes() == content
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600

@@ -1,7 +1,9 @@
 """When to ask the provider, and what becomes of its errors."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
 import logging
 import random
 from typing import Any, override
@@ -9,11 +11,12 @@ from typing import Any, override
 import aiohttp
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import create_eager_task
@@ -22,7 +25,17 @@ from .const import CONF_DELIVER_EXISTING, CONF_PROVIDER, DOMAIN
 from .inbox import Inbox, async_get_store
 from .model import Page
 from .providers import PROVIDERS
-from .providers.base import Account, AuthenticationError, ConfigurationError, ProtocolError, Provider, ProviderError
+from .providers.base import (
+    Account,
+    AuthenticationError,
+    ConfigurationError,
+    ProtocolError,
+    Provider,
+    ProviderError,
+    RateLimitedError,
+    TemporaryError,
+)
+from .recovery import UnprovenError
 from .store import StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,6 +43,9 @@ _LOGGER = logging.getLogger(__name__)
 SHORTEST_BACKOFF = 30.0
 LONGEST_BACKOFF = 15 * 60.0
 REFUSALS_BEFORE_REAUTH = 2
+SETTLING_SECONDS = 3.0
+KEEP_TEXTS = timedelta(days=90)
+KEEP_IDENTITIES = timedelta(days=400)
 
 type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
 
@@ -64,7 +80,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._refusals = 0
         self._resumed = False
         self._page: Page | None = None
+        self._asking = False
         self._writing = False
+        self._unsure_since: datetime | None = None
+        self._settled_at = 0.0
 
     async def async_prepare(self) -> None:
         """Prove the credentials and load what is stored; no message is read.
@@ -78,7 +97,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         try:
             self._provider = await async_create_provider(create_session(self.hass), entry.data)
             await self._provider.validate()
-            state = await self.hass.async_add_executor_job(store.account, entry.entry_id)
+            state = await self.hass.async_add_executor_job(store.begin, entry.entry_id)
         except (ProviderError, StoreError) as err:
             raise self._translated(err, setting_up=True) from err
         device = dr.async_get(self.hass).async_get_or_create(
@@ -89,15 +108,42 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             manufacturer=self._provider.name,
         )
         self.inbox = Inbox(self.hass, entry, device.id, state)
+        if state.unsure_since and self._provider.consumes:
+            self._note_loss(state.unsure_since)
         self._show_issues()
 
     @callback
     def async_start(self, _: HomeAssistant) -> None:
         """Begin to deliver and to ask, now that automations listen."""
+        entry = self.config_entry
         self.update_interval = self._provider.interval
         # A coordinator asks only while somebody listens; with all entities disabled, it's the inbox that does.
-        self.config_entry.async_on_unload(self.async_add_listener(lambda: None))
-        self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
+        entry.async_on_unload(self.async_add_listener(lambda: None))
+        entry.async_on_unload(self._async_end)
+        entry.async_on_unload(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_end))
+        entry.async_on_unload(async_track_time_interval(self.hass, self._async_erase, timedelta(days=1)))
+        entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
+
+    async def _async_end(self, _: Event | None = None) -> None:
+        """Note that this account ends in order, unless a request is under way, whose answer may be lost."""
+        if not self._asking:
+            await self._async_try_to_write(async_get_store(self.hass).end)
+
+    async def _async_erase(self, now: datetime) -> None:
+        """Erase what is old enough."""
+        erase = partial(
+            async_get_store(self.hass).erase,
+            texts_before=now - KEEP_TEXTS,
+            identities_before=now - KEEP_IDENTITIES,
+        )
+        await self._async_try_to_write(erase)
+
+    async def _async_try_to_write(self, write: Callable[[str], None]) -> None:
+        """Write what matters less than a message: a store that fails is told when a message comes."""
+        try:
+            await self.hass.async_add_executor_job(write, self.config_entry.entry_id)
+        except StoreError as err:
+            _LOGGER.debug("The store of %s could not be written: %s", self.name, err)
 
     @override
     async def _async_update_data(self) -> None:
@@ -109,12 +155,43 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                 self._resumed = True
             while await self._async_handle_page():
                 self._show_recovery()
+            if self._unsure_since and self.hass.loop.time() >= self._settled_at:
+                await self._async_recover(self._unsure_since)
         except (ProviderError, StoreError) as err:
             self._failures += 1
             self._refusals = self._refusals + 1 if isinstance(err, AuthenticationError) else 0
             raise self._translated(err, setting_up=False) from err
         self._failures = self._refusals = 0
+        self._show_issues()
         ir.async_delete_issue(self.hass, DOMAIN, "store_failed")
+
+    @callback
+    def _note_loss(self, since: datetime) -> None:
+        """Remember that an answer may have been lost; what it held must be told from what just comes."""
+        self._unsure_since = since
+        self._settled_at = self.hass.loop.time() + SETTLING_SECONDS
+
+    async def _async_note_broken_answer(self) -> None:
+        """Remember, also beyond a crash, that an answer broke off whose message can't be read again."""
+        since = self.inbox.last_received_at
+        if self._provider.consumes and since and not self.inbox.first_run:
+            self._note_loss(self._unsure_since or since)
+            await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=self._unsure_since))
+
+    async def _async_recover(self, since: datetime) -> None:
+        """Take in what the provider handed over and was lost on its way; try later what can't be done now."""
+        try:
+            lost = await self.inbox.async_recover(await self._provider.recover(), since)
+        except (TemporaryError, RateLimitedError) as err:
+            _LOGGER.debug("Lost messages of %s are looked for later: %s", self.name, err)
+            return
+        except (ProviderError, UnprovenError) as err:
+            _LOGGER.warning("Whether a message of %s was lost can't be told: %s", self.name, err)
+        else:
+            _LOGGER.debug("Recovered %d messages of %s", lost, self.name)
+            await self.inbox.async_deliver()
+        self._unsure_since = None
+        await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=None))
 
     async def _async_handle_page(self) -> bool:
         """Handle one page; tell whether to ask again at once.
@@ -161,13 +238,19 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_fetch(self) -> Page:
         """Ask for a page; an answer that was not understood is written down where it can't be read again."""
+        self._asking = True
         try:
-            return await self._provider.fetch(self.inbox.cursor)
-        except ProtocolError as err:
+            page = await self._provider.fetch(self.inbox.cursor)
+        except ProviderError as err:
+            self._asking = False
+            if isinstance(err, (TemporaryError, ProtocolError)):
+                await self._async_note_broken_answer()
             if self._provider.consumes and err.raw:
                 await self.inbox.async_keep_unreadable(err.raw)
                 self._show_issues()
             raise
+        self._asking = False
+        return page
 
     @callback
     def _forget_deliver_existing(self) -> None:
@@ -195,6 +278,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             )
         if set_aside := async_get_store(self.hass).set_aside:
             self._show_issue("store_damaged", "store_damaged", ir.IssueSeverity.ERROR, {"path": str(set_aside)})
+        if async_get_store(self.hass).lost:
+            self._show_issue("store_lost", "store_lost", ir.IssueSeverity.ERROR, {})
 
     @callback
     def _show_issue(self, issue_id: str, key: str, severity: ir.IssueSeverity, placeholders: dict[str, str]) -> None:

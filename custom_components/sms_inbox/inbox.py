@@ -5,6 +5,9 @@ A message is first written down, then delivered, then ticked off.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,15 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalTypeFormat
 
 from .const import CONF_PROVIDER, DOMAIN
-from .model import Cursor, Page, StoredMessage
+from .model import Cursor, Message, Page, StoredMessage
+from .recovery import missing
 from .store import AccountState, Status, Store
 
 EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
 SIGNAL_RECEIVED: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_received_{{}}")
 
 BATCH_SIZE = 500
+KNOWN_FOR_RECOVERY = 1000
 SLICE_SECONDS = 0.01
 
 
@@ -46,6 +51,9 @@ class Inbox:
     """The inbox of one account.
 
     Attributes:
+        cursor: Where the next page begins: after the last one that is written down.
+        first_run: The provider's inbox has not been read to its end yet.
+        last_received_at: When the message was received that was written down last, None where there is none.
         latest: What was delivered last, as event data; None where there is nothing.
         unreadable: How many records of the provider could not be understood.
     """
@@ -56,22 +64,13 @@ class Inbox:
         self._entry = entry
         self._device_id = device_id
         self._store = async_get_store(hass)
-        self._cursor = state.cursor
-        self._first_run = state.first_run
         self._due: deque[StoredMessage] = deque()
         self._fired: list[int] = []
+        self.cursor: Cursor = state.cursor
+        self.first_run = state.first_run
+        self.last_received_at = state.last_received_at
         self.unreadable = state.unreadable
         self.latest = self._event_data(state.latest) if state.latest else None
-
-    @property
-    def cursor(self) -> Cursor:
-        """Where the next page begins: after the last one that is written down."""
-        return self._cursor
-
-    @property
-    def first_run(self) -> bool:
-        """Whether the provider's inbox has not been read to its end yet."""
-        return self._first_run
 
     async def async_receive(self, page: Page, *, deliver_existing: bool) -> None:
         """Write down a page, in one transaction with its cursor.
@@ -83,22 +82,47 @@ class Inbox:
         Raises:
             StoreError: Nothing was written; the cursor stays.
         """
-        existing = self._first_run and not page.awaited and not deliver_existing
-        first_run = self._first_run and page.more and not page.awaited
-        if page == Page(messages=(), cursor=self._cursor, more=page.more) and first_run == self._first_run:
+        existing = self.first_run and not page.awaited and not deliver_existing
+        first_run = self.first_run and page.more and not page.awaited
+        if page == Page(messages=(), cursor=self.cursor, more=page.more) and first_run == self.first_run:
             return
-        attempt = self._is_armed and not existing
+        await self._async_write(page, first_run=first_run, status=Status.EXISTING if existing else Status.DUE)
+
+    async def async_recover(self, shown: Sequence[Message], since: datetime) -> int:
+        """Write down what the provider shows once more and was lost on its way; return how many that are.
+
+        Args:
+            shown: What the provider shows, oldest first.
+            since: When the message was received that was written down last before one may have been lost.
+
+        Raises:
+            StoreError: Nothing was written.
+            UnprovenError: Nothing that is known is among what is shown.
+        """
+        known = await self._hass.async_add_executor_job(self._store.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
+        lost = missing(shown, known, since)
+        if lost:
+            page = Page(messages=tuple(lost), cursor=self.cursor, more=False)
+            await self._async_write(page, first_run=self.first_run, status=Status.DUE, attempts_before=1)
+        return len(lost)
+
+    async def _async_write(self, page: Page, *, first_run: bool, status: Status, attempts_before: int = 0) -> None:
+        """Write down a page, with the attempt to deliver it where that follows at once."""
+        attempt = self._is_armed and status is Status.DUE
         stored = await self._hass.async_add_executor_job(
-            lambda: self._store.receive(
+            partial(
+                self._store.receive,
                 self._entry.entry_id,
                 page,
                 first_run=first_run,
-                status=Status.EXISTING if existing else Status.DUE,
-                attempt=attempt,
+                status=status,
+                attempts=attempts_before + attempt,
             )
         )
-        self._cursor, self._first_run = page.cursor, first_run
+        self.cursor, self.first_run = page.cursor, first_run
         self.unreadable += len(page.unreadable)
+        if stored:
+            self.last_received_at = stored[-1].message.received_at
         if attempt:
             self._due.extend(stored)
 

@@ -23,7 +23,9 @@ SCHEMA: Final = """
 CREATE TABLE account (
     account TEXT PRIMARY KEY,
     cursor TEXT NOT NULL,
-    first_run INTEGER NOT NULL
+    first_run INTEGER NOT NULL,
+    in_use INTEGER NOT NULL,
+    unsure_since TEXT
 ) STRICT;
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,12 +33,12 @@ CREATE TABLE message (
     message_id TEXT NOT NULL,
     sender TEXT NOT NULL,
     recipient TEXT,
-    text TEXT NOT NULL,
+    text TEXT,
     encoding TEXT NOT NULL,
     data BLOB,
     received_at TEXT NOT NULL,
     in_reply_to TEXT,
-    raw BLOB NOT NULL,
+    raw BLOB,
     stored_at TEXT NOT NULL,
     status INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
@@ -77,43 +79,86 @@ class AccountState:
         first_run: The inbox has not been read to its end yet, so that what comes may have been there before.
         latest: The message delivered last, None where there is none.
         unreadable: How many records could not be understood.
+        last_received_at: When the message was received that was written down last, None where there is none.
+        unsure_since: When the last message was received that was written down before one may have been lost, None
+            where none can have been.
     """
 
     cursor: Cursor
     first_run: bool
     latest: StoredMessage | None
     unreadable: int
+    last_received_at: datetime | None
+    unsure_since: datetime | None
 
 
 class Store:
-    """The file, opened at the first use."""
+    """The file, opened at the first use.
+
+    Attributes:
+        path: Where it is.
+        set_aside: Where a damaged one was put, None where there was none.
+        lost: It was deleted or replaced while it was in use.
+    """
 
     def __init__(self, path: Path) -> None:
         """Say where the file is; a damaged one is set aside beside it."""
         self.path = path
         self.set_aside: Path | None = None
+        self.lost = False
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
         self._lock = Lock()
 
-    def account(self, account: str) -> AccountState:
-        """Return where an account stands; one that is new stands at its first run."""
+    def begin(self, account: str) -> AccountState:
+        """Take an account into use, and return where it stands; one that is new stands at its first run.
+
+        If it was in use already, it never ended in order, and an answer may have been lost.
+        """
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO account VALUES (?, '{}', 1)", (account,))
-            row = db.execute("SELECT cursor, first_run FROM account WHERE account = ?", (account,)).fetchone()
+            db.execute("INSERT OR IGNORE INTO account VALUES (?, '{}', 1, 0, NULL)", (account,))
+            row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()
+            last = db.execute(
+                "SELECT received_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
+            ).fetchone()
             latest = db.execute(
-                f"SELECT {COLUMNS} FROM message WHERE account = ? AND status = ? ORDER BY sequence DESC LIMIT 1",
+                f"SELECT {COLUMNS} FROM message WHERE account = ? AND status = ? AND text IS NOT NULL"
+                " ORDER BY sequence DESC LIMIT 1",
                 (account, Status.DELIVERED),
             ).fetchone()
             unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()
+            unsure_since = row["unsure_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
+            db.execute("UPDATE account SET in_use = 1, unsure_since = ? WHERE account = ?", (unsure_since, account))
             return AccountState(
                 cursor=json.loads(row["cursor"]),
                 first_run=bool(row["first_run"]),
                 latest=latest and _stored(latest),
                 unreadable=unreadable[0],
+                last_received_at=last and datetime.fromisoformat(last[0]),
+                unsure_since=unsure_since and datetime.fromisoformat(unsure_since),
             )
 
+    def set_unsure(self, account: str, since: datetime | None) -> None:
+        """Note that an answer may have been lost since, or, with None, that none is lost."""
+        with self._transaction() as db:
+            db.execute("UPDATE account SET unsure_since = ? WHERE account = ?", (since and since.isoformat(), account))
+
+    def end(self, account: str) -> None:
+        """Note that an account ended in order, with no answer of its provider under way."""
+        with self._transaction() as db:
+            db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
+
+    def recent(self, account: str, limit: int) -> list[Message]:
+        """Return the messages that were written down last, the newest first."""
+        with self._transaction() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM message WHERE account = ? AND text IS NOT NULL ORDER BY sequence DESC LIMIT ?",
+                (account, limit),
+            )
+            return [_stored(row).message for row in rows]
+
     def receive(
-        self, account: str, page: Page, *, first_run: bool, status: Status, attempt: bool
+        self, account: str, page: Page, *, first_run: bool, status: Status, attempts: int
     ) -> list[StoredMessage]:
         """Write down a page and its cursor; return those of its messages that were not known yet, oldest first.
 
@@ -122,19 +167,21 @@ class Store:
             page: As the provider handed it over.
             first_run: Whether the inbox is still not read to its end after this page.
             status: What is noted of the new messages.
-            attempt: Whether they are delivered at once, which is noted with them.
+            attempts: How often they may have been delivered, this time included if it is at once.
         """
         now = datetime.now(UTC)
         with self._transaction() as db:
             rows = [
                 row
                 for message in page.messages
-                if (row := _insert(db, account, message, now=now, status=status, attempts=int(attempt)))
+                if (row := _insert(db, account, message, now=now, status=status, attempts=attempts))
             ]
             _insert_unreadable(db, account, page.unreadable, now)
             db.execute(
-                "UPDATE account SET cursor = ?, first_run = ? WHERE account = ?",
-                (json.dumps(page.cursor), first_run, account),
+                # An account that isn't there had its file deleted while it was in use.
+                "INSERT INTO account VALUES (:account, :cursor, :first_run, 1, NULL) ON CONFLICT (account)"
+                " DO UPDATE SET cursor = :cursor, first_run = :first_run",
+                {"account": account, "cursor": json.dumps(page.cursor), "first_run": first_run},
             )
             return [_stored(row) for row in rows]
 
@@ -162,41 +209,76 @@ class Store:
                 [(Status.DELIVERED, sequence) for sequence in sequences],
             )
 
+    def erase(self, account: str, *, texts_before: datetime, identities_before: datetime) -> None:
+        """Erase old texts for good, and forget very old messages; what is not delivered yet stays.
+
+        Args:
+            account: Whose messages they are.
+            texts_before: Of messages written down earlier, only the identity is kept.
+            identities_before: Messages written down earlier are forgotten.
+        """
+        done = (account, Status.DUE, identities_before.isoformat())
+        old = (account, Status.DUE, texts_before.isoformat())
+        with self._transaction() as db:
+            db.execute("DELETE FROM message WHERE account = ? AND status <> ? AND stored_at < ?", done)
+            db.execute(
+                "UPDATE message SET sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
+                " WHERE account = ? AND status <> ? AND stored_at < ? AND text IS NOT NULL",
+                old,
+            )
+            db.execute("DELETE FROM unreadable WHERE account = ? AND stored_at < ?", (account, old[2]))
+        self._clear_log()
+
     def remove(self, account: str) -> None:
         """Forget an account with all its messages."""
         with self._transaction() as db:
             for table in ("account", "message", "unreadable"):
                 db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+        self._clear_log()
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        """Close the file."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _check_file(self) -> None:
+        """Close a file that somebody deleted or replaced: what is written to it would be gone."""
+        if self._connection and _identity(self.path) != self._identity:
+            self.lost = True
+            self._disconnect()
+
+    def _clear_log(self) -> None:
+        """Empty SQLite's log of changes, where what was erased still stands."""
+        with self._lock:
             if self._connection:
-                self._connection.close()
-                self._connection = None
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for one transaction; whatever goes wrong undoes it and is a StoreError."""
         with self._lock:
             try:
+                self._check_file()
                 db = self._connection = self._connection or self._open()
                 with db:
                     db.execute("BEGIN IMMEDIATE")
                     yield db
             except (sqlite3.Error, OSError) as err:
                 # The next use opens the file anew, and sees what has become of it.
-                if self._connection:
-                    self._connection.close()
-                    self._connection = None
+                self._disconnect()
                 raise StoreError(f"{type(err).__name__}: {getattr(err, 'sqlite_errorname', err)}") from err
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, readable by its owner alone; set a damaged one aside and begin a new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
         try:
-            return _connect(self.path)
+            return self._connect()
         except sqlite3.DatabaseError as err:
             if getattr(err, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
@@ -205,8 +287,23 @@ class Store:
             part = self.path.with_name(self.path.name + suffix)
             if part.exists():
                 part.rename(self.set_aside.with_name(self.set_aside.name + suffix))
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        """Connect to the file, and remember which one it is."""
         self.path.touch(mode=0o600)
-        return _connect(self.path)
+        connection = _connect(self.path)
+        self._identity = _identity(self.path)
+        return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another in its place, None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -231,6 +328,8 @@ def _prepare_schema(db: sqlite3.Connection) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.NotSupportedError(f"the store is of version {version}, newer than {SCHEMA_VERSION}")
+    if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise _damage("tables without a version")
     if version == 0:
         db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
@@ -238,9 +337,14 @@ def _prepare_schema(db: sqlite3.Connection) -> None:
 def _check(db: sqlite3.Connection) -> None:
     """Raise the error of a damaged file where SQLite's own check finds one."""
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        damage = sqlite3.DatabaseError("the check of the file failed")
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage
+        raise _damage("the check of the file failed")
+
+
+def _damage(reason: str) -> sqlite3.DatabaseError:
+    """Return the error of a damaged file."""
+    damage = sqlite3.DatabaseError(reason)
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
 
 
 def _insert(

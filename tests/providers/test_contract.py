@@ -156,8 +156,8 @@ async def test_repeat_is_stored_once(provider: Provider, account: Account, tmp_p
     second = await provider.fetch({})
     assert [message.message_id for message in (*first.messages, *second.messages)] == ["41", "41"]
     store = Store(tmp_path / "store.db")
-    store.account("a")
-    stored = [store.receive("a", page, first_run=False, status=Status.DUE, attempt=True) for page in (first, second)]
+    store.begin("a")
+    stored = [store.receive("a", page, first_run=False, status=Status.DUE, attempts=1) for page in (first, second)]
     store.close()
     assert [len(page) for page in stored] == [1, 0]
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Page
+from ..model import Cursor, Message, Page
 
 MAXIMUM_ANSWER = 4 * 1024 * 1024
 MAXIMUM_REDIRECTS = 3
@@ -178,6 +178,17 @@ class Provider(ABC):
         Raises:
             ProviderError: One of its kinds. Nothing was read, or `raw` holds it.
         """
+
+    async def recover(self) -> tuple[Message, ...]:
+        """Read again what was handed over lately, touching nothing, where a read consumes; oldest first.
+
+        It is called after the inbox has been read to its end, when an answer may have been lost on its way. What came
+        since then must not be among the messages: it is still to be read.
+
+        Raises:
+            ProviderError: One of its kinds; a ProtocolError where the answer was not understood.
+        """
+        return ()
 
     async def acknowledge(self, page: Page) -> None:  # noqa: B027 - most providers need no acknowledgement
         """Tell the provider that the page is written down, where it wants to know.

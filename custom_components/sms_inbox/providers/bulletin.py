@@ -8,6 +8,9 @@ call, its status codes, the 30 s wait and the meaning of the fields. What it doe
   at worst any value that looks like one.
 - The wire form of `contentType=text/plain; charset=UTF-16`: five are understood, see `decode_text`.
 - User names don't differ by case.
+- The message feed is ATOM 1.0 with `type=reply`: an entry's `published` (else `updated`) is the time of receipt, its
+  `author/name` the sender, its `content` (else `summary`) the text, and the last part of its `id` the message's id. The
+  feed is only believed where known messages are found in it, see `recovery`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,11 +27,13 @@ from .base import Answer, Identity, ProtocolError, Provider, well_formed
 HOLD = 30.0
 ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
-ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)")
+MIN = datetime.min.replace(tzinfo=UTC)
 BYTE_ORDER_MARKS = (b"\xfe\xff", b"\xff\xfe")
 TEXT_FIELDS = ("body", "message", "text")
 TIME_FIELDS = ("messagedate", "timestamp", "date", "receiveddate", "sentdate")
 MESSAGE_FIELDS = {"messageid", "from", *TEXT_FIELDS}
+FEED_SIZE = 300
 
 
 class Bulletin(Provider):
@@ -40,17 +45,13 @@ class Bulletin(Provider):
     interval = timedelta(seconds=30)
     consumes = True
 
+    # By the provider's clock: what it received before has been handed over.
+    _read_until: datetime | None = None
+
     @override
     async def validate(self) -> Identity:
         """Read one entry of the message feed, which marks nothing as read."""
-        answer = await self.request(
-            "POST",
-            "api/2/sms/list",
-            data={"type": "reply", "size": "1", "format": "ATOM"},
-            headers=self.basic_auth(),
-        )
-        if not _is_feed(answer.body):
-            raise ProtocolError("the message feed is none")
+        await self._read_feed(1)
         return Identity(account_id=self._account.username.casefold(), name=self._account.username)
 
     @override
@@ -58,12 +59,33 @@ class Bulletin(Provider):
         """Ask for one unread message; the server waits up to 30 s for one."""
         answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), hold=HOLD)
         if answer.status == HTTPStatus.NO_CONTENT:
+            # Nothing was unread then; the date is cut to a second.
+            self._read_until = answer.date - timedelta(seconds=1)
             return Page(messages=(), cursor=cursor, more=False)
         if answer.is_html:
             raise ProtocolError("a web page instead of a message", raw=answer.body)
         if (message := parse(answer.body)) is None:
             return Page(messages=(), cursor=cursor, more=False, unreadable=(answer.body,))
         return Page(messages=(message,), cursor=cursor, more=True, awaited=_came_while_waiting(message, answer))
+
+    @override
+    async def recover(self) -> tuple[Message, ...]:
+        """Read the message feed, which marks nothing as read."""
+        feed = await self._read_feed(FEED_SIZE)
+        messages = sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN)
+        return tuple(each for each in messages if self._read_until and (each.received_at or MIN) < self._read_until)
+
+    async def _read_feed(self, size: int) -> ET.Element:
+        """Return the message feed with the latest messages received."""
+        form = {"type": "reply", "size": str(size), "format": "ATOM"}
+        answer = await self.request("POST", "api/2/sms/list", data=form, headers=self.basic_auth())
+        try:
+            feed = ET.fromstring(answer.body)  # noqa: S314 - expat itself refuses documents that explode
+        except ET.ParseError:
+            raise ProtocolError("the message feed is no XML") from None
+        if _name(feed) != "feed":
+            raise ProtocolError("the message feed is none")
+        return feed
 
 
 def parse(body: bytes) -> Message | None:
@@ -90,13 +112,45 @@ def parse(body: bytes) -> Message | None:
     )
 
 
-def _is_feed(body: bytes) -> bool:
-    """Whether an answer is a feed, ATOM or RSS."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - expat itself refuses documents that explode
-    except ET.ParseError:
-        return False
-    return root.tag.rpartition("}")[2].lower() in ("feed", "rss")
+def parse_entry(entry: ET.Element) -> Message:
+    """Return the message of an entry of the feed.
+
+    Raises:
+        ProtocolError: A part that a message can't be without is missing.
+    """
+    author = next(iter(_children(entry, "author")), None)
+    sender = None if author is None else _text(author, "name")
+    text = _text(entry, "content", "summary")
+    entry_id, received_at = _text(entry, "id"), _time(_text(entry, "published", "updated") or "")
+    if not entry_id or sender is None or text is None or received_at is None:
+        raise ProtocolError("an entry of the message feed has not the parts that were expected")
+    return Message(
+        message_id=re.split(r"[:/#?=]", entry_id)[-1],
+        sender=sender.strip(),
+        recipient=None,
+        text=text,
+        encoding="text" if text.isascii() else "unicode",
+        data=None,
+        received_at=received_at,
+        in_reply_to=None,
+        raw=ET.tostring(entry),
+    )
+
+
+def _name(element: ET.Element) -> str:
+    """Return an element's name without its namespace."""
+    return element.tag.rpartition("}")[2].lower()
+
+
+def _children(element: ET.Element, *names: str) -> list[ET.Element]:
+    """Return the children of these names, those of the first name first."""
+    return [child for name in names for child in element if _name(child) == name]
+
+
+def _text(element: ET.Element, *names: str) -> str | None:
+    """Return the text of the first child of these names, None where there is no such child."""
+    children = _children(element, *names)
+    return "".join(children[0].itertext()) if children else None
 
 
 def _split(body: bytes) -> dict[str, str]:
@@ -113,14 +167,17 @@ def _received_at(values: dict[str, str]) -> datetime | None:
     """Return the time of receipt: of the fields that may carry it, else of any value that looks like a time."""
     named = [values[name] for name in TIME_FIELDS if name in values]
     unnamed = [value for name, value in values.items() if name not in TEXT_FIELDS]
-    for value in (*named, *unnamed):
-        if not ISO_TIME.fullmatch(value):
-            continue
-        try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except ValueError:
-            continue
-    return None
+    return next((time for value in (*named, *unnamed) if (time := _time(value))), None)
+
+
+def _time(value: str) -> datetime | None:
+    """Return a time of ISO 8601 with a zone, in UTC, None for anything else."""
+    if not ISO_TIME.fullmatch(value.strip()):
+        return None
+    try:
+        return datetime.fromisoformat(value.strip()).astimezone(UTC)
+    except ValueError, OverflowError:
+        return None
 
 
 def _came_while_waiting(message: Message, answer: Answer) -> bool:
