@@ -1,9 +1,11 @@
 """What the tests share: a Home Assistant with a folder of its own, and a provider to talk to."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
+from freezegun.api import real_monotonic
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 
@@ -96,6 +98,36 @@ async def poll(hass: HomeAssistant, seconds: float = 60.0) -> None:
     """Let time pass until the next poll, and wait for it."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await settle(hass)
+
+
+LONGEST_STEP = 10.0
+
+
+class Clock:
+    """The event loop's clock, which tests move on; timers run as they would."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin at the present."""
+        self._hass = hass
+        self.offset = 0.0
+        # A wall clock that a test sets must not set this one.
+        hass.loop.time = lambda: real_monotonic() + self.offset  # type: ignore[method-assign]
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and wait for what happens then."""
+        await settle(self._hass)
+        until = self.offset + seconds
+        while self.offset < until:
+            # In steps, so that what would happen first does: a client gives up an idle connection before its server.
+            self.offset = min(self.offset + LONGEST_STEP, until)
+            await asyncio.sleep(0)
+            await settle(self._hass)
+
+
+@pytest.fixture
+def clock(hass: HomeAssistant) -> Clock:
+    """Return the clock."""
+    return Clock(hass)
 
 
 def texts(events: list[Event[Any]]) -> list[str]:

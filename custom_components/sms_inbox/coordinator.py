@@ -127,7 +127,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_end(self, _: Event | None = None) -> None:
         """Note that this account ends in order, unless a request is under way, whose answer may be lost."""
         if not self._asking:
-            await self._async_try_to_write(async_get_store(self.hass).end)
+            end = partial(async_get_store(self.hass).end, cursor=self.inbox.cursor, first_run=self.inbox.first_run)
+            await self._async_try_to_write(end)
 
     async def _async_erase(self, now: datetime) -> None:
         """Erase what is old enough."""

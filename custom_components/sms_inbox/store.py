@@ -143,9 +143,10 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE account SET unsure_since = ? WHERE account = ?", (since and since.isoformat(), account))
 
-    def end(self, account: str) -> None:
-        """Note that an account ended in order, with no answer of its provider under way."""
+    def end(self, account: str, cursor: Cursor, *, first_run: bool) -> None:
+        """Note that an account ended in order, with no answer of its provider under way, and where it stood."""
         with self._transaction() as db:
+            _save_state(db, account, cursor, first_run=first_run)
             db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
 
     def recent(self, account: str, limit: int) -> list[Message]:
@@ -177,12 +178,7 @@ class Store:
                 if (row := _insert(db, account, message, now=now, status=status, attempts=attempts))
             ]
             _insert_unreadable(db, account, page.unreadable, now)
-            db.execute(
-                # An account that isn't there had its file deleted while it was in use.
-                "INSERT INTO account VALUES (:account, :cursor, :first_run, 1, NULL) ON CONFLICT (account)"
-                " DO UPDATE SET cursor = :cursor, first_run = :first_run",
-                {"account": account, "cursor": json.dumps(page.cursor), "first_run": first_run},
-            )
+            _save_state(db, account, page.cursor, first_run=first_run)
             return [_stored(row) for row in rows]
 
     def keep_unreadable(self, account: str, raw: bytes) -> None:
@@ -345,6 +341,15 @@ def _damage(reason: str) -> sqlite3.DatabaseError:
     damage = sqlite3.DatabaseError(reason)
     damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return damage
+
+
+def _save_state(db: sqlite3.Connection, account: str, cursor: Cursor, *, first_run: bool) -> None:
+    """Write down where an account stands; it isn't there if its file was deleted while it was in use."""
+    db.execute(
+        "INSERT INTO account VALUES (:account, :cursor, :first_run, 1, NULL) ON CONFLICT (account)"
+        " DO UPDATE SET cursor = :cursor, first_run = :first_run",
+        {"account": account, "cursor": json.dumps(cursor), "first_run": first_run},
+    )
 
 
 def _insert(

@@ -1,0 +1,1 @@
+"""What goes wrong in the world, and what must not go wrong with a message then."""
