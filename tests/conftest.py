@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
-from freezegun.api import real_monotonic
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 
@@ -109,9 +108,9 @@ class Clock:
     def __init__(self, hass: HomeAssistant) -> None:
         """Begin at the present."""
         self._hass = hass
+        self._time = hass.loop.time
         self.offset = 0.0
-        # A wall clock that a test sets must not set this one.
-        hass.loop.time = lambda: real_monotonic() + self.offset  # type: ignore[method-assign]
+        hass.loop.time = lambda: self._time() + self.offset  # type: ignore[method-assign]
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, and wait for what happens then."""

@@ -1,9 +1,10 @@
 """Clocks that are wrong, and messages that don't come in order."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Generator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta, tzinfo
 from unittest.mock import patch
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -14,6 +15,28 @@ from homeassistant.core import Event, HomeAssistant
 from tests.conftest import Clock, set_up, texts
 
 
+class WallClock(datetime):
+    """A clock on the wall that somebody sets."""
+
+    wrong = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        """Return what it shows."""
+        return datetime.now(tz) + cls.wrong
+
+
+@pytest.fixture
+def wall_clock() -> Generator[type[WallClock]]:
+    """Let the component look at the clock on the wall."""
+    modules = ("store", "providers.base", "providers.bulksms")
+    with ExitStack() as stack:
+        for module in modules:
+            stack.enter_context(patch(f"custom_components.sms_inbox.{module}.datetime", WallClock))
+        yield WallClock
+        WallClock.wrong = timedelta()
+
+
 @pytest.mark.parametrize("days", [-400, -1, 1, 400])
 async def test_clock_that_jumps(
     hass: HomeAssistant,
@@ -21,22 +44,22 @@ async def test_clock_that_jumps(
     account: Account,
     received: list[Event],
     clock: Clock,
-    freezer: FrozenDateTimeFactory,
+    wall_clock: type[WallClock],
     days: int,
 ) -> None:
     """Our clock decides nothing about which messages arrive."""
-    real = datetime.now(UTC)
+    now = datetime.now(UTC)
     await set_up(hass, entry)
-    account.send("Before", received_at=real)
+    account.send("Before", received_at=now)
     await clock.advance(31)
-    freezer.move_to(real + timedelta(days=days))
-    account.send("After", received_at=real + timedelta(seconds=1))
+    wall_clock.wrong = timedelta(days=days)
+    account.send("After", received_at=now + timedelta(seconds=1))
     await clock.advance(31)
     await hass.config_entries.async_reload(entry.entry_id)
-    account.send("Later", received_at=real + timedelta(seconds=2))
+    account.send("Later", received_at=now + timedelta(seconds=2))
     await clock.advance(31)
-    freezer.move_to(real + timedelta(minutes=1))
-    account.send("Right again", received_at=real + timedelta(seconds=3))
+    wall_clock.wrong = timedelta()
+    account.send("Right again", received_at=now + timedelta(seconds=3))
     await clock.advance(31)
     await clock.advance(31)
     assert texts(received) == ["Before", "After", "Later", "Right again"]
