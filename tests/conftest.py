@@ -62,22 +62,27 @@ def account(emulator: Emulator, provider: str) -> Account:
     return emulator.add_account(provider, USERNAME, PASSWORD)
 
 
-@pytest.fixture
-def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> MockConfigEntry:
-    """Return the account's config entry, not set up yet."""
-    entry = MockConfigEntry(
+def make_entry(emulator: Emulator, account: Account) -> MockConfigEntry:
+    """Return an account's config entry."""
+    return MockConfigEntry(
         domain=DOMAIN,
-        title=f"{account.provider} {USERNAME}",
-        unique_id=f"{account.provider}_{USERNAME}",
+        title=f"{account.provider} {account.username}",
+        unique_id=f"{account.provider}_{account.username}",
         data={
             "provider": account.provider,
-            "username": USERNAME,
-            "password": PASSWORD,
+            "username": account.username,
+            "password": account.password,
             "url": emulator.url(account.provider),
             "time_zone": account.time_zone,
             "deliver_existing": False,
         },
     )
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> MockConfigEntry:
+    """Return the account's config entry, not set up yet."""
+    entry = make_entry(emulator, account)
     entry.add_to_hass(hass)
     return entry
 
@@ -99,9 +104,6 @@ async def poll(hass: HomeAssistant, seconds: float = 60.0) -> None:
     await settle(hass)
 
 
-LONGEST_STEP = 10.0
-
-
 class Clock:
     """The event loop's clock, which tests move on; timers run as they would."""
 
@@ -112,13 +114,15 @@ class Clock:
         self.offset = 0.0
         hass.loop.time = lambda: self._time() + self.offset  # type: ignore[method-assign]
 
-    async def advance(self, seconds: float) -> None:
-        """Let time pass, and wait for what happens then."""
+    async def advance(self, seconds: float, step: float = 10.0) -> None:
+        """Let time pass, and wait for what happens then.
+
+        In steps, so that what would happen first does: a client gives up an idle connection before its server.
+        """
         await settle(self._hass)
         until = self.offset + seconds
         while self.offset < until:
-            # In steps, so that what would happen first does: a client gives up an idle connection before its server.
-            self.offset = min(self.offset + LONGEST_STEP, until)
+            self.offset = min(self.offset + step, until)
             await asyncio.sleep(0)
             await settle(self._hass)
 

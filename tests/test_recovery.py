@@ -1,5 +1,6 @@
 """What was handed over and lost on its way is found again, and nothing else."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,18 @@ def message(message_id: str, text: str = "Hello", minutes: float = 0, sender: st
         pytest.param([message("x"), message("y", minutes=11)], [message("1")], ["y"], id="same text later"),
         pytest.param([message("x", sender="447700900123")], [message("1")], [], id="number without its plus"),
         pytest.param([message("x", sender="00447700900123")], [message("1")], [], id="number with zeros"),
+        pytest.param(
+            [message("2", "Bye"), message("3", minutes=3)],
+            [message("1"), message("2", "Bye")],
+            ["3"],
+            id="same text as one that is not shown any more",
+        ),
+        pytest.param(
+            [message("1"), message("x", "Bye")],
+            [message("1"), message("synthetic-y", "Bye")],
+            [],
+            id="known without an id of its own",
+        ),
         pytest.param(
             [message("1"), message("x", sender="MYBANK")], [message("1")], ["x"], id="same text of somebody else"
         ),
@@ -160,7 +173,7 @@ class TestBulletin:
         await self.crash(hass, entry)
         await self.lose(account, "Lost")
         with patch.object(Bulletin, "validate"):
-            emulator.fault("bulletin", "server_error", path="list")
+            emulator.fault("bulletin", "server_error", path="list", count=2)
             account.send("Later")
             await set_up(hass, entry)
         assert texts(received) == ["Later"]
@@ -195,6 +208,41 @@ class TestBulletin:
         entry.runtime_data._settled_at = 0.0  # noqa: SLF001 - an hour later
         await poll(hass)
         assert texts(received) == ["Lost"]
+
+    async def test_steady_traffic(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, received: list[Event]
+    ) -> None:
+        """An inbox that is never seen empty is read to its end when a message comes while we wait for it."""
+        await self.crash(hass, entry)
+        await self.lose(account, "Lost")
+        emulator.hold = 20.0
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        held = len(emulator.requests) + 1
+        while len(emulator.requests) < held:
+            await asyncio.sleep(0)
+        account.send("Awaited")
+        while len(received) < 2:
+            await asyncio.sleep(0)
+        assert texts(received) == ["Awaited", "Lost"]
+        await hass.config_entries.async_unload(entry.entry_id)
+
+    async def test_feed_that_is_too_short(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        received: list[Event],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """What is found is taken in, and a person is told that more may be missing."""
+        await self.crash(hass, entry)
+        await self.lose(account, "Not shown any more")
+        for number in range(5):
+            account.send(f"After {number}", received_at=datetime.now(UTC) - timedelta(minutes=1))
+        with patch("custom_components.sms_inbox.providers.bulletin.FEED_SIZE", 5):
+            await set_up(hass, entry)
+        assert texts(received) == [f"After {number}" for number in range(5)]
+        assert f"Messages of {entry.title} may be lost" in caplog.text
 
     @pytest.mark.parametrize(
         "feed",

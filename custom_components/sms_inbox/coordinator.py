@@ -154,10 +154,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             if not self._resumed:
                 await self.inbox.async_deliver_stored()
                 self._resumed = True
-            while await self._async_handle_page():
-                self._show_recovery()
-            if self._unsure_since and self.hass.loop.time() >= self._settled_at:
-                await self._async_recover(self._unsure_since)
+            more = True
+            while more:
+                page = await self._async_handle_page()
+                if page.awaited or not page.more:
+                    await self._async_recover()
+                if more := page.more:
+                    self._show_recovery()
         except (ProviderError, StoreError) as err:
             self._failures += 1
             self._refusals = self._refusals + 1 if isinstance(err, AuthenticationError) else 0
@@ -179,10 +182,17 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._note_loss(self._unsure_since or since)
             await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=self._unsure_since))
 
-    async def _async_recover(self, since: datetime) -> None:
-        """Take in what the provider handed over and was lost on its way; try later what can't be done now."""
+    async def _async_recover(self) -> None:
+        """Take in what the provider handed over and was lost on its way; try later what can't be done now.
+
+        For this the inbox must have been read to its end, or what is still to be read would be taken for lost.
+        """
+        since = self._unsure_since
+        if not since or self.hass.loop.time() < self._settled_at:
+            return
         try:
-            lost = await self.inbox.async_recover(await self._provider.recover(), since)
+            shown = await self._provider.recover()
+            lost = await self.inbox.async_recover(shown, since)
         except (TemporaryError, RateLimitedError) as err:
             _LOGGER.debug("Lost messages of %s are looked for later: %s", self.name, err)
             return
@@ -190,12 +200,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             _LOGGER.warning("Whether a message of %s was lost can't be told: %s", self.name, err)
         else:
             _LOGGER.debug("Recovered %d messages of %s", lost, self.name)
+            if shown[0].received_at and shown[0].received_at > since:
+                _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self.name)
             await self.inbox.async_deliver()
         self._unsure_since = None
         await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=None))
 
-    async def _async_handle_page(self) -> bool:
-        """Handle one page; tell whether to ask again at once.
+    async def _async_handle_page(self) -> Page:
+        """Read a page, write it down and deliver it.
 
         Unload and shutdown end a request that is waiting, but not an answer that has begun to arrive where the
         provider has it no more, and not the writing down.
@@ -212,13 +224,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         return task.result()
 
     @callback
-    def _report_loss(self, task: asyncio.Task[bool]) -> None:
+    def _report_loss(self, task: asyncio.Task[Page]) -> None:
         """Log why a page that arrived while we were stopped could not be written down."""
         if not task.cancelled() and (err := task.exception()):
             _LOGGER.error("The last page of %s was not stored: %s", self.name, err)
 
-    async def _async_read_page(self) -> bool:
-        """Read a page, write it down and deliver it; one that could not be written down is kept and tried again."""
+    async def _async_read_page(self) -> Page:
+        """Handle one page; one that could not be written down is kept and tried again."""
         page = self._page = self._page or await self._async_fetch()
         self._writing = True
         try:
@@ -235,7 +247,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if self.config_entry.data[CONF_DELIVER_EXISTING] and not self.inbox.first_run:
             self._forget_deliver_existing()
         _LOGGER.debug("Page of %s: %d messages, more: %s", self.name, len(page.messages), page.more)
-        return page.more
+        return page
 
     async def _async_fetch(self) -> Page:
         """Ask for a page; an answer that was not understood is written down where it can't be read again."""

@@ -139,6 +139,7 @@ class Inbox:
         """
         while self._due and self._is_armed:
             self._fire_slice()
+            # Triggers start their automations one turn of the loop after the event, so this comes before ticking off.
             await asyncio.sleep(0)
         if self._fired:
             await self._hass.async_add_executor_job(self._store.tick_off, tuple(self._fired))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+SYNTHETIC_ID = "synthetic-"
+
 type Cursor = Mapping[str, Any]
 type Encoding = Literal["text", "unicode", "binary"]
 
@@ -14,7 +16,7 @@ class Message:
     """One text message as the provider handed it over.
 
     Attributes:
-        message_id: The provider's id, verbatim.
+        message_id: The provider's id, verbatim; where it gives none, a unique one that begins with `SYNTHETIC_ID`.
         sender: As sent: a number or a name such as `MYBANK`; empty where the provider tells none.
         recipient: The number it was sent to, None where unknown.
         text: The whole text, unaltered; it may be empty.

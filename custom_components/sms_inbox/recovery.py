@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 import re
 
-from .model import Message
+from .model import SYNTHETIC_ID, Message
 
 TOLERANCE = timedelta(minutes=10)
 PRECISION = timedelta(seconds=2)
@@ -18,7 +18,7 @@ class UnprovenError(Exception):
 def missing(shown: Sequence[Message], known: Sequence[Message], since: datetime) -> list[Message]:
     """Return the messages shown that came at `since` or later and are none of the known, each of which is one shown.
 
-    They are the same if they have the same id, or the same sender and text within ten minutes.
+    They are the same if they have the same id, or, where ids don't tell, the same sender and text within ten minutes.
 
     Args:
         shown: What the provider shows, oldest first.
@@ -28,17 +28,21 @@ def missing(shown: Sequence[Message], known: Sequence[Message], since: datetime)
     Raises:
         UnprovenError: Nothing is known to compare with, or nothing of it is found.
     """
-    by_id = {message.message_id for message in known}
-    unmatched = [message for message in shown if message.message_id not in by_id]
-    same_id = {message.message_id for message in shown}
-    left = [message for message in known if message.message_id not in same_id]
+    known_ids, shown_ids = ({message.message_id for message in each} for each in (known, shown))
+    unmatched = [message for message in shown if message.message_id not in known_ids]
+    left = [message for message in known if message.message_id not in shown_ids]
+    if known_ids & shown_ids:
+        # Their ids mean the same, so only what had none of its own can hide behind another.
+        left = [message for message in left if message.message_id.startswith(SYNTHETIC_ID)]
+    proven = bool(known_ids & shown_ids)
     lost: list[Message] = []
     for message in unmatched:
         if twin := next((other for other in left if _is_same(message, other)), None):
             left.remove(twin)
+            proven = True
         elif message.received_at and message.received_at >= since - PRECISION:
             lost.append(message)
-    if len(left) == len(known):
+    if not proven:
         raise UnprovenError("none of the known messages is among those that are shown")
     return lost
 

@@ -21,8 +21,8 @@ from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
-from ..model import Cursor, Message, Page
-from .base import Answer, Identity, ProtocolError, Provider, well_formed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page
+from .base import Identity, ProtocolError, Provider, well_formed
 
 HOLD = 30.0
 ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -34,6 +34,7 @@ TEXT_FIELDS = ("body", "message", "text")
 TIME_FIELDS = ("messagedate", "timestamp", "date", "receiveddate", "sentdate")
 MESSAGE_FIELDS = {"messageid", "from", *TEXT_FIELDS}
 FEED_SIZE = 300
+PRECISION = timedelta(seconds=1)  # of a date of HTTP
 
 
 class Bulletin(Provider):
@@ -59,14 +60,17 @@ class Bulletin(Provider):
         """Ask for one unread message; the server waits up to 30 s for one."""
         answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), hold=HOLD)
         if answer.status == HTTPStatus.NO_CONTENT:
-            # Nothing was unread then; the date is cut to a second.
-            self._read_until = answer.date - timedelta(seconds=1)
+            self._read_until = answer.date - PRECISION
             return Page(messages=(), cursor=cursor, more=False)
         if answer.is_html:
             raise ProtocolError("a web page instead of a message", raw=answer.body)
         if (message := parse(answer.body)) is None:
             return Page(messages=(), cursor=cursor, more=False, unreadable=(answer.body,))
-        return Page(messages=(message,), cursor=cursor, more=True, awaited=_came_while_waiting(message, answer))
+        asked_at = answer.date - timedelta(seconds=answer.elapsed)
+        awaited = message.received_at is not None and message.received_at >= asked_at
+        if awaited:
+            self._read_until = asked_at - PRECISION
+        return Page(messages=(message,), cursor=cursor, more=True, awaited=awaited)
 
     @override
     async def recover(self) -> tuple[Message, ...]:
@@ -100,7 +104,7 @@ def parse(body: bytes) -> Message | None:
     wide = "utf-16" in values.get("contenttype", "").lower()
     text = next((fields[name] for name in TEXT_FIELDS if name in fields), "")
     return Message(
-        message_id=values.get("messageid") or f"synthetic-{uuid.uuid4()}",
+        message_id=values.get("messageid") or f"{SYNTHETIC_ID}{uuid.uuid4()}",
         sender=values.get("from", ""),
         recipient=values.get("to") or None,
         text=decode_text(text, wide=wide),
@@ -178,11 +182,6 @@ def _time(value: str) -> datetime | None:
         return datetime.fromisoformat(value.strip()).astimezone(UTC)
     except ValueError, OverflowError:
         return None
-
-
-def _came_while_waiting(message: Message, answer: Answer) -> bool:
-    """Whether the message came after we had asked, by the provider's clock alone."""
-    return message.received_at is not None and message.received_at >= answer.date - timedelta(seconds=answer.elapsed)
 
 
 def decode_text(value: str, *, wide: bool = False) -> str:
