@@ -7,21 +7,19 @@ from http import HTTPStatus
 import json
 from pathlib import Path
 import shutil
-import signal
 import sys
-from typing import Any
 
-from scripts.lib.child import ChildError, port_is_free, until
-from scripts.lib.emulator import ACCOUNTS, Account, Emulator
+from scripts.lib.child import until
+from scripts.lib.command import INTERRUPTED, check_ports, run
+from scripts.lib.emulator import ACCOUNTS, Emulator
+from scripts.lib.entries import ENTRIES, add_entry
 from scripts.lib.home_assistant import PASSWORD, REPOSITORY, USERNAME, AnswerError, HomeAssistant
 from scripts.lib.proof import Proof, proofs, table
 from scripts.lib.timeline import Timeline
 from scripts.lib.watch import Watch
 
 FOLDER = REPOSITORY / ".demo"
-ENTRIES = "/api/config/config_entries/entry"
 LIMIT = 90.0  # seconds
-INTERRUPTED = 130
 
 AUTOMATION_ID = "show_every_sms"
 AUTOMATION = {
@@ -84,7 +82,12 @@ class Demo:
     async def _set_up(self) -> set[str]:
         """Set up what isn't set up yet, and return the providers that are new."""
         kept = await self._kept_entries()
-        new = {account.provider: await self._add_entry(account) for account in ACCOUNTS if account.provider not in kept}
+        new: dict[str, str] = {}
+        for account in ACCOUNTS:
+            if account.provider not in kept:
+                print(f"Adding the account at {account.provider} ...", flush=True)
+                url = self._urls[account.provider]
+                new[account.provider] = await add_entry(self._home_assistant, account, url)
         entries = kept | new
         _entries_file().write_text(json.dumps({"emulator": self._emulator.url, "entries": entries}))
         self._watch.providers = {entry_id: provider for provider, entry_id in entries.items()}
@@ -101,24 +104,6 @@ class Demo:
                 await self._home_assistant.delete(f"{ENTRIES}/{entry_id}")
             return {}
         return kept
-
-    async def _add_entry(self, account: Account) -> str:
-        """Go through the config flow as a person would, and return the entry's id."""
-        print(f"Adding the account at {account.provider} ...", flush=True)
-        data: dict[str, Any] = {
-            "username": account.username,
-            "password": account.password,
-            "server": {"url": self._urls[account.provider]},
-        }
-        if account.time_zone:
-            data["time_zone"] = account.time_zone
-        flow = await self._home_assistant.flow("sms_inbox")
-        await flow.choose(account.provider)
-        result = await flow.submit(data)
-        if result["type"] != "create_entry":
-            told = result.get("errors") or result.get("reason")
-            raise ChildError(f"Home Assistant doesn't take the account at {account.provider}: {told}. Try --fresh.")
-        return str(result["result"]["entry_id"])
 
     async def _add_automation(self) -> None:
         """Make the automation, where it isn't there yet, and wait until it is armed."""
@@ -179,42 +164,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _check_ports(options: argparse.Namespace) -> None:
-    for port, name in ((options.port, "--port"), (options.emulator_port, "--emulator-port")):
-        if not port_is_free(port):
-            raise ChildError(f"Port {port} is in use; choose another one with {name}.")
-    if options.port == options.emulator_port:
-        raise ChildError("Home Assistant and the emulator need different ports; see --port and --emulator-port.")
-
-
 async def _run(options: argparse.Namespace) -> bool:
-    task = asyncio.current_task()
-    assert task  # noqa: S101
-
-    def interrupt() -> None:
-        # Once: a second Ctrl-C must not cut the orderly end short.
-        if not task.cancelling():
-            print("\nStopping ...", flush=True)
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, interrupt)
+    check_ports(options)
+    if options.fresh:
+        shutil.rmtree(FOLDER, ignore_errors=True)
     return await Demo(options).run()
 
 
 def main() -> int:
     """Run the demo and return the exit code."""
     options = _options()
-    try:
-        _check_ports(options)
-        if options.fresh:
-            shutil.rmtree(FOLDER, ignore_errors=True)
-        return 0 if asyncio.run(_run(options)) else 1
-    except asyncio.CancelledError, KeyboardInterrupt:
-        return INTERRUPTED if options.once else 0
-    except ChildError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return run(_run(options), interrupted=INTERRUPTED if options.once else 0)
 
 
 if __name__ == "__main__":

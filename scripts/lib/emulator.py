@@ -20,11 +20,12 @@ class EmulatorError(ChildError):
 
 @dataclass(frozen=True)
 class Account:
-    """One account at an emulated provider; `inbox` is where its messages are read."""
+    """One account at an emulated provider; `inbox` is where its messages are read, `page_size` of them at a time."""
 
     provider: str
     inbox: str
     time_zone: str | None = None
+    page_size: int | None = None
     password: str = "demo"  # noqa: S105
 
     @property
@@ -43,10 +44,11 @@ ACCOUNTS = (
 class Emulator:
     """The emulator on a port of 127.0.0.1, and its admin interface."""
 
-    def __init__(self, port: int, data: Path) -> None:
-        """Name the port and the file which keeps the accounts and their messages."""
+    def __init__(self, port: int, data: Path, *, latency: float = 0.0) -> None:
+        """Name the port, the file which keeps the accounts and their messages, and the seconds before each answer."""
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
+        self._latency = latency
         self._data = data
         self._log = data.with_suffix(".log")
         self._child: Child | None = None
@@ -66,6 +68,7 @@ class Emulator:
         if not port_is_free(self._port):
             raise EmulatorError(f"Port {self._port} is in use.")
         command = [sys.executable, "-m", "emulator", "--port", str(self._port), "--data", str(self._data.resolve())]
+        command += ["--latency", str(self._latency)]
         self._child = await Child.start(command, self._log, cwd=REPOSITORY)
         self._session = aiohttp.ClientSession(self.url)
         try:
@@ -98,8 +101,14 @@ class Emulator:
 
     async def add(self, account: Account) -> str:
         """Make an account, where it isn't there yet, and return the server address for its clients."""
-        data = {"provider": account.provider, "username": account.username, "password": account.password}
-        return str((await self.post("/admin/accounts", {**data, "time_zone": account.time_zone}))["url"])
+        data: dict[str, Any] = {
+            "provider": account.provider,
+            "username": account.username,
+            "password": account.password,
+            "time_zone": account.time_zone,
+            "page_size": account.page_size,
+        }
+        return str((await self.post("/admin/accounts", data))["url"])
 
     async def send(self, account: Account, text: str, sender: str) -> None:
         """Send an SMS to an account."""

@@ -80,15 +80,32 @@ class Flow:
 class HomeAssistant:
     """One configuration folder and the process that runs on it; starts again as often as wanted."""
 
-    def __init__(self, config: Path, port: int = 8123, *, level: str = "info") -> None:
-        """Name the configuration folder (made at the first start), a port, and the component's log level."""
+    def __init__(
+        self,
+        config: Path,
+        port: int = 8123,
+        *,
+        level: str = "info",
+        components: Path = REPOSITORY / "custom_components",
+        more: str = "",
+    ) -> None:
+        """Name the configuration folder (made at the first start) and a port.
+
+        Args:
+            config: The folder.
+            port: The port.
+            level: The component's log level.
+            components: The folder with the custom components.
+            more: What else belongs into configuration.yaml.
+        """
         self.config = config.resolve()
         self.log = self.config.with_name(f"{self.config.name}.log")
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.client_id = f"{self.url}/"
         self.tokens: dict[str, Any] = {}
-        self._level = level
+        self._configuration = CONFIGURATION.format(level=level) + more
+        self._components = components.resolve()
         self._renew_at = 0.0
         self._child: Child | None = None
         self._running: asyncio.Task[None] | None = None
@@ -180,11 +197,11 @@ class HomeAssistant:
         """Write what must be there before a start; the rest is Home Assistant's and is kept."""
         storage = self.config / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
-        (self.config / "configuration.yaml").write_text(CONFIGURATION.format(level=self._level))
+        (self.config / "configuration.yaml").write_text(self._configuration)
         (self.config / "automations.yaml").touch()
         components = self.config / "custom_components"
         components.unlink(missing_ok=True)
-        components.symlink_to(REPOSITORY / "custom_components")
+        components.symlink_to(self._components)
         _store(storage, "http", {"server_host": ["127.0.0.1"], "server_port": self.port})
         if not (storage / "onboarding").exists():
             # The real step would install three more packages and try the internet for ever.
