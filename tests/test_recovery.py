@@ -173,9 +173,10 @@ class TestBulletin:
         await self.crash(hass, entry)
         await self.lose(account, "Lost")
         with patch.object(Bulletin, "validate"):
-            emulator.fault("bulletin", "server_error", path="list", count=2)
+            emulator.fault("bulletin", "server_error", path="list", count=None)
             account.send("Later")
             await set_up(hass, entry)
+            emulator.clear_faults()
         assert texts(received) == ["Later"]
         await poll(hass)
         assert texts(received) == ["Later", "Lost"]

@@ -80,6 +80,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._refusals = 0
         self._resumed = False
         self._page: Page | None = None
+        self._ahead: asyncio.Task[Page] | None = None
         self._asking = False
         self._writing = False
         self._unsure_since: datetime | None = None
@@ -165,6 +166,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._failures += 1
             self._refusals = self._refusals + 1 if isinstance(err, AuthenticationError) else 0
             raise self._translated(err, setting_up=False) from err
+        finally:
+            self._drop_ahead()
         self._failures = self._refusals = 0
         self._show_issues()
         ir.async_delete_issue(self.hass, DOMAIN, "store_failed")
@@ -232,6 +235,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_read_page(self) -> Page:
         """Handle one page; one that could not be written down is kept and tried again."""
         page = self._page = self._page or await self._async_fetch()
+        if page.more and not self._provider.consumes:
+            self._look_ahead(page)
         self._writing = True
         try:
             await self.inbox.async_receive(page, deliver_existing=self.config_entry.data[CONF_DELIVER_EXISTING])
@@ -249,11 +254,24 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         _LOGGER.debug("Page of %s: %d messages, more: %s", self.name, len(page.messages), page.more)
         return page
 
+    @callback
+    def _look_ahead(self, page: Page) -> None:
+        """Ask for the next page while this one is written down and delivered: asking takes nothing away there."""
+        self._ahead = create_eager_task(self._provider.fetch(page.cursor), loop=self.hass.loop)
+
+    @callback
+    def _drop_ahead(self) -> None:
+        """Forget a page that was asked for and isn't wanted any more; it will be asked for again."""
+        ahead, self._ahead = self._ahead, None
+        if ahead and not ahead.cancel() and not ahead.cancelled():
+            ahead.exception()  # it is told when it comes again
+
     async def _async_fetch(self) -> Page:
         """Ask for a page; an answer that was not understood is written down where it can't be read again."""
         self._asking = True
         try:
-            page = await self._provider.fetch(self.inbox.cursor)
+            ahead, self._ahead = self._ahead, None
+            page = await (ahead or self._provider.fetch(self.inbox.cursor))
         except ProviderError as err:
             self._asking = False
             if isinstance(err, (TemporaryError, ProtocolError)):

@@ -31,7 +31,7 @@ SIGNAL_RECEIVED: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_
 
 BATCH_SIZE = 500
 KNOWN_FOR_RECOVERY = 1000
-SLICE_SECONDS = 0.01
+SLICE_SECONDS = 0.002  # what automations do with the messages of a slice comes on top
 
 
 @singleton(HassKey[Store](f"{DOMAIN}_store"))

@@ -44,7 +44,8 @@ CREATE TABLE message (
     attempts INTEGER NOT NULL,
     UNIQUE (account, message_id)
 ) STRICT;
-CREATE INDEX message_status ON message (account, status, sequence);
+CREATE INDEX message_sequence ON message (account, sequence);
+CREATE INDEX message_due ON message (account, sequence) WHERE status = 0;
 CREATE TABLE unreadable (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
@@ -191,9 +192,9 @@ class Store:
         with self._transaction() as db:
             rows = db.execute(
                 "UPDATE message SET attempts = attempts + 1 WHERE sequence IN"
-                " (SELECT sequence FROM message WHERE account = ? AND status = ? ORDER BY sequence LIMIT ?)"
+                f" (SELECT sequence FROM message WHERE account = ? AND status = {Status.DUE} ORDER BY sequence LIMIT ?)"
                 f" RETURNING {COLUMNS}",
-                (account, Status.DUE, limit),
+                (account, limit),
             ).fetchall()
             return sorted(map(_stored, rows), key=lambda stored: stored.sequence)
 
