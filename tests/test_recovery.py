@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.sms_inbox.model import Message
 from custom_components.sms_inbox.providers.bulletin import Bulletin
 from custom_components.sms_inbox.recovery import UnprovenError, missing
-from custom_components.sms_inbox.store import Store
+from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
 
@@ -226,6 +226,18 @@ class TestBulletin:
             await asyncio.sleep(0)
         assert texts(received) == ["Awaited", "Lost"]
         await hass.config_entries.async_unload(entry.entry_id)
+
+    async def test_answer_that_could_not_be_stored(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+    ) -> None:
+        """What was kept in memory for want of room on the disk is found after a restart."""
+        account.send("No room", received_at=datetime.now(UTC) - timedelta(minutes=2))
+        with patch.object(Store, "receive", side_effect=StoreError("disk full")):
+            await poll(hass)
+            await hass.config_entries.async_unload(entry.entry_id)
+        assert received == []
+        await set_up(hass, entry)
+        assert texts(received) == ["No room"]
 
     async def test_feed_that_is_too_short(
         self,

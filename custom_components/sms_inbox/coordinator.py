@@ -126,8 +126,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
 
     async def _async_end(self, _: Event | None = None) -> None:
-        """Note that this account ends in order, unless a request is under way, whose answer may be lost."""
-        if not self._asking:
+        """Note that this account ends in order, unless a request or a page is under way, which may be lost."""
+        if not (self._asking or self._page):
             end = partial(async_get_store(self.hass).end, cursor=self.inbox.cursor, first_run=self.inbox.first_run)
             await self._async_try_to_write(end)
 
