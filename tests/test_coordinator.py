@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-import logging
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +20,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.helpers.issue_registry import IssueRegistry
 
-from .conftest import PASSWORD, poll, set_up, settle, texts
+from .conftest import poll, set_up, settle, texts
 
 
 def is_available(hass: HomeAssistant) -> bool:
@@ -42,54 +41,6 @@ async def test_asks_at_the_providers_pace(
     assert len(emulator.requests) == asked
     await poll(hass, interval + 1)
     assert len(emulator.requests) == asked + 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "options"),
-    [
-        ("unauthorized", {}),
-        ("rate_limited", {}),
-        ("server_error", {"status": 500}),
-        ("server_error", {"status": 403}),
-        ("html", {}),
-        ("oversized", {}),
-        ("dropped", {}),
-        ("redirect", {"location": "https://elsewhere.example/"}),
-    ],
-)
-async def test_outage(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    account: Account,
-    emulator: Emulator,
-    provider: str,
-    received: list[Event],
-    caplog: pytest.LogCaptureFixture,
-    fault: str,
-    options: dict[str, Any],
-) -> None:
-    """Entities become unavailable and available again, the log tells once of each, and nothing is lost."""
-    await set_up(hass, entry)
-    emulator.fault(provider, fault, count=None, **options)
-    account.send("Hello")
-    caplog.clear()
-    caplog.set_level(logging.INFO)
-    await poll(hass)
-    assert not is_available(hass)
-    if fault != "unauthorized":
-        await poll(hass, 3600)
-        await poll(hass, 7200)
-    emulator.clear_faults()
-    await poll(hass, 4 * 3600)
-    assert is_available(hass)
-    assert texts(received) == ["Hello"]
-    told = [record for record in caplog.records if record.name == "custom_components.sms_inbox.coordinator"]
-    assert [(record.levelname, record.getMessage()) for record in told][1:] == [
-        ("INFO", f"Fetching {entry.title} data recovered")
-    ]
-    assert told[0].levelname == "ERROR"
-    assert entry.title in told[0].getMessage()
-    assert hass.config_entries.flow.async_progress() == []
 
 
 async def test_backoff(hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, provider: str) -> None:
@@ -304,32 +255,3 @@ async def test_acknowledgement_that_fails_does_not_hold_up_the_message(
     assert acknowledged
     await poll(hass, timedelta(hours=1).total_seconds())
     assert texts(received) == ["Hello"]
-
-
-async def test_log_has_neither_password_nor_text(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    account: Account,
-    emulator: Emulator,
-    provider: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Whatever goes right or wrong, a debug log can be posted in public."""
-    caplog.set_level(logging.DEBUG, "custom_components.sms_inbox")
-    await set_up(hass, entry)
-    account.send("Gate code 4711")
-    account.send_raw(b"raw 4711")
-    await poll(hass)
-    for number, fault in enumerate(("server_error", "html", "oversized", "dropped", "unauthorized", "cut", "garbage")):
-        account.send("Gate code 4711")
-        emulator.fault(provider, fault)
-        await poll(hass, (number + 1) * 3600)
-        await poll(hass, (number + 1.5) * 3600)
-    with patch.object(Store, "receive", side_effect=StoreError("disk full")):
-        account.send("Gate code 4711")
-        await poll(hass, 10 * 3600)
-    ours = [record for record in caplog.records if record.name.startswith("custom_components.sms_inbox")]
-    log = "\n".join(logging.Formatter().format(record) for record in ours)
-    assert "Page of" in log
-    assert "4711" not in log
-    assert PASSWORD not in log
