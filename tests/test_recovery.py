@@ -196,19 +196,24 @@ class TestBulletin:
         await set_up(hass, entry)
         assert texts(received) == ["Between", "Lost"]
 
-    async def test_not_before_things_have_settled(
+    async def test_looked_for_again_when_things_have_settled(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
     ) -> None:
-        """Right after the loss, what is shown can't be told from what just came."""
+        """What was lost a moment ago can't be told from what just comes, so there is a second look, and no third."""
         await self.crash(hass, entry)
-        await self.lose(account, "Lost")
+        account.send("Lost a moment ago", received_at=datetime.now(UTC) + timedelta(seconds=5))
+        account.take_unread()
         with patch("custom_components.sms_inbox.coordinator.SETTLING_SECONDS", 3600.0):
             await set_up(hass, entry)
             await poll(hass)
         assert received == []
+        account.messages[-1].received_at = datetime.now(UTC) - timedelta(minutes=1)  # time goes by
         entry.runtime_data._settled_at = 0.0  # noqa: SLF001 - an hour later
         await poll(hass)
-        assert texts(received) == ["Lost"]
+        assert texts(received) == ["Lost a moment ago"]
+        await self.lose(account, "Read on the web site")
+        await poll(hass)
+        assert texts(received) == ["Lost a moment ago"]
 
     async def test_steady_traffic(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, received: list[Event]

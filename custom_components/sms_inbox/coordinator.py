@@ -85,6 +85,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._writing = False
         self._unsure_since: datetime | None = None
         self._settled_at = 0.0
+        self._looked = False
 
     async def async_prepare(self) -> None:
         """Prove the credentials and load what is stored; no message is read.
@@ -174,9 +175,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _note_loss(self, since: datetime) -> None:
-        """Remember that an answer may have been lost; what it held must be told from what just comes."""
+        """Remember that an answer may have been lost."""
         self._unsure_since = since
         self._settled_at = self.hass.loop.time() + SETTLING_SECONDS
+        self._looked = False
 
     async def _async_note_broken_answer(self) -> None:
         """Remember, also beyond a crash, that an answer broke off whose message can't be read again."""
@@ -188,11 +190,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_recover(self) -> None:
         """Take in what the provider handed over and was lost on its way; try later what can't be done now.
 
-        For this the inbox must have been read to its end, or what is still to be read would be taken for lost.
+        For this the inbox must have been read to its end, or what is still to be read would be taken for lost. It is
+        looked for at once, since a provider shows only its latest messages, and again when things have settled: the
+        first time, what was lost a moment ago can't be told from what just comes.
         """
-        since = self._unsure_since
-        if not since or self.hass.loop.time() < self._settled_at:
+        since, settled = self._unsure_since, self.hass.loop.time() >= self._settled_at
+        if not since or (self._looked and not settled):
             return
+        self._looked = True
         try:
             shown = await self._provider.recover()
             lost = await self.inbox.async_recover(shown, since)
@@ -206,6 +211,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             if shown[0].received_at and shown[0].received_at > since:
                 _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self.name)
             await self.inbox.async_deliver()
+            if not settled:
+                return
         self._unsure_since = None
         await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=None))
 
