@@ -1,0 +1,1 @@
+"""What SMS Inbox costs: each row of the table compares two sides inside one run, see README.md."""

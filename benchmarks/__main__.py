@@ -1,0 +1,48 @@
+"""Measure and print: `python -m benchmarks`."""
+
+import argparse
+from datetime import UTC, datetime
+from importlib.metadata import version
+import os
+from pathlib import Path
+import platform
+import sqlite3
+import sys
+
+from .process import in_fresh_process
+from .rows import ROWS, measure
+from .scale import FULL, QUICK
+from .table import table
+
+
+def machine() -> str:
+    """Return what it was measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    named = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
+    processor = named[0].partition(": ")[2] if named else platform.machine()
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {processor}, {platform.system()}; "
+        f"Python {platform.python_version()}, Home Assistant {version('homeassistant')}, "
+        f"aiohttp {version('aiohttp')}, SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def main() -> int:
+    """Print the table; the exit code tells only whether everything could be measured."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--row", choices=ROWS, action="append")
+    options = parser.parse_args()
+    print(f"{machine()}\n", flush=True)
+    lines = []
+    for name in options.row or ROWS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        lines += in_fresh_process(measure, name, QUICK if options.quick else FULL)
+    print(table(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The numbers of a run.
+
+    Attributes:
+        repeats: How often the two sides of a ratio take turns.
+        messages: How many wait at the provider.
+        singles: How many are sent one by one.
+        backlog: How many wait in the test of the heartbeat.
+        flood_seconds: How long the flood lasts.
+        loads: How often the test of the heartbeat is done.
+        rows: How many messages the large store has.
+    """
+
+    repeats: int
+    messages: int
+    singles: int
+    backlog: int
+    flood_seconds: float
+    loads: int
+    rows: int
+
+
+FULL = Scale(repeats=7, messages=1000, singles=200, backlog=10_000, flood_seconds=20.0, loads=3, rows=100_000)
+QUICK = Scale(repeats=3, messages=200, singles=40, backlog=2000, flood_seconds=4.0, loads=1, rows=10_000)
