@@ -26,5 +26,5 @@ class Scale:
     rows: int
 
 
-FULL = Scale(repeats=7, messages=1000, singles=200, backlog=10_000, flood_seconds=20.0, loads=3, rows=100_000)
+FULL = Scale(repeats=7, messages=1000, singles=200, backlog=10_000, flood_seconds=60.0, loads=3, rows=100_000)
 QUICK = Scale(repeats=3, messages=200, singles=40, backlog=2000, flood_seconds=4.0, loads=1, rows=10_000)
