@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.model import Message
 from custom_components.sms_inbox.providers.bulletin import Bulletin
-from custom_components.sms_inbox.recovery import UnprovenError, missing
+from custom_components.sms_inbox.recovery import Span, UnprovenError, missing
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
@@ -71,14 +71,28 @@ def message(message_id: str, text: str = "Hello", minutes: float = 0, sender: st
 )
 def test_missing(shown: list[Message], known: list[Message], lost: list[str]) -> None:
     """Only what came since and is none of the known was lost."""
-    assert [each.message_id for each in missing(shown, known, NOON)] == lost
+    span = Span(since=NOON, surely_until=NOON + timedelta(hours=1), probably_until=None)
+    assert [each.message_id for each in missing(shown, known, span)] == lost
+
+
+@pytest.mark.parametrize(
+    ("shown", "lost"),
+    [
+        pytest.param([message("1"), message("2", "Bye", 1), message("3", "Soon", 3)], ["2"], id="ids tell"),
+        pytest.param([message("x"), message("y", "Bye", 1), message("z", "Soon", 3)], [], id="ids don't tell"),
+    ],
+)
+def test_missing_before_the_inbox_is_read_to_its_end(shown: list[Message], lost: list[str]) -> None:
+    """What was received before the last message read is lost, but only where reading it later would be noticed."""
+    span = Span(since=NOON, surely_until=None, probably_until=NOON + timedelta(minutes=2))
+    assert [each.message_id for each in missing(shown, [message("1")], span)] == lost
 
 
 @pytest.mark.parametrize("known", [[], [message("1")]])
 def test_unproven(known: list[Message]) -> None:
     """Where nothing known is found, what is shown may mean anything."""
     with pytest.raises(UnprovenError):
-        missing([message("2", "Bye")], known, NOON)
+        missing([message("2", "Bye")], known, Span(since=NOON, surely_until=NOON, probably_until=NOON))
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
@@ -243,6 +257,19 @@ class TestBulletin:
         assert received == []
         await set_up(hass, entry)
         assert texts(received) == ["No room"]
+
+    async def test_backlog_that_is_not_read_to_its_end(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+    ) -> None:
+        """It is looked for after the first page, before the feed has moved on; what is still unread isn't taken."""
+        await self.crash(hass, entry)
+        await self.lose(account, "Lost")
+        for number in range(3):
+            account.send(f"Later {number}", received_at=datetime.now(UTC) - timedelta(minutes=1))
+        account.send("Held", received_at=datetime.now(UTC) - timedelta(seconds=30))
+        await set_up(hass, entry)
+        assert texts(received) == ["Later 0", "Lost", "Later 1", "Later 2", "Held"]
+        assert [event.data["redelivered"] for event in received] == [False, True, False, False, False]
 
     async def test_feed_that_is_too_short(
         self,

@@ -35,7 +35,7 @@ from .providers.base import (
     RateLimitedError,
     TemporaryError,
 )
-from .recovery import UnprovenError
+from .recovery import Span, UnprovenError
 from .store import StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -159,8 +159,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             more = True
             while more:
                 page = await self._async_handle_page()
-                if page.awaited or not page.more:
-                    await self._async_recover()
+                await self._async_recover(caught_up=page.awaited or not page.more)
                 if more := page.more:
                     self._show_recovery()
         except (ProviderError, StoreError) as err:
@@ -187,20 +186,21 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._note_loss(self._unsure_since or since)
             await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=self._unsure_since))
 
-    async def _async_recover(self) -> None:
+    async def _async_recover(self, *, caught_up: bool) -> None:
         """Take in what the provider handed over and was lost on its way; try later what can't be done now.
 
-        For this the inbox must have been read to its end, or what is still to be read would be taken for lost. It is
-        looked for at once, since a provider shows only its latest messages, and again when things have settled: the
-        first time, what was lost a moment ago can't be told from what just comes.
+        It is looked for after the first page, since a provider shows only its latest messages, and again when the inbox
+        has been read to its end and things have settled: before, what was lost a moment ago can't be told from what
+        just comes.
         """
-        since, settled = self._unsure_since, self.hass.loop.time() >= self._settled_at
-        if not since or (self._looked and not settled):
+        since, last_look = self._unsure_since, caught_up and self.hass.loop.time() >= self._settled_at
+        if not since or (self._looked and not last_look):
             return
         self._looked = True
+        span = Span(since=since, surely_until=self._provider.read_until, probably_until=self.inbox.last_received_at)
         try:
             shown = await self._provider.recover()
-            lost = await self.inbox.async_recover(shown, since)
+            lost = await self.inbox.async_recover(shown, span)
         except (TemporaryError, RateLimitedError) as err:
             _LOGGER.debug("Lost messages of %s are looked for later: %s", self.name, err)
             return
@@ -211,7 +211,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             if shown[0].received_at and shown[0].received_at > since:
                 _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self.name)
             await self.inbox.async_deliver()
-            if not settled:
+            if not last_look:
                 return
         self._unsure_since = None
         await self._async_try_to_write(partial(async_get_store(self.hass).set_unsure, since=None))

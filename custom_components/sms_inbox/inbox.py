@@ -6,7 +6,6 @@ A message is first written down, then delivered, then ticked off.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from homeassistant.util.signal_type import SignalTypeFormat
 
 from .const import CONF_PROVIDER, DOMAIN
 from .model import Cursor, Message, Page, StoredMessage
-from .recovery import missing
+from .recovery import Span, missing
 from .store import AccountState, Status, Store
 
 EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
@@ -88,19 +87,19 @@ class Inbox:
             return
         await self._async_write(page, first_run=first_run, status=Status.EXISTING if existing else Status.DUE)
 
-    async def async_recover(self, shown: Sequence[Message], since: datetime) -> int:
+    async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
         """Write down what the provider shows once more and was lost on its way; return how many that are.
 
         Args:
             shown: What the provider shows, oldest first.
-            since: When the message was received that was written down last before one may have been lost.
+            span: When it was received.
 
         Raises:
             StoreError: Nothing was written.
             UnprovenError: Nothing that is known is among what is shown.
         """
         known = await self._hass.async_add_executor_job(self._store.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
-        lost = missing(shown, known, since)
+        lost = missing(shown, known, span)
         if lost:
             page = Page(messages=tuple(lost), cursor=self.cursor, more=False)
             await self._async_write(page, first_run=self.first_run, status=Status.DUE, attempts_before=1)
@@ -121,7 +120,7 @@ class Inbox:
         )
         self.cursor, self.first_run = page.cursor, first_run
         self.unreadable += len(page.unreadable)
-        if stored:
+        if stored and not attempts_before:
             self.last_received_at = stored[-1].message.received_at
         if attempt:
             self._due.extend(stored)

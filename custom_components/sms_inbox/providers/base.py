@@ -135,6 +135,7 @@ class Provider(ABC):
         consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
         local_time: Whether it sends times without a zone, so that a person must tell the zone.
         answering: Whether an answer is arriving: its headers are here, its body may not be.
+        read_until: By the provider's clock, what it received before has been handed over; None where it doesn't tell.
     """
 
     key: ClassVar[str]
@@ -159,6 +160,7 @@ class Provider(ABC):
         self._account = account
         self._url = check_url(account.url)
         self.answering = False
+        self.read_until: datetime | None = None
 
     @abstractmethod
     async def validate(self) -> Identity:
@@ -180,10 +182,9 @@ class Provider(ABC):
         """
 
     async def recover(self) -> tuple[Message, ...]:
-        """Read again what was handed over lately, touching nothing, where a read consumes; oldest first.
+        """Read again what was received lately, touching nothing, where a read consumes; oldest first.
 
-        It is called after the inbox has been read to its end, when an answer may have been lost on its way. What came
-        since then must not be among the messages: it is still to be read.
+        It is asked for when an answer may have been lost on its way. What is still to be read may be among it.
 
         Raises:
             ProviderError: One of its kinds; a ProtocolError where the answer was not understood.

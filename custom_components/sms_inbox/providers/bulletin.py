@@ -46,9 +46,6 @@ class Bulletin(Provider):
     interval = timedelta(seconds=30)
     consumes = True
 
-    # By the provider's clock: what it received before has been handed over.
-    _read_until: datetime | None = None
-
     @override
     async def validate(self) -> Identity:
         """Read one entry of the message feed, which marks nothing as read."""
@@ -60,7 +57,7 @@ class Bulletin(Provider):
         """Ask for one unread message; the server waits up to 30 s for one."""
         answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), hold=HOLD)
         if answer.status == HTTPStatus.NO_CONTENT:
-            self._read_until = answer.date - PRECISION
+            self.read_until = answer.date - PRECISION
             return Page(messages=(), cursor=cursor, more=False)
         if answer.is_html:
             raise ProtocolError("a web page instead of a message", raw=answer.body)
@@ -69,15 +66,14 @@ class Bulletin(Provider):
         asked_at = answer.date - timedelta(seconds=answer.elapsed)
         awaited = message.received_at is not None and message.received_at >= asked_at
         if awaited:
-            self._read_until = asked_at - PRECISION
+            self.read_until = asked_at - PRECISION
         return Page(messages=(message,), cursor=cursor, more=True, awaited=awaited)
 
     @override
     async def recover(self) -> tuple[Message, ...]:
         """Read the message feed, which marks nothing as read."""
         feed = await self._read_feed(FEED_SIZE)
-        messages = sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN)
-        return tuple(each for each in messages if self._read_until and (each.received_at or MIN) < self._read_until)
+        return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
 
     async def _read_feed(self, size: int) -> ET.Element:
         """Return the message feed with the latest messages received."""
