@@ -25,7 +25,7 @@ SABOTAGES: Mapping[str, tuple[Change, ...]] = {
     "store": (
         ("store.py", "for message in page.messages\n", "for message in page.messages if sum(message.raw) % 10\n"),
     ),
-    "recovery": (("coordinator.py", "if self._unsure_since and ", "if False and "),),
+    "recovery": (("coordinator.py", "if not since or ", "if True or "),),
 }
 """What to replace with what, by the name of the sabotage."""
 
