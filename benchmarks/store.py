@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import time
 
 from custom_components.sms_inbox.model import Message, Page
-from custom_components.sms_inbox.store import Status, Store
+from custom_components.sms_inbox.store import Query, Status, Store
 
 from .core import FOLDER
 from .emulator import TEXT
@@ -83,5 +83,7 @@ def _time(query: Callable[[Store], object], store: Store) -> float:
 QUERIES: dict[str, tuple[Callable[[Store], object], float | None]] = {
     "where an account stands": (lambda store: store.begin(ACCOUNT), 2),
     f"attempt to deliver {DUE}": (lambda store: store.attempt_due(ACCOUNT, LIMIT), 2),
+    "the newest 10": (lambda store: store.find(Query(limit=10)), 2),
+    "a text that is nowhere": (lambda store: store.find(Query(contains="nowhere", limit=10)), None),
     "opening, with SQLite's check": (_open, None),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import sqlite3
 import stat
@@ -10,8 +10,9 @@ import stat
 import pytest
 
 from custom_components.sms_inbox.model import Message, Page
-from custom_components.sms_inbox.store import Status, Store, StoreError
+from custom_components.sms_inbox.store import Counts, Query, Status, Store, StoreError
 
+FIXTURES = Path(__file__).parent / "fixtures"
 MESSAGE = Message(
     message_id="1",
     sender="+1",
@@ -188,3 +189,66 @@ def test_damaged_file_is_set_aside(store: Store, damage: str) -> None:
     assert store.set_aside
     assert store.set_aside.read_bytes() == content
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_older_version_is_brought_up_to_date(store: Store) -> None:
+    """A file of the first version loses nothing: what is due stays due, and what was delivered is counted."""
+    store.path.parent.mkdir()
+    db = sqlite3.connect(store.path)
+    db.executescript((FIXTURES / "store_v1.sql").read_text())
+    db.close()
+    state = store.begin("A")
+    assert (state.cursor, state.delivered, state.unreadable) == ({"id": 4}, 2, 1)
+    assert state.latest
+    assert state.latest.message.text == "Three"
+    assert [stored.message.text for stored in store.attempt_due("A", 10)] == ["Four"]
+    assert [stored.message.text for stored in store.find(Query(limit=2))] == ["Four", "Three"]
+    assert store.begin("B").delivered == 0
+
+
+def test_delivered_messages_are_counted_for_good(store: Store) -> None:
+    """Each once, also when its identity is forgotten."""
+    receive(store, *(replace(MESSAGE, message_id=str(number)) for number in range(3)))
+    for _ in range(2):
+        store.tick_off([1, 2])
+    future = datetime.now(UTC) + timedelta(days=1)
+    store.erase("a", keep_texts=True, texts_before=future, identities_before=future)
+    assert store.begin("a").delivered == 2
+    assert store.counts("a") == Counts(due=1, delivered=0, existing=0, with_text=1, unreadable=0)
+    assert store.count() == 1
+
+
+def test_only_identities_are_kept(store: Store) -> None:
+    """All texts go but that of the last message, and those that are due; a repeat is still known."""
+    receive(store, *(replace(MESSAGE, message_id=str(number)) for number in range(4)))
+    store.tick_off([1, 2, 3])
+    past = datetime.now(UTC) - timedelta(days=1)
+    store.erase("a", keep_texts=False, texts_before=past, identities_before=past)
+    assert [stored.sequence for stored in store.find(Query(limit=10))] == [4, 3]
+    assert [message.text for message in store.recent("a", 10)] == [MESSAGE.text] * 2 + [""] * 2
+    assert receive(store, MESSAGE) == []
+
+
+def test_unreadable_record_becomes_a_message_once(store: Store) -> None:
+    """It is dropped and due in one transaction; settled twice, it is due once."""
+    store.begin("a")
+    store.keep_unreadable("a", b"one")
+    store.keep_unreadable("a", b"two")
+    found = store.oldest_unreadable("a")
+    assert found
+    number, raw = found
+    assert raw == b"one"
+    for _ in range(2):
+        store.settle_unreadable("a", number, replace(MESSAGE, text="one"))
+    assert store.oldest_unreadable("a") == (number + 1, b"two")
+    store.settle_unreadable("a", number + 1, None)
+    assert store.oldest_unreadable("a") is None
+    assert [(stored.message.text, stored.redelivered) for stored in store.attempt_due("a", 10)] == [("one", False)]
+
+
+def test_newest_messages_come_in_the_order_of_their_times(store: Store) -> None:
+    """Not in that of their arrival; those of one second in that."""
+    times = [datetime(2026, 11, 21, 10, 0, second, tzinfo=UTC) for second in (5, 1, 1)]
+    receive(store, *(replace(MESSAGE, message_id=str(number), received_at=time) for number, time in enumerate(times)))
+    assert [stored.sequence for stored in store.find(Query(limit=10))] == [1, 3, 2]
+    assert [stored.sequence for stored in store.find(Query(limit=2, newest_first=False))] == [2, 3]

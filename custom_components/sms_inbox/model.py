@@ -63,10 +63,14 @@ class StoredMessage:
 
     Attributes:
         sequence: Its place in the store; rises in the order of arrival.
+        account: Whose it is.
         message: The message, its `received_at` filled with the time of storing where the provider tells none.
+        stored_at: When it was written down (aware, UTC).
         redelivered: It may have been fired before.
     """
 
     sequence: int
+    account: str
     message: Message
+    stored_at: datetime
     redelivered: bool

@@ -4,7 +4,7 @@ One SQLite file for all accounts. Each method is one transaction that is on the 
 block, so they are called in a thread of the executor.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from .model import Cursor, Message, Page, StoredMessage
 
-SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT: Final = 10.0
-SCHEMA: Final = """
+MIGRATIONS: Final = (
+    """
 CREATE TABLE account (
     account TEXT PRIMARY KEY,
     cursor TEXT NOT NULL,
@@ -53,9 +53,22 @@ CREATE TABLE unreadable (
     stored_at TEXT NOT NULL,
     UNIQUE (account, raw)
 ) STRICT;
-"""
+""",
+    """
+ALTER TABLE account ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+UPDATE account SET delivered = (SELECT count(*) FROM message WHERE message.account = account.account AND status = 1);
+CREATE TRIGGER message_delivered AFTER UPDATE OF status ON message WHEN OLD.status = 0 AND NEW.status = 1
+BEGIN
+    UPDATE account SET delivered = delivered + 1 WHERE account = NEW.account;
+END;
+CREATE INDEX message_received ON message (received_at) WHERE text IS NOT NULL;
+CREATE INDEX message_sender ON message (sender) WHERE text IS NOT NULL;
+""",
+)
+SCHEMA_VERSION: Final = len(MIGRATIONS)
 COLUMNS: Final = (
-    "sequence, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw, attempts"
+    "sequence, account, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw, stored_at,"
+    " attempts"
 )
 
 
@@ -79,7 +92,8 @@ class AccountState:
         cursor: Where the next page begins.
         first_run: The inbox has not been read to its end yet, so that what comes may have been there before.
         latest: The message delivered last, None where there is none.
-        unreadable: How many records could not be understood.
+        delivered: How many messages were delivered, those that are forgotten included.
+        unreadable: How many records could not be understood and still wait for a person's decision.
         last_received_at: When the message was received that was written down last, None where there is none.
         unsure_since: When the last message was received that was written down before one may have been lost, None
             where none can have been.
@@ -88,9 +102,44 @@ class AccountState:
     cursor: Cursor
     first_run: bool
     latest: StoredMessage | None
+    delivered: int
     unreadable: int
     last_received_at: datetime | None
     unsure_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """Which of the messages that still have their text are asked for.
+
+    Attributes:
+        account: Whose, None for all.
+        is_from: Whether a sender is one of those asked for, None for all.
+        contains: What the text contains, whatever the case; empty for all.
+        since: Received then or later.
+        until: Received before.
+        limit: How many at most.
+        newest_first: The order of the result, and which ones are left out beyond the limit.
+    """
+
+    account: str | None = None
+    is_from: Callable[[str], bool] | None = None
+    contains: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int
+    newest_first: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How many messages are written down: by status, with a text, and records that could not be understood."""
+
+    due: int
+    delivered: int
+    existing: int
+    with_text: int
+    unreadable: int
 
 
 class Store:
@@ -110,6 +159,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._lock = Lock()
+        self._reader: sqlite3.Connection | None = None
 
     def begin(self, account: str) -> AccountState:
         """Take an account into use, and return where it stands; one that is new stands at its first run.
@@ -117,7 +167,9 @@ class Store:
         If it was in use already, it never ended in order, and an answer may have been lost.
         """
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO account VALUES (?, '{}', 1, 0, NULL)", (account,))
+            db.execute(
+                "INSERT OR IGNORE INTO account (account, cursor, first_run, in_use) VALUES (?, '{}', 1, 0)", (account,)
+            )
             row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()
             last = db.execute(
                 "SELECT received_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
@@ -127,14 +179,15 @@ class Store:
                 " ORDER BY sequence DESC LIMIT 1",
                 (account, Status.DELIVERED),
             ).fetchone()
-            unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()
+            unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0]
             unsure_since = row["unsure_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
             db.execute("UPDATE account SET in_use = 1, unsure_since = ? WHERE account = ?", (unsure_since, account))
             return AccountState(
                 cursor=json.loads(row["cursor"]),
                 first_run=bool(row["first_run"]),
                 latest=latest and _stored(latest),
-                unreadable=unreadable[0],
+                delivered=row["delivered"],
+                unreadable=unreadable,
                 last_received_at=last and datetime.fromisoformat(last[0]),
                 unsure_since=unsure_since and datetime.fromisoformat(unsure_since),
             )
@@ -151,13 +204,34 @@ class Store:
             db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
 
     def recent(self, account: str, limit: int) -> list[Message]:
-        """Return the messages that were written down last, the newest first."""
+        """Return the messages that were written down last, the newest first; those that are erased without a text."""
         with self._transaction() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM message WHERE account = ? AND text IS NOT NULL ORDER BY sequence DESC LIMIT ?",
-                (account, limit),
+                f"SELECT {COLUMNS} FROM message WHERE account = ? ORDER BY sequence DESC LIMIT ?", (account, limit)
             )
             return [_stored(row).message for row in rows]
+
+    def find(self, query: Query) -> list[StoredMessage]:
+        """Return the messages that a query asks for, by the time at which they were received."""
+        direction = "DESC" if query.newest_first else "ASC"
+        with self._transaction() as db:
+            conditions, values = _where(query, _senders(db, query.is_from) if query.is_from else None)
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM message WHERE {conditions}"
+                f" ORDER BY received_at {direction}, sequence {direction} LIMIT ?",
+                (*values, query.limit),
+            )
+            return [_stored(row) for row in rows]
+
+    def counts(self, account: str) -> Counts:
+        """Return how much is written down of an account."""
+        with self._transaction() as db:
+            return _counts(db, account)
+
+    def count(self) -> int:
+        """Return how many messages of all accounts are written down."""
+        with self._transaction() as db:
+            return int(db.execute("SELECT count(*) FROM message").fetchone()[0])
 
     def receive(
         self, account: str, page: Page, *, first_run: bool, status: Status, attempts: int
@@ -187,6 +261,22 @@ class Store:
         with self._transaction() as db:
             _insert_unreadable(db, account, (raw,), datetime.now(UTC))
 
+    def oldest_unreadable(self, account: str) -> tuple[int, bytes] | None:
+        """Return number and bytes of the oldest record that could not be understood, None where none is left."""
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT sequence, raw FROM unreadable WHERE account = ? ORDER BY sequence LIMIT 1", (account,)
+            ).fetchone()
+            return row and tuple(row)
+
+    def settle_unreadable(self, account: str, number: int, message: Message | None) -> None:
+        """Drop a record that could not be understood; with a message, that one is due in its place."""
+        now = datetime.now(UTC)
+        with self._transaction() as db:
+            gone = db.execute("DELETE FROM unreadable WHERE account = ? AND sequence = ?", (account, number)).rowcount
+            if gone and message:
+                _insert(db, account, message, now=now, status=Status.DUE, attempts=0)
+
     def attempt_due(self, account: str, limit: int) -> list[StoredMessage]:
         """Note the attempt to deliver the oldest messages that are not delivered, and return them, oldest first."""
         with self._transaction() as db:
@@ -206,24 +296,36 @@ class Store:
                 [(Status.DELIVERED, sequence) for sequence in sequences],
             )
 
-    def erase(self, account: str, *, texts_before: datetime, identities_before: datetime) -> None:
+    def erase(self, account: str, *, keep_texts: bool, texts_before: datetime, identities_before: datetime) -> None:
         """Erase old texts for good, and forget very old messages; what is not delivered yet stays.
 
         Args:
             account: Whose messages they are.
+            keep_texts: Without it only the message that was written down last keeps its text: it is shown, and what was
+                lost in a crash is found by it.
             texts_before: Of messages written down earlier, only the identity is kept.
             identities_before: Messages written down earlier are forgotten.
         """
-        done = (account, Status.DUE, identities_before.isoformat())
-        old = (account, Status.DUE, texts_before.isoformat())
+        values = {
+            "account": account,
+            "texts_before": texts_before.isoformat(),
+            "identities_before": identities_before.isoformat(),
+            "keep_texts": keep_texts,
+        }
         with self._transaction() as db:
-            db.execute("DELETE FROM message WHERE account = ? AND status <> ? AND stored_at < ?", done)
+            db.execute(
+                f"DELETE FROM message WHERE account = :account AND status <> {Status.DUE}"
+                " AND stored_at < :identities_before",
+                values,
+            )
             db.execute(
                 "UPDATE message SET sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
-                " WHERE account = ? AND status <> ? AND stored_at < ? AND text IS NOT NULL",
-                old,
+                f" WHERE account = :account AND status <> {Status.DUE} AND text IS NOT NULL"
+                " AND (stored_at < :texts_before OR NOT :keep_texts AND sequence <"
+                f" (SELECT max(sequence) FROM message WHERE account = :account AND status <> {Status.DUE}))",
+                values,
             )
-            db.execute("DELETE FROM unreadable WHERE account = ? AND stored_at < ?", (account, old[2]))
+            db.execute("DELETE FROM unreadable WHERE account = :account AND stored_at < :texts_before", values)
         self._clear_log()
 
     def remove(self, account: str) -> None:
@@ -237,6 +339,22 @@ class Store:
         """Close the file; the next use opens it again."""
         with self._lock:
             self._disconnect()
+
+    def hold(self) -> None:
+        """Keep the file as it is, so that it can be copied together with the log, to which all changes go meanwhile."""
+        self.release()
+        with self._transaction():
+            pass
+        self._clear_log()
+        self._reader = _connect(self.path)
+        self._reader.execute("BEGIN")
+        self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def release(self) -> None:
+        """Let changes into the file again."""
+        if self._reader:
+            self._reader.close()
+            self._reader = None
 
     def _disconnect(self) -> None:
         """Close the file."""
@@ -253,7 +371,7 @@ class Store:
     def _clear_log(self) -> None:
         """Empty SQLite's log of changes, where what was erased still stands."""
         with self._lock:
-            if self._connection:
+            if self._connection and not self._reader:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
@@ -312,6 +430,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
+        db.create_function("contains", 2, lambda text, part: part in text.casefold(), deterministic=True)
         _prepare_schema(db)
         _check(db)
     except BaseException:
@@ -321,14 +440,14 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare_schema(db: sqlite3.Connection) -> None:
-    """Create the tables in a new file; refuse a file of a newer version."""
+    """Create the tables in a new file, and bring an older one up to date; refuse a file of a newer version."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.NotSupportedError(f"the store is of version {version}, newer than {SCHEMA_VERSION}")
     if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise _damage("tables without a version")
-    if version == 0:
-        db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {number}; COMMIT;")
 
 
 def _check(db: sqlite3.Connection) -> None:
@@ -347,10 +466,41 @@ def _damage(reason: str) -> sqlite3.DatabaseError:
 def _save_state(db: sqlite3.Connection, account: str, cursor: Cursor, *, first_run: bool) -> None:
     """Write down where an account stands; it isn't there if its file was deleted while it was in use."""
     db.execute(
-        "INSERT INTO account VALUES (:account, :cursor, :first_run, 1, NULL) ON CONFLICT (account)"
-        " DO UPDATE SET cursor = :cursor, first_run = :first_run",
+        "INSERT INTO account (account, cursor, first_run, in_use) VALUES (:account, :cursor, :first_run, 1)"
+        " ON CONFLICT (account) DO UPDATE SET cursor = :cursor, first_run = :first_run",
         {"account": account, "cursor": json.dumps(cursor), "first_run": first_run},
     )
+
+
+def _counts(db: sqlite3.Connection, account: str) -> Counts:
+    """Return how much is written down of an account."""
+    due, delivered, existing, with_text = db.execute(
+        "SELECT count(*) FILTER (WHERE status = ?), count(*) FILTER (WHERE status = ?),"
+        " count(*) FILTER (WHERE status = ?), count(text) FROM message WHERE account = ?",
+        (Status.DUE, Status.DELIVERED, Status.EXISTING, account),
+    ).fetchone()
+    unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0]
+    return Counts(due=due, delivered=delivered, existing=existing, with_text=with_text, unreadable=unreadable)
+
+
+def _senders(db: sqlite3.Connection, is_from: Callable[[str], bool]) -> list[str]:
+    """Return those of the senders of all messages that are asked for."""
+    rows = db.execute("SELECT DISTINCT sender FROM message WHERE text IS NOT NULL")
+    return [row[0] for row in rows if is_from(row[0])]
+
+
+def _where(query: Query, senders: list[str] | None) -> tuple[str, list[Any]]:
+    """Return the conditions of a query and their values."""
+    wanted: list[tuple[str, Any]] = [
+        ("account = ?", query.account),
+        ("sender IN (SELECT value FROM json_each(?))", None if senders is None else json.dumps(senders)),
+        ("received_at >= ?", query.since and query.since.astimezone(UTC).isoformat()),
+        ("received_at < ?", query.until and query.until.astimezone(UTC).isoformat()),
+        ("contains(text, ?)", query.contains.casefold() or None),
+    ]
+    wanted = [(condition, value) for condition, value in wanted if value is not None]
+    conditions = ["text IS NOT NULL", *(condition for condition, _ in wanted)]
+    return " AND ".join(conditions), [value for _, value in wanted]
 
 
 def _insert(
@@ -394,6 +544,13 @@ def _stored(row: sqlite3.Row) -> StoredMessage:
     values: dict[str, Any] = dict(row)
     return StoredMessage(
         sequence=values.pop("sequence"),
+        account=values.pop("account"),
+        stored_at=datetime.fromisoformat(values.pop("stored_at")),
         redelivered=values.pop("attempts") > 1,
-        message=Message(received_at=datetime.fromisoformat(values.pop("received_at")), **values),
+        message=Message(
+            received_at=datetime.fromisoformat(values.pop("received_at")),
+            text=values.pop("text") or "",
+            raw=values.pop("raw") or b"",
+            **values,
+        ),
     )

@@ -171,11 +171,13 @@ def damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
-def newer(path: Path) -> None:
-    """Write the version of a later release."""
+def newer(path: Path) -> int:
+    """Write the version of a later release, and return the present one."""
     db = connect(path)
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
     db.execute("PRAGMA user_version = 99")
     db.close()
+    return version
 
 
 def half_migrated(path: Path) -> None:
@@ -222,14 +224,14 @@ async def test_newer_version(
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
     store = await close(hass)
-    newer(store.path)
+    version = newer(store.path)
     account.send("Patience")
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert issue_registry.async_get_issue(DOMAIN, "store_failed")
     assert not any(message.fetched_at for message in account.messages)
     db = connect(store.path)
-    db.execute("PRAGMA user_version = 1")
+    db.execute(f"PRAGMA user_version = {version}")
     db.close()
     await clock.advance(60)
     assert entry.state is ConfigEntryState.LOADED
