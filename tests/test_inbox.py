@@ -310,7 +310,8 @@ async def test_unreadable_record_is_shown(
     await settle(hass)
     issue = issue_registry.async_get_issue(DOMAIN, f"unreadable_{entry.entry_id}")
     assert issue
-    assert issue.translation_placeholders == {"account": entry.title, "count": "1"}
+    assert issue.is_fixable
+    assert issue.translation_placeholders == {"account": entry.title}
 
 
 async def test_damaged_store_is_set_aside(

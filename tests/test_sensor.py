@@ -1,6 +1,7 @@
 """The sensors of the last message."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
@@ -23,8 +24,8 @@ async def entity_id(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> st
 async def test_unknown_before_the_first_message(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """An account without a message shows none."""
     await set_up(hass, entry)
-    states = [hass.states.get(entity_id) for entity_id in hass.states.async_entity_ids()]
-    assert [state.state for state in states] == [STATE_UNKNOWN, STATE_UNKNOWN]
+    states = [hass.states.get(entity_id) for entity_id in hass.states.async_entity_ids("sensor")]
+    assert [state.state for state in states] == [STATE_UNKNOWN] * 3
     assert "text" not in states[0].attributes
 
 
@@ -46,6 +47,38 @@ async def test_last_message(hass: HomeAssistant, entry: MockConfigEntry, account
         assert received.state == "2026-11-20T10:00:03+00:00"
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)
+
+
+async def test_last_sender(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """It shows who sent the last message, also after a reload."""
+    await set_up(hass, entry)
+    account.send("Hello", sender="MYBANK")
+    await poll(hass)
+    for _ in range(2):
+        assert hass.states.get(await entity_id(hass, entry, "last_sender")).state == "MYBANK"
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+
+
+async def test_messages_received(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """It is disabled at first; it counts what was delivered, those before it was enabled and those forgotten, too."""
+    await set_up(hass, entry)
+    account.send("One")
+    await poll(hass)
+    registry, counter = er.async_get(hass), await entity_id(hass, entry, "messages_received")
+    assert registry.async_get(counter).disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    registry.async_update_entity(counter, disabled_by=None)
+    await poll(hass)  # Home Assistant reloads the account by itself
+    assert hass.states.get(counter).state == "1"
+    account.send("Two")
+    await poll(hass)
+    assert hass.states.get(counter).state == "2"
+    with patch("custom_components.sms_inbox.coordinator.KEEP_IDENTITIES", timedelta(days=-1)):
+        hass.config_entries.async_update_entry(entry, options={"retention_days": 0})
+        for _ in range(2):  # forgets at the start, and shows at the next what it counts then
+            await hass.config_entries.async_reload(entry.entry_id)
+            await settle(hass)
+    assert hass.states.get(counter).state == "2"
 
 
 async def test_long_text(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:

@@ -2,23 +2,32 @@
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.typing import ConfigType
 
+from .const import DOMAIN
 from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
+from .services import async_setup_services
 
-PLATFORMS = [Platform.SENSOR]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = [Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Set up what all accounts share."""
+    async_setup_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> bool:
     """Set up one account; asking begins when Home Assistant has started."""
     coordinator = SmsInboxCoordinator(hass, entry)
     await coordinator.async_prepare()
-
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
-
     return True
 
 

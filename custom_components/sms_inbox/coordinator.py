@@ -1,7 +1,9 @@
 """When to ask the provider, and what becomes of its errors."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 import logging
@@ -21,7 +23,14 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import create_eager_task
 
-from .const import CONF_DELIVER_EXISTING, CONF_PROVIDER, DOMAIN
+from .const import (
+    CONF_DELIVER_EXISTING,
+    CONF_KEEP_TEXTS,
+    CONF_PROVIDER,
+    CONF_RETENTION_DAYS,
+    DEFAULT_RETENTION_DAYS,
+    DOMAIN,
+)
 from .inbox import Inbox, async_get_store
 from .model import Page
 from .providers import PROVIDERS
@@ -44,10 +53,31 @@ SHORTEST_BACKOFF = 30.0
 LONGEST_BACKOFF = 15 * 60.0
 REFUSALS_BEFORE_REAUTH = 2
 SETTLING_SECONDS = 3.0
-KEEP_TEXTS = timedelta(days=90)
 KEEP_IDENTITIES = timedelta(days=400)
+LONG_OUTAGE = 6 * 3600.0
+CHECK_SECONDS = 10.0
+POLLS_REMEMBERED = 20
 
 type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
+
+
+@dataclass(kw_only=True, slots=True)
+class Poll:
+    """How one poll went, for the diagnostics.
+
+    Attributes:
+        started: When it began.
+        seconds: How long it took; None while it goes on.
+        pages: How many pages were read.
+        messages: How many messages were on them.
+        error: The translation key of what went wrong and the reason for the log, None where nothing did.
+    """
+
+    started: datetime
+    seconds: float | None = None
+    pages: int = 0
+    messages: int = 0
+    error: str | None = None
 
 
 def create_session(hass: HomeAssistant, *, auto_cleanup: bool = True) -> aiohttp.ClientSession:
@@ -86,6 +116,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._unsure_since: datetime | None = None
         self._settled_at = 0.0
         self._looked = False
+        self._down_since: tuple[float, datetime] | None = None
+        self.polls: deque[Poll] = deque(maxlen=POLLS_REMEMBERED)
 
     async def async_prepare(self) -> None:
         """Prove the credentials and load what is stored; no message is read.
@@ -102,14 +134,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             state = await self.hass.async_add_executor_job(store.begin, entry.entry_id)
         except (ProviderError, StoreError) as err:
             raise self._translated(err, setting_up=True) from err
-        device = dr.async_get(self.hass).async_get_or_create(
+        dr.async_get(self.hass).async_get_or_create(
             config_entry_id=entry.entry_id,
             identifiers={(DOMAIN, entry.entry_id)},
             entry_type=dr.DeviceEntryType.SERVICE,
             name=entry.title,
             manufacturer=self._provider.name,
         )
-        self.inbox = Inbox(self.hass, entry, device.id, state)
+        self.inbox = Inbox(self.hass, entry, state)
         if state.unsure_since and self._provider.consumes:
             self._note_loss(state.unsure_since)
         self._show_issues()
@@ -126,20 +158,47 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         entry.async_on_unload(async_track_time_interval(self.hass, self._async_erase, timedelta(days=1)))
         entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
 
+    async def async_check_now(self) -> None:
+        """Ask at once, unless the provider is being asked anyway, and wait a little for what comes of it.
+
+        Raises:
+            HomeAssistantError: The provider could not be asked, or its answer not written down.
+        """
+        if self.polls and self.polls[-1].seconds is None:
+            return
+        task = self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} check now")
+        await asyncio.wait({task}, timeout=CHECK_SECONDS)
+        if not self.last_update_success and isinstance(self.last_exception, HomeAssistantError):
+            raise self.last_exception
+
+    @callback
+    def async_deliver_stored(self) -> None:
+        """Deliver what became due in the store by another way than a page, before the provider is asked once more."""
+        self._resumed = False
+        self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} deliver stored")
+
     async def _async_end(self, _: Event | None = None) -> None:
         """Note that this account ends in order, unless a request or a page is under way, which may be lost."""
         if not (self._asking or self._page):
             end = partial(async_get_store(self.hass).end, cursor=self.inbox.cursor, first_run=self.inbox.first_run)
             await self._async_try_to_write(end)
 
-    async def _async_erase(self, now: datetime) -> None:
-        """Erase what is old enough."""
+    async def _async_erase(self, _: datetime | None = None) -> None:
+        """Erase what is old enough, or what is not to be kept."""
+        now, options = dt_util.utcnow(), self.config_entry.options
+        retention = timedelta(days=options.get(CONF_RETENTION_DAYS, DEFAULT_RETENTION_DAYS))
         erase = partial(
             async_get_store(self.hass).erase,
-            texts_before=now - KEEP_TEXTS,
-            identities_before=now - KEEP_IDENTITIES,
+            keep_texts=self._keeps_texts,
+            texts_before=now - retention,
+            identities_before=now - max(retention, KEEP_IDENTITIES),
         )
         await self._async_try_to_write(erase)
+
+    @property
+    def _keeps_texts(self) -> bool:
+        """Whether texts stay in the store after they were delivered."""
+        return bool(self.config_entry.options.get(CONF_KEEP_TEXTS, True))
 
     async def _async_try_to_write(self, write: Callable[[str], None]) -> None:
         """Write what matters less than a message: a store that fails is told when a message comes."""
@@ -151,26 +210,53 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     @override
     async def _async_update_data(self) -> None:
         """Drain the provider: each page is written down and delivered before the next is asked for."""
+        poll, started = Poll(started=dt_util.utcnow()), self.hass.loop.time()
+        self.polls.append(poll)
         try:
-            await self.inbox.async_deliver()
-            if not self._resumed:
-                await self.inbox.async_deliver_stored()
-                self._resumed = True
-            more = True
-            while more:
-                page = await self._async_handle_page()
-                await self._async_recover(caught_up=page.awaited or not page.more)
-                if more := page.more:
-                    self._show_recovery()
+            await self._async_drain(poll)
         except (ProviderError, StoreError) as err:
             self._failures += 1
             self._refusals = self._refusals + 1 if isinstance(err, AuthenticationError) else 0
-            raise self._translated(err, setting_up=False) from err
+            translated = self._translated(err, setting_up=False)
+            poll.error = f"{translated.translation_key}: {err}"
+            self._note_outage(str(err))
+            raise translated from err
         finally:
             self._drop_ahead()
+            poll.seconds = self.hass.loop.time() - started
         self._failures = self._refusals = 0
+        self._down_since = None
         self._show_issues()
-        ir.async_delete_issue(self.hass, DOMAIN, "store_failed")
+        for issue in ("store_failed", f"outage_{self.config_entry.entry_id}"):
+            ir.async_delete_issue(self.hass, DOMAIN, issue)
+        if poll.messages and not self._keeps_texts:
+            await self._async_erase()
+
+    async def _async_drain(self, poll: Poll) -> None:
+        """Deliver what waits here, then read the provider's inbox to its end."""
+        await self.inbox.async_deliver()
+        if not self._resumed:
+            await self._async_erase()
+            await self.inbox.async_deliver_stored()
+            self._resumed = True
+        more = True
+        while more:
+            page = await self._async_handle_page()
+            poll.pages += 1
+            poll.messages += len(page.messages)
+            await self._async_recover(caught_up=page.awaited or not page.more)
+            more = page.more
+
+    @callback
+    def _note_outage(self, reason: str) -> None:
+        """Tell a person when an account has not been read for long."""
+        now = self.hass.loop.time()
+        self._down_since = self._down_since or (now, dt_util.now())
+        since, told = self._down_since
+        if now - since >= LONG_OUTAGE:
+            placeholders = {"account": self.name, "since": f"{told:%Y-%m-%d %H:%M}", "error": reason}
+            issue_id = f"outage_{self.config_entry.entry_id}"
+            self._show_issue(issue_id, "outage", ir.IssueSeverity.ERROR, placeholders)
 
     @callback
     def _note_loss(self, since: datetime) -> None:
@@ -248,6 +334,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         try:
             await self.inbox.async_receive(page, deliver_existing=self.config_entry.data[CONF_DELIVER_EXISTING])
             self._page = None
+            self._show_recovery()
             if page.unreadable:
                 self._show_issues()
             try:
@@ -298,7 +385,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _show_recovery(self) -> None:
-        """Tell at the first page after an outage that it is over; a drain may go on for long."""
+        """Tell at the first page after an outage that it is over, before its messages change any entity."""
         if not self.last_update_success:
             self.last_update_success = True
             _LOGGER.info("Fetching %s data recovered", self.name)
@@ -306,27 +393,46 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _show_issues(self) -> None:
-        """Tell a person what could not be read, and what became of a damaged store."""
+        """Tell a person what could not be read, what became of a damaged store, and which API will go away."""
+        entry_id, account = self.config_entry.entry_id, {"account": self.name}
         if self.inbox.unreadable:
             self._show_issue(
-                f"unreadable_{self.config_entry.entry_id}",
-                "unreadable",
+                f"unreadable_{entry_id}", "unreadable", ir.IssueSeverity.WARNING, account, data={"entry_id": entry_id}
+            )
+        if successor := self._provider.successor:
+            self._show_issue(
+                f"deprecated_api_{entry_id}",
+                "deprecated_api",
                 ir.IssueSeverity.WARNING,
-                {"account": self.name, "count": str(self.inbox.unreadable)},
+                {**account, "successor": PROVIDERS[successor].name},
+                data={"entry_id": entry_id},
             )
         if set_aside := async_get_store(self.hass).set_aside:
-            self._show_issue("store_damaged", "store_damaged", ir.IssueSeverity.ERROR, {"path": str(set_aside)})
+            path = str(set_aside)
+            self._show_issue(
+                "store_damaged", "store_damaged", ir.IssueSeverity.ERROR, {"path": path}, data={"path": path}
+            )
         if async_get_store(self.hass).lost:
             self._show_issue("store_lost", "store_lost", ir.IssueSeverity.ERROR, {})
 
     @callback
-    def _show_issue(self, issue_id: str, key: str, severity: ir.IssueSeverity, placeholders: dict[str, str]) -> None:
-        """Create a repair issue."""
+    def _show_issue(
+        self,
+        issue_id: str,
+        key: str,
+        severity: ir.IssueSeverity,
+        placeholders: dict[str, str],
+        *,
+        data: dict[str, str | int | float | None] | None = None,
+    ) -> None:
+        """Create a repair issue; one with data can be fixed by a person, see `repairs`."""
         ir.async_create_issue(
             self.hass,
             DOMAIN,
             issue_id,
-            is_fixable=False,
+            data=data,
+            is_fixable=data is not None,
+            is_persistent=key == "store_damaged",
             severity=severity,
             translation_key=key,
             translation_placeholders=placeholders,

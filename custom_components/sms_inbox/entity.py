@@ -10,11 +10,11 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import SmsInboxCoordinator
-from .inbox import SIGNAL_RECEIVED
+from .inbox import SIGNAL_RECEIVED_BY
 
 
 class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):
-    """An entity that changes with each message."""
+    """An entity of an account."""
 
     _attr_has_entity_name = True
 
@@ -26,11 +26,15 @@ class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):
         self._attr_unique_id = f"{entry_id}_{description.key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
 
+
+class SmsInboxMessageEntity(SmsInboxEntity):
+    """An entity that changes with each message."""
+
     @override
     async def async_added_to_hass(self) -> None:
         """Listen for messages."""
         await super().async_added_to_hass()
-        signal = SIGNAL_RECEIVED.format(self.coordinator.config_entry.entry_id)
+        signal = SIGNAL_RECEIVED_BY.format(self.coordinator.config_entry.entry_id)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._handle_message))
 
     @callback

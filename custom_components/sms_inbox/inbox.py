@@ -7,26 +7,30 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util.event_type import EventType
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.signal_type import SignalTypeFormat
+from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
 from .const import CONF_PROVIDER, DOMAIN
-from .model import Cursor, Message, Page, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, StoredMessage
+from .providers.base import printable
 from .recovery import Span, missing
 from .store import AccountState, Status, Store
 
 EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
-SIGNAL_RECEIVED: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_received_{{}}")
+SIGNAL_RECEIVED: SignalType[dict[str, Any]] = SignalType(f"{DOMAIN}_received")
+SIGNAL_RECEIVED_BY: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_received_{{}}")
 
 BATCH_SIZE = 500
 KNOWN_FOR_RECOVERY = 1000
@@ -46,6 +50,44 @@ def async_get_store(hass: HomeAssistant) -> Store:
     return store
 
 
+def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
+    """Return what the event says of a message."""
+    message = stored.message
+    entry = hass.config_entries.async_get_entry(stored.account)
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)
+    return {
+        "config_entry_id": stored.account,
+        "device_id": device and device.id,
+        "provider": entry and entry.data[CONF_PROVIDER],
+        "message_id": message.message_id,
+        "sender": message.sender,
+        "recipient": message.recipient,
+        "text": message.text,
+        "encoding": message.encoding,
+        "data": message.data and message.data.hex(),
+        "received_at": message.received_at and message.received_at.isoformat(),
+        "in_reply_to": message.in_reply_to,
+        "redelivered": stored.redelivered,
+    }
+
+
+def as_it_is(raw: bytes) -> Message:
+    """Return a message that says no more than the bytes of a record that could not be understood."""
+    try:
+        content: dict[str, Any] = {"text": raw.decode(), "encoding": "unicode", "data": None}
+    except UnicodeDecodeError:
+        content = {"text": printable(raw), "encoding": "binary", "data": raw}
+    return Message(
+        message_id=f"{SYNTHETIC_ID}{hashlib.sha256(raw).hexdigest()[:32]}",
+        sender="",
+        recipient=None,
+        received_at=None,
+        in_reply_to=None,
+        raw=raw,
+        **content,
+    )
+
+
 class Inbox:
     """The inbox of one account.
 
@@ -54,14 +96,15 @@ class Inbox:
         first_run: The provider's inbox has not been read to its end yet.
         last_received_at: When the message was received that was written down last, None where there is none.
         latest: What was delivered last, as event data; None where there is nothing.
-        unreadable: How many records of the provider could not be understood.
+        latest_at: When that was written down.
+        delivered: How many messages were delivered.
+        unreadable: How many records of the provider could not be understood and still wait for a decision.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, device_id: str, state: AccountState) -> None:
-        """Begin where the account stands."""
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, state: AccountState) -> None:
+        """Begin where the account stands; its device is known already."""
         self._hass = hass
         self._entry = entry
-        self._device_id = device_id
         self._store = async_get_store(hass)
         self._due: deque[StoredMessage] = deque()
         self._fired: list[int] = []
@@ -69,7 +112,9 @@ class Inbox:
         self.first_run = state.first_run
         self.last_received_at = state.last_received_at
         self.unreadable = state.unreadable
-        self.latest = self._event_data(state.latest) if state.latest else None
+        self.delivered = state.delivered
+        self.latest = event_data(hass, state.latest) if state.latest else None
+        self.latest_at = state.latest.stored_at if state.latest else None
 
     async def async_receive(self, page: Page, *, deliver_existing: bool) -> None:
         """Write down a page, in one transaction with its cursor.
@@ -130,6 +175,12 @@ class Inbox:
         await self._hass.async_add_executor_job(self._store.keep_unreadable, self._entry.entry_id, raw)
         self.unreadable += 1
 
+    async def async_settle_unreadable(self, number: int, message: Message | None) -> None:
+        """Drop a record that could not be understood; with a message, that one is due in its place."""
+        settle = partial(self._store.settle_unreadable, self._entry.entry_id, number, message)
+        await self._hass.async_add_executor_job(settle)
+        self.unreadable -= 1
+
     async def async_deliver(self) -> None:
         """Fire what is due, oldest first, and tick it off.
 
@@ -164,27 +215,12 @@ class Inbox:
         until = self._hass.loop.time() + SLICE_SECONDS
         while self._due:
             stored = self._due.popleft()
-            self.latest = data = self._event_data(stored)
+            self.latest = data = event_data(self._hass, stored)
+            self.latest_at = stored.stored_at
+            self.delivered += 1
             self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
-            async_dispatcher_send(self._hass, SIGNAL_RECEIVED.format(self._entry.entry_id), data)
+            async_dispatcher_send(self._hass, SIGNAL_RECEIVED_BY.format(self._entry.entry_id), data)
+            async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
             self._fired.append(stored.sequence)
             if self._hass.loop.time() >= until:
                 return
-
-    def _event_data(self, stored: StoredMessage) -> dict[str, Any]:
-        """Return what the event says of a message."""
-        message = stored.message
-        return {
-            "config_entry_id": self._entry.entry_id,
-            "device_id": self._device_id,
-            "provider": self._entry.data[CONF_PROVIDER],
-            "message_id": message.message_id,
-            "sender": message.sender,
-            "recipient": message.recipient,
-            "text": message.text,
-            "encoding": message.encoding,
-            "data": message.data and message.data.hex(),
-            "received_at": message.received_at and message.received_at.isoformat(),
-            "in_reply_to": message.in_reply_to,
-            "redelivered": stored.redelivered,
-        }

@@ -1,47 +1,61 @@
-"""Sensors: the last message of an account, and when it was received."""
+"""Sensors: what the last message of an account says, and how many there were."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
-from homeassistant.const import MATCH_ALL, MAX_LENGTH_STATE_STATE
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.const import MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import SmsInboxConfigEntry
-from .entity import SmsInboxEntity
+from .entity import SmsInboxMessageEntity
+from .inbox import Inbox
 
 PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmsInboxSensorDescription(SensorEntityDescription):
-    """A sensor that shows something of the last message.
+    """A sensor that shows something of the inbox.
 
     Attributes:
-        value_fn: Its state, from the event data of the message.
-        attributes_fn: Its attributes, likewise.
+        value_fn: Its state.
+        attributes_fn: Its attributes.
     """
 
-    value_fn: Callable[[dict[str, Any]], StateType | datetime]
-    attributes_fn: Callable[[dict[str, Any]], Mapping[str, Any] | None] = lambda _: None
+    value_fn: Callable[[Inbox], StateType | datetime]
+    attributes_fn: Callable[[Inbox], Mapping[str, Any] | None] = lambda _: None
 
 
 SENSORS = (
     SmsInboxSensorDescription(
         key="last_message",
         translation_key="last_message",
-        value_fn=lambda message: message["text"][:MAX_LENGTH_STATE_STATE],
-        attributes_fn=lambda message: message,
+        value_fn=lambda inbox: inbox.latest["text"][:MAX_LENGTH_STATE_STATE] if inbox.latest else None,
+        attributes_fn=lambda inbox: inbox.latest,
     ),
     SmsInboxSensorDescription(
         key="last_received",
         translation_key="last_received",
         device_class=SensorDeviceClass.TIMESTAMP,
-        value_fn=lambda message: datetime.fromisoformat(message["received_at"]),
+        value_fn=lambda inbox: datetime.fromisoformat(inbox.latest["received_at"]) if inbox.latest else None,
+    ),
+    SmsInboxSensorDescription(
+        key="last_sender",
+        translation_key="last_sender",
+        value_fn=lambda inbox: inbox.latest["sender"][:MAX_LENGTH_STATE_STATE] if inbox.latest else None,
+    ),
+    SmsInboxSensorDescription(
+        key="messages_received",
+        translation_key="messages_received",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda inbox: inbox.delivered,
     ),
 )
 
@@ -53,8 +67,8 @@ async def async_setup_entry(
     async_add_entities(SmsInboxSensor(entry.runtime_data, description) for description in SENSORS)
 
 
-class SmsInboxSensor(SmsInboxEntity, SensorEntity):
-    """A sensor of the last message; what it showed before a restart comes from the store."""
+class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):
+    """A sensor of the inbox; what it showed before a restart comes from the store."""
 
     # The full text is for automations and people, not for the history.
     _unrecorded_attributes = frozenset({MATCH_ALL})
@@ -63,13 +77,11 @@ class SmsInboxSensor(SmsInboxEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> StateType | datetime:
-        """Return what the last message says."""
-        message = self.coordinator.inbox.latest
-        return self.entity_description.value_fn(message) if message else None
+        """Return what it shows."""
+        return self.entity_description.value_fn(self.coordinator.inbox)
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         """Return all fields of the last message where the sensor shows them."""
-        message = self.coordinator.inbox.latest
-        return self.entity_description.attributes_fn(message) if message else None
+        return self.entity_description.attributes_fn(self.coordinator.inbox)

@@ -134,6 +134,8 @@ class Provider(ABC):
         interval: Pause after an answer without `more`.
         consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
         local_time: Whether it sends times without a zone, so that a person must tell the zone.
+        successor: The key of the provider that reads the same accounts by the API which the vendor has replaced this
+            one by; None where the vendor hasn't.
         answering: Whether an answer is arriving: its headers are here, its body may not be.
         read_until: By the provider's clock, what it received before has been handed over; None where it doesn't tell.
     """
@@ -144,6 +146,7 @@ class Provider(ABC):
     interval: ClassVar[timedelta]
     consumes: ClassVar[bool] = False
     local_time: ClassVar[bool] = False
+    successor: ClassVar[str | None] = None
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
         """Take the session and the account.

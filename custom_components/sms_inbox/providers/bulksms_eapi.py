@@ -45,6 +45,7 @@ class BulkSmsEapi(Provider):
     default_url = "https://bulksms.vsms.net/eapi"
     interval = timedelta(seconds=30)
     local_time = True
+    successor = "bulksms"
 
     @override
     async def validate(self) -> Identity:

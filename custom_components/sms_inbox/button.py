@@ -1,0 +1,39 @@
+"""The button that asks the provider at once."""
+
+from typing import override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import SmsInboxConfigEntry
+from .entity import SmsInboxEntity
+
+PARALLEL_UPDATES = 0
+
+CHECK_NOW = ButtonEntityDescription(
+    key="check_now", translation_key="check_now", entity_category=EntityCategory.DIAGNOSTIC
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the button of an account."""
+    async_add_entities([SmsInboxButton(entry.runtime_data, CHECK_NOW)])
+
+
+class SmsInboxButton(SmsInboxEntity, ButtonEntity):
+    """Asks the provider without waiting for the next poll; it works above all when the last one failed."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether it can be pressed: always."""
+        return True
+
+    @override
+    async def async_press(self) -> None:
+        """Ask now; what is wrong, if anything, is told to whoever pressed it."""
+        await self.coordinator.async_check_now()

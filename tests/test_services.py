@@ -1,0 +1,114 @@
+"""The action `get_messages`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.sms_inbox.store import Store, StoreError
+from emulator import Account, Emulator
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .conftest import make_entry, poll, set_up
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MUM = "+447700900123"
+
+
+async def get_messages(hass: HomeAssistant, **data: Any) -> list[dict[str, Any]]:
+    """Call the action."""
+    answer = await hass.services.async_call("sms_inbox", "get_messages", data, blocking=True, return_response=True)
+    assert answer
+    messages: list[dict[str, Any]] = answer["messages"]  # type: ignore[assignment]
+    return messages
+
+
+async def get_texts(hass: HomeAssistant, **data: Any) -> list[str]:
+    """Call the action; return the texts."""
+    return [message["text"] for message in await get_messages(hass, **data)]
+
+
+@pytest.fixture
+async def accounts(hass: HomeAssistant, emulator: Emulator) -> list[MockConfigEntry]:
+    """Return two accounts that have received messages: one an hour."""
+    hass.config.country = "GB"
+    await hass.config.async_set_time_zone("Europe/Helsinki")  # two hours ahead
+    entries = []
+    for number, username in enumerate(("anna", "ben")):
+        account = emulator.add_account("bulksms", username, "secret")
+        entry = make_entry(emulator, account)
+        entry.add_to_hass(hass)
+        await set_up(hass, entry)
+        for hour, (sender, text) in enumerate([(MUM, "Gate"), ("MYBANK", "Code 1234"), (MUM, "ÄRGER 🚨")]):
+            account.send(f"{text} {number}", sender=sender, received_at=NOON + timedelta(hours=hour, minutes=number))
+        await poll(hass)
+        entries.append(entry)
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0", "Code 1234 1", "Code 1234 0", "Gate 1", "Gate 0"]),
+        ({"order": "oldest", "limit": 3}, ["Gate 0", "Gate 1", "Code 1234 0"]),
+        ({"limit": 1.0}, ["ÄRGER 🚨 1"]),
+        ({"sender": "mybank"}, ["Code 1234 1", "Code 1234 0"]),
+        ({"sender": ["07700 900123"], "contains": "ärger"}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0"]),
+        ({"contains": "%"}, []),
+        ({"sender": "07700 900124"}, []),
+        ({"since": "2026-11-20T14:00:30+00:00"}, ["ÄRGER 🚨 1"]),
+        ({"since": "2026-11-20 16:00:00"}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0"]),
+        ({"until": "2026-11-20 14:00:00"}, []),
+        ({"until": "2026-11-20 14:00:01", "sender": [""]}, ["Gate 0"]),
+        ({"since": "2026-11-20 14:01:00", "until": "2026-11-20 15:01:00"}, ["Code 1234 0", "Gate 1"]),
+    ],
+)
+@pytest.mark.usefixtures("accounts")
+async def test_messages_that_are_asked_for(hass: HomeAssistant, data: dict[str, Any], expected: list[str]) -> None:
+    """By account, sender, text and time; a time without a zone is Home Assistant's."""
+    assert await get_texts(hass, **data) == expected
+
+
+async def test_fields(hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]) -> None:
+    """A message is as in its event, also while its account isn't loaded."""
+    await set_up(hass, entry)
+    account.send("Hello ☺", received_at=NOON)
+    await poll(hass)
+    assert await get_messages(hass) == [received[0].data]
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert await get_messages(hass) == [received[0].data]
+
+
+async def test_one_account(hass: HomeAssistant, accounts: list[MockConfigEntry]) -> None:
+    """Messages of one account alone; one that isn't there is refused with a reason."""
+    assert await get_texts(hass, config_entry_id=accounts[1].entry_id, contains="gate") == ["Gate 1"]
+    with pytest.raises(ServiceValidationError) as caught:
+        await get_messages(hass, config_entry_id="nothing")
+    assert (caught.value.translation_domain, caught.value.translation_key) == ("sms_inbox", "unknown_account")
+
+
+async def test_what_was_there_before(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """Messages from before the account was added are stored, too, and can be read."""
+    account.send("Old", received_at=datetime.now(UTC) - timedelta(hours=1))
+    await set_up(hass, entry)
+    assert await get_texts(hass) == ["Old"]
+
+
+@pytest.mark.parametrize("data", [{"limit": 0}, {"limit": 1001}, {"order": "best"}, {"since": "soon"}])
+@pytest.mark.usefixtures("accounts")
+async def test_bad_data(hass: HomeAssistant, data: dict[str, Any]) -> None:
+    """What makes no sense is refused."""
+    with pytest.raises(vol.Invalid):
+        await get_messages(hass, **data)
+
+
+async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """A store in trouble is told."""
+    await set_up(hass, entry)
+    with patch.object(Store, "find", side_effect=StoreError("disk I/O")), pytest.raises(HomeAssistantError) as caught:
+        await get_messages(hass)
+    assert caught.value.translation_key == "store_unreadable"

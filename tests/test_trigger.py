@@ -1,0 +1,200 @@
+"""The trigger "Text message received", in automations as people build them."""
+
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.sms_inbox.const import DOMAIN
+from emulator import Account, Emulator
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+
+from .conftest import make_entry, poll, set_up, settle
+
+MUM = "+447700900123"
+VARIABLES = ("sender", "text", "groups", "named_groups", "platform", "message_id", "redelivered", "device_id")
+
+type Runs = list[Event[Any]]
+
+
+@pytest.fixture(autouse=True)
+def country(hass: HomeAssistant) -> None:
+    """Live where the numbers are from."""
+    hass.config.country = "GB"
+
+
+def device_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the account's device."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, entry.entry_id), entry.entry_id)
+    assert device
+    return device.id
+
+
+async def automate(hass: HomeAssistant, *triggers: dict[str, Any]) -> list[Runs]:
+    """Add an automation for each trigger's options; return their runs, each with the trigger's variables."""
+    variables = {each: f"{{{{ trigger.{each} }}}}" for each in VARIABLES}
+    automations = [
+        {
+            "alias": f"Automation {number}",
+            "mode": "queued",
+            "max": 100,
+            "triggers": {"trigger": "sms_inbox.received", "options": options},
+            "actions": {"event": f"ran_{number}", "event_data": variables},
+        }
+        for number, options in enumerate(triggers)
+    ]
+    await async_setup_component(hass, "automation", {"automation": automations})
+    await hass.async_block_till_done()
+    return [async_capture_events(hass, f"ran_{number}") for number in range(len(triggers))]
+
+
+async def receive(hass: HomeAssistant, account: Account, text: str, sender: str = MUM) -> None:
+    """Let a message come."""
+    account.send(text, sender=sender)
+    await poll(hass)
+
+
+def texts(runs: Runs) -> list[str]:
+    """Return the texts of the messages for which an automation ran."""
+    return [run.data["text"] for run in runs]
+
+
+async def test_every_message(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """Without options it triggers for each message, with the fields of the event; equal ones count twice."""
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {})
+    await receive(hass, account, "Gate")
+    await receive(hass, account, "Gate")
+    assert texts(runs) == ["Gate", "Gate"]
+    assert len({run.data["message_id"] for run in runs}) == 2
+    assert runs[0].data.keys() == set(VARIABLES)
+    expected = {"groups": [], "named_groups": {}, "platform": "sms_inbox.received", "redelivered": False}
+    assert runs[0].data.items() >= {**expected, "device_id": device_id(hass, entry)}.items()
+
+
+@pytest.mark.parametrize("typed", [MUM, "07700 900123", "00447700900123", ["MYBANK", "07700-900-123", ""]])
+async def test_sender_and_text(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, typed: str | list[str]
+) -> None:
+    """Only the right text of the right sender triggers, whichever way the provider writes the number."""
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {"sender": typed, "text": "gate"})
+    await receive(hass, account, "Open the GATE")
+    await receive(hass, account, "Open the door")
+    await receive(hass, account, "Open the gate", sender="+447700900124")
+    assert texts(runs) == ["Open the GATE"]
+
+
+async def test_excluded_sender(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """All but one sender trigger."""
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {"exclude_sender": ["07700 900123"]})
+    await receive(hass, account, "No")
+    await receive(hass, account, "Yes", sender="MYBANK")
+    assert texts(runs) == ["Yes"]
+
+
+async def test_groups(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """What an expression catches can be used in the actions."""
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {"text": r"code (?P<code>[a-z]\d+)(x)?", "match": "regex"})
+    await receive(hass, account, "Your Code A1234.")
+    assert [run.data["groups"] for run in runs] == [["A1234", None]]
+    assert [run.data["named_groups"] for run in runs] == [{"code": "A1234"}]
+
+
+async def test_account_that_is_picked(hass: HomeAssistant, emulator: Emulator) -> None:
+    """Only the picked account's messages trigger; without one picked, also those of an account added later."""
+    accounts = [emulator.add_account("bulksms", name, "secret") for name in ("anna", "ben")]
+    entries = [make_entry(emulator, account) for account in accounts]
+    entries[0].add_to_hass(hass)
+    await set_up(hass, entries[0])
+    every, picked = await automate(hass, {}, {"device_id": device_id(hass, entries[0])})
+    entries[1].add_to_hass(hass)
+    await set_up(hass, entries[1])
+    for account in accounts:
+        await receive(hass, account, f"To {account.username}")
+    assert texts(every) == ["To anna", "To ben"]
+    assert texts(picked) == ["To anna"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_reload_and_no_entity(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """A reload of the account changes nothing, and no entity is needed."""
+    await set_up(hass, entry)
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    [runs] = await automate(hass, {"device_id": [device_id(hass, entry)]})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert not hass.states.async_entity_ids(["sensor", "event", "button"])
+    await receive(hass, account, "After the reload")
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    account.send("While it was disabled")
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+    await settle(hass)
+    assert texts(runs) == ["After the reload", "While it was disabled"]
+
+
+async def test_first_message_after_an_outage(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, provider: str
+) -> None:
+    """The message that comes with the first good answer triggers."""
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {})
+    emulator.fault(provider, "server_error")
+    await poll(hass)
+    await receive(hass, account, "Back again")
+    await poll(hass, 3600)
+    assert texts(runs) == ["Back again"]
+
+
+async def test_message_that_waited_for_the_start(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """What came while Home Assistant was down triggers when automations are armed."""
+    await set_up(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    account.send("Good morning")
+    hass.set_state(CoreState.not_running)
+    await hass.config_entries.async_setup(entry.entry_id)
+    [runs] = await automate(hass, {"text": "good morning", "match": "is"})
+    assert runs == []
+    await hass.async_start()
+    await poll(hass)
+    assert texts(runs) == ["Good morning"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"text": "(", "match": "regex"}, "The regular expression is invalid"),
+        ({"text": "x", "match": "sounds_like"}, "match"),
+        ({"device_id": ["nothing"]}, "Device nothing is no account of SMS Inbox"),
+        ({"colour": "blue"}, "colour"),
+    ],
+)
+async def test_options_that_are_refused(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    options: dict[str, Any],
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An automation that could never work isn't accepted, and the reason is told."""
+    await set_up(hass, entry)
+    await automate(hass, options)
+    assert hass.states.get("automation.automation_0").state == "unavailable"
+    assert reason in caplog.text
+
+
+async def test_another_integrations_device(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """A device that is no account is refused."""
+    await set_up(hass, entry)
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=other.entry_id, identifiers={("other", "1", "2")})
+    await automate(hass, {"device_id": device.id})
+    assert hass.states.get("automation.automation_0").state == "unavailable"
