@@ -19,8 +19,9 @@ from emulator import Account, Emulator
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.helpers.issue_registry import IssueRegistry
+from homeassistant.util import dt as dt_util
 
-from .conftest import poll, set_up, settle, texts
+from .conftest import Clock, poll, set_up, settle, texts
 
 
 def is_available(hass: HomeAssistant) -> bool:
@@ -127,6 +128,51 @@ async def test_first_page_after_an_outage_shows_that_it_is_over(
     await poll(hass, 3600)
     await poll(hass, 7200)
     assert states == [True, True, True]
+
+
+async def test_long_outage_is_told(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    emulator: Emulator,
+    provider: str,
+    clock: Clock,
+    issue_registry: IssueRegistry,
+) -> None:
+    """After hours without an answer a person is told since when and why, and no longer when it is over."""
+    issue_id = f"outage_{entry.entry_id}"
+    await set_up(hass, entry)
+    since = dt_util.now()
+    emulator.fault(provider, "server_error", count=None)
+    await clock.advance(5 * 3600, step=300)
+    assert not issue_registry.async_get_issue(DOMAIN, issue_id)
+    await clock.advance(1.5 * 3600, step=300)
+    issue = issue_registry.async_get_issue(DOMAIN, issue_id)
+    assert issue
+    assert issue.translation_key == "outage"
+    assert issue.translation_placeholders == {
+        "account": entry.title,
+        "since": f"{since:%Y-%m-%d %H:%M}",
+        "error": "HTTP status 500",
+    }
+    emulator.clear_faults()
+    await clock.advance(1200, step=300)
+    assert not issue_registry.async_get_issue(DOMAIN, issue_id)
+
+
+@pytest.mark.parametrize("provider", ["bulksms_eapi", "bulksms"], indirect=True)
+async def test_deprecated_api_is_told(
+    hass: HomeAssistant, entry: MockConfigEntry, provider: str, issue_registry: IssueRegistry
+) -> None:
+    """An account whose API the vendor has replaced can be moved."""
+    await set_up(hass, entry)
+    issue = issue_registry.async_get_issue(DOMAIN, f"deprecated_api_{entry.entry_id}")
+    if provider == "bulksms":
+        assert not issue
+    else:
+        assert issue
+        assert issue.is_fixable
+        assert issue.translation_placeholders == {"account": entry.title, "successor": "BulkSMS"}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
