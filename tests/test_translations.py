@@ -1,20 +1,79 @@
-"""Every word that a person sees is there."""
+"""Every word that a person sees is there, in every language."""
 
+from collections.abc import Iterator
 import json
 from pathlib import Path
 import re
 from typing import Any
 
 import pytest
+import yaml
 
-from custom_components.sms_inbox import coordinator
+from custom_components.sms_inbox import button, coordinator, event, matching, sensor
+from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS
 from custom_components.sms_inbox.providers.base import ProviderError
-from custom_components.sms_inbox.sensor import SENSORS
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 
 COMPONENT = Path(coordinator.__file__).parent
 TEXTS: dict[str, Any] = json.loads((COMPONENT / "translations/en.json").read_text())
 ICONS: dict[str, Any] = json.loads((COMPONENT / "icons.json").read_text())
+LANGUAGES = {
+    *("af", "ca", "cs", "da", "de", "el", "en", "es", "fi", "fr", "hu"),
+    *("it", "nb", "nl", "pl", "pt", "pt-BR", "ro", "sk", "sv", "tr", "uk"),
+}
+ENTITIES = {
+    "button": [button.CHECK_NOW],
+    "event": [event.MESSAGE],
+    "sensor": sensor.SENSORS,
+}
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text with its key."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from flat(item, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
+
+
+def placeholders(text: str) -> list[str]:
+    """Return what is filled in."""
+    return sorted(re.findall(r"{(\w*)}", text))
+
+
+ENGLISH = dict(flat(TEXTS))
+
+
+def test_languages() -> None:
+    """All that are promised are there."""
+    assert {path.stem for path in (COMPONENT / "translations").iterdir()} == LANGUAGES
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_same_texts_in_every_language(language: str) -> None:
+    """No key and no placeholder is missing or too many, and Home Assistant would refuse none of the texts."""
+    texts = dict(flat(json.loads((COMPONENT / f"translations/{language}.json").read_text())))
+    assert texts.keys() == ENGLISH.keys()
+    for key, text in texts.items():
+        assert placeholders(text) == placeholders(ENGLISH[key]), key
+        assert text, key
+        assert text == text.strip(), key
+        assert "://" not in text, key
+        assert not re.search(r"<[^>]+>|'{\w+}'", text), key
+        assert text.count("`") == ENGLISH[key].count("`"), key
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.usefixtures("enable_custom_integrations")
+async def test_home_assistant_loads_every_language(hass: HomeAssistant, language: str) -> None:
+    """Each text is what Home Assistant shows: none is replaced by the English one."""
+    texts = json.loads((COMPONENT / f"translations/{language}.json").read_text())
+    for category, own in texts.items():
+        shown = await async_get_translations(hass, language, category, {DOMAIN})
+        assert shown == {f"component.{DOMAIN}.{category}.{key}": text for key, text in flat(own)}
 
 
 def error_keys(error: type[ProviderError] = ProviderError) -> set[str]:
@@ -24,11 +83,12 @@ def error_keys(error: type[ProviderError] = ProviderError) -> set[str]:
 
 
 def test_errors() -> None:
-    """Each error of a provider is explained, in the form and in the log."""
+    """Each error of a provider is explained, in the forms and in the log."""
     assert error_keys() <= TEXTS["config"]["error"].keys()
-    assert error_keys() | {"store_failed"} == TEXTS["exceptions"].keys()
-    for text in TEXTS["exceptions"].values():
-        assert set(re.findall(r"{(\w+)}", text["message"])) <= {"account", "error"}
+    assert TEXTS["issues"]["deprecated_api"]["fix_flow"]["error"] == TEXTS["config"]["error"]
+    assert error_keys() < TEXTS["exceptions"].keys()
+    used = {key for path in COMPONENT.glob("*.py") for key in re.findall(r'translation_key="(\w+)"', path.read_text())}
+    assert used - TEXTS["exceptions"].keys() <= {each.translation_key for row in ENTITIES.values() for each in row}
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -42,6 +102,7 @@ def test_providers(key: str) -> None:
     server = step["sections"]["server"]
     assert server["data"].keys() == server["data_description"].keys() == {"url"}
     assert TEXTS["config"]["step"]["user"]["menu_options"][key]
+    assert TEXTS["system_health"]["info"][f"can_reach_{key}"]
 
 
 def test_deprecated_provider_points_to_its_successor() -> None:
@@ -52,22 +113,26 @@ def test_deprecated_provider_points_to_its_successor() -> None:
     assert TEXTS["config"]["step"]["user"]["menu_options"]["bulksms"] == "BulkSMS (JSON API)"
 
 
-def test_entities() -> None:
+@pytest.mark.parametrize("platform", ENTITIES)
+def test_entities(platform: str) -> None:
     """Each entity has a name and an icon."""
-    keys = {description.translation_key for description in SENSORS}
-    assert TEXTS["entity"]["sensor"].keys() == ICONS["entity"]["sensor"].keys() == keys
+    keys = {description.translation_key for description in ENTITIES[platform]}
+    assert TEXTS["entity"][platform].keys() == ICONS["entity"][platform].keys() == keys
+    assert TEXTS["entity"].keys() == ICONS["entity"].keys() == ENTITIES.keys()
 
 
-def test_no_text_would_be_refused() -> None:
-    """Home Assistant's own checks: no address, no HTML, no spaces at the ends."""
-
-    def walk(value: Any) -> None:
-        if isinstance(value, dict):
-            for item in value.values():
-                walk(item)
-            return
-        assert value == value.strip()
-        assert "://" not in value
-        assert not re.search(r"<[^>]+>|'{\w+}'", value)
-
-    walk(TEXTS)
+@pytest.mark.parametrize("kind", ["conditions", "services", "triggers"])
+def test_fields(kind: str) -> None:
+    """Each action, trigger and condition has an icon, and each of its fields a name and a description."""
+    described = yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text())
+    assert described.keys() == TEXTS[kind].keys() == ICONS[kind].keys()
+    for key, definition in described.items():
+        texts = TEXTS[kind][key]
+        assert texts["name"]
+        assert texts["description"]
+        assert definition["fields"].keys() == texts["fields"].keys()
+        for field, options in definition["fields"].items():
+            assert texts["fields"][field].keys() == {"name", "description"}
+            if select := options["selector"].get("select"):
+                assert TEXTS["selector"][select["translation_key"]]["options"].keys() == set(select["options"])
+    assert set(matching.COMPARISONS) == TEXTS["selector"]["match"]["options"].keys()
