@@ -1,84 +1,303 @@
-"""Adding an account, and logging in again."""
+"""Adding an account, changing it, and choosing what is kept."""
 
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+import re
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS
 from emulator import Account, Emulator
-from homeassistant.config_entries import SOURCE_USER
-from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlowResult,
+)
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData, section
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.setup import async_setup_component
 
-from .conftest import PASSWORD, USERNAME, settle
+from .conftest import PASSWORD, USERNAME, poll, settle, texts
+
+FAULTS = [
+    ("unauthorized", {}, "invalid_auth"),
+    ("server_error", {}, "cannot_connect"),
+    ("dropped", {}, "cannot_connect"),
+    ("rate_limited", {}, "rate_limited"),
+    ("html", {}, "unexpected_answer"),
+    ("redirect", {"location": "https://elsewhere.example"}, "invalid_configuration"),
+]
 
 
-async def start(hass: HomeAssistant, provider: str) -> dict[str, Any]:
-    """Choose the provider."""
-    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+@pytest.fixture(autouse=True)
+async def unload_afterwards(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Unload what a test has set up; whatever lingers then fails the test."""
+    yield
+    await settle(hass)
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+async def elsewhere(provider: str) -> AsyncGenerator[Emulator]:
+    """Run another server of the provider, which has the account, too."""
+    elsewhere = Emulator(hold=0.0)
+    await elsewhere.start()
+    elsewhere.add_account(provider, USERNAME, PASSWORD)
+    yield elsewhere
+    await elsewhere.stop()
+
+
+def words_of_fields(path: str, schema: Any) -> Iterator[str]:
+    """Tell the keys of the words for a form's fields."""
+    for key, field in schema.schema.items():
+        if isinstance(field, section):
+            yield f"{path}.sections.{key}.name"
+            yield from words_of_fields(f"{path}.sections.{key}", field.schema)
+        else:
+            yield from (f"{path}.data.{key}", f"{path}.data_description.{key}")
+
+
+def words_of(result: ConfigFlowResult) -> Iterator[str]:
+    """Tell the keys of the words that a person needs at this point of a flow."""
+    if result["type"] is FlowResultType.ABORT:
+        yield f"abort.{result['reason']}"
+        return
+    step = f"step.{result['step_id']}"
+    yield from (f"{step}.title", f"{step}.description")
+    if result["type"] is FlowResultType.MENU:
+        yield from (f"{step}.menu_options.{option}" for option in result["menu_options"])
+        return
+    yield from words_of_fields(step, result["data_schema"])
+    yield from (f"error.{error}" for error in (result["errors"] or {}).values())
+
+
+async def explained(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
+    """Return where a flow has got to, after checking that each word a person sees there exists."""
+    if result["type"] is not FlowResultType.CREATE_ENTRY:
+        domain = result.get("translation_domain") or DOMAIN
+        category = "config" if result["handler"] == DOMAIN else "options"
+        words = await async_get_translations(hass, "en", category, {domain})
+        shown = [words[f"component.{domain}.{category}.{key}"] for key in words_of(result)]
+        assert set(re.findall(r"{(\w+)}", " ".join(shown))) <= (result["description_placeholders"] or {}).keys()
+    return result
+
+
+async def choose(hass: HomeAssistant, provider: str) -> ConfigFlowResult:
+    """Choose the provider of a new account."""
+    result = await explained(hass, await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER}))
     assert result["type"] is FlowResultType.MENU
     assert provider in result["menu_options"]
-    return await hass.config_entries.flow.async_configure(result["flow_id"], {"next_step_id": provider})
+    return await answer(hass, result, {"next_step_id": provider})
 
 
-def typed(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
-    """Return what a person types."""
-    time_zone = {"time_zone": "Europe/London"} if PROVIDERS[provider].local_time else {}
-    data = {"username": USERNAME, "password": PASSWORD, "deliver_existing": False, **time_zone}
+async def answer(hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]) -> ConfigFlowResult:
+    """Fill in a form."""
+    return await explained(hass, await hass.config_entries.flow.async_configure(result["flow_id"], user_input))
+
+
+async def add(hass: HomeAssistant, emulator: Emulator, provider: str) -> ConfigEntry:
+    """Add an account."""
+    result = await answer(hass, await choose(hass, provider), typed(emulator, provider))
+    await settle(hass)
+    assert result["result"].state is ConfigEntryState.LOADED
+    return result["result"]
+
+
+async def log_in_again(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResult:
+    """Open the form that Home Assistant asks a person to fill in when credentials are refused."""
+    entry.async_start_reauth(hass)
+    await settle(hass)
+    [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    return await explained(hass, await hass.config_entries.flow.async_configure(flow["flow_id"]))
+
+
+async def reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResult:
+    """Open the form in which an account is changed."""
+    context = {"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    return await explained(hass, await hass.config_entries.flow.async_init(DOMAIN, context=context))
+
+
+async def change_options(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResult:
+    """Open the form of what is kept."""
+    return await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+
+
+def time_zone(provider: str) -> dict[str, Any]:
+    """Return the zone, where the provider needs one."""
+    return {"time_zone": "Europe/London"} if PROVIDERS[provider].local_time else {}
+
+
+def access(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
+    """Return what a person types to change an account."""
+    data = {"username": USERNAME, "password": PASSWORD, **time_zone(provider)}
     return {**data, "server": {"url": emulator.url(provider)}, **changes}
 
 
-def suggested(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the values that the form shows."""
-    return {
-        str(key): (key.description or {}).get("suggested_value")
-        for key in result["data_schema"].schema
-        if str(key) != "server"
-    }
+def typed(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
+    """Return what a person types to add an account."""
+    return access(emulator, provider, deliver_existing=False, **changes)
+
+
+def suggested(schema: Any) -> dict[str, Any]:
+    """Return the values that a form shows beside its defaults."""
+    values = {}
+    for key, field in schema.schema.items():
+        if isinstance(field, section):
+            values[str(key)] = suggested(field.schema)
+        elif key.description and "suggested_value" in key.description:
+            values[str(key)] = key.description["suggested_value"]
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form that takes credentials.
+
+    Attributes:
+        result: The flow which shows it.
+        typed: What a person types.
+        success: How the flow ends if all is well.
+    """
+
+    result: ConfigFlowResult
+    typed: dict[str, Any]
+    success: tuple[FlowResultType, str | None]
+
+
+@pytest.fixture(params=[SOURCE_USER, SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def form(request: pytest.FixtureRequest, hass: HomeAssistant, emulator: Emulator, account: Account) -> Form:
+    """Open each form that takes credentials."""
+    provider = account.provider
+    if request.param == SOURCE_USER:
+        result, success = await choose(hass, provider), (FlowResultType.CREATE_ENTRY, None)
+        return Form(result=result, typed=typed(emulator, provider), success=success)
+    entry = await add(hass, emulator, provider)
+    success = (FlowResultType.ABORT, f"{request.param}_successful")
+    if request.param == SOURCE_REAUTH:
+        user_input = {"username": USERNAME, "password": PASSWORD}
+        return Form(result=await log_in_again(hass, entry), typed=user_input, success=success)
+    return Form(result=await reconfigure(hass, entry), typed=access(emulator, provider), success=success)
+
+
+async def succeed(hass: HomeAssistant, form: Form, result: ConfigFlowResult) -> None:
+    """Fill in a form that showed an error once more, and get to the end."""
+    result = await answer(hass, result, form.typed)
+    assert (result["type"], result.get("reason")) == form.success
+    await settle(hass)
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(("fault", "options", "error"), FAULTS)
+async def test_error_and_recovery(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    provider: str,
+    form: Form,
+    fault: str,
+    options: dict[str, Any],
+    error: str,
+) -> None:
+    """Each trouble has its own message, the form keeps what was typed, and trying again succeeds."""
+    emulator.fault(provider, fault, count=None, **options)
+    result = await answer(hass, form.result, form.typed)
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == form.result["step_id"]
+    assert result["errors"] == {"base": error}
+    assert suggested(result["data_schema"]) == form.typed
+    emulator.clear_faults()
+    await succeed(hass, form, result)
+
+
+@pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
+@pytest.mark.parametrize(
+    ("url", "error"), [("http://server.example", "insecure_url"), ("server", "invalid_configuration")]
+)
+async def test_server_address(hass: HomeAssistant, emulator: Emulator, form: Form, url: str, error: str) -> None:
+    """An address that would betray the password, or that is none, is refused before anything is sent."""
+    asked = len(emulator.requests)
+    result = await answer(hass, form.result, {**form.typed, "server": {"url": url}})
+    assert result["errors"] == {"base": error}
+    assert suggested(result["data_schema"])["server"] == {"url": url}
+    assert len(emulator.requests) == asked
+    await succeed(hass, form, result)
+
+
+async def test_unexpected_exception(hass: HomeAssistant, provider: str, form: Form) -> None:
+    """A mistake of ours is told, and trying again succeeds."""
+    with patch.object(PROVIDERS[provider], "validate", side_effect=RuntimeError):
+        result = await answer(hass, form.result, form.typed)
+    assert result["errors"] == {"base": "unknown"}
+    await succeed(hass, form, result)
+
+
+@pytest.mark.parametrize("form", [SOURCE_REAUTH, SOURCE_RECONFIGURE], indirect=True)
+async def test_another_account(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
+    """Another account's credentials are refused: its messages would be taken for this one's."""
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    data, unique_id = dict(entry.data), entry.unique_id
+    emulator.add_account(provider, "ben", "other")
+    result = await answer(hass, form.result, {**form.typed, "username": "ben", "password": "other"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "another_account")
+    assert (dict(entry.data), entry.unique_id) == (data, unique_id)
 
 
 async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Account, provider: str) -> None:
-    """An account is added without a message being read."""
+    """An account is added without a message being read; what is kept of the form is what is needed."""
     account.send("Hello")
-    result = await start(hass, provider)
+    result = await choose(hass, provider)
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == provider
     assert result["errors"] == {}
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
+    result = await answer(hass, result, typed(emulator, provider))
     assert not emulator.book
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == f"{PROVIDERS[provider].name} {USERNAME}"
-    time_zone = {"time_zone": "Europe/London"} if PROVIDERS[provider].local_time else {}
     assert result["data"] == {
         "provider": provider,
         "username": USERNAME,
         "password": PASSWORD,
         "url": emulator.url(provider),
         "deliver_existing": False,
-        **time_zone,
+        **time_zone(provider),
     }
-    entry = result["result"]
-    assert entry.unique_id.startswith(f"{provider}_")
-    assert emulator.url(provider) not in entry.unique_id
-    await settle(hass)
+    assert result["options"] == {}
+
+
+@pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
+@pytest.mark.usefixtures("account")
+async def test_unique_id(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """An account is known by its user name where that is all there is, wherever its server is."""
+    entry = await add(hass, emulator, provider)
+    assert entry.unique_id == f"{provider}_{USERNAME}"
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.usefixtures("account")
+async def test_unique_id_of_a_profile(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """An account is known by the id that its provider tells, whichever token opens it."""
+    entry = await add(hass, emulator, provider)
+    assert re.fullmatch(f"{provider}_[0-9a-f]{{32}}", str(entry.unique_id))
 
 
 @pytest.mark.usefixtures("account")
 async def test_form(hass: HomeAssistant, provider: str) -> None:
     """The server's address is the official one, in a section that is closed; the zone is Home Assistant's."""
-    result = await start(hass, provider)
+    result = await choose(hass, provider)
     schema = result["data_schema"].schema
     fields = {str(key): key for key in schema}
-    assert list(fields) == [
-        "username",
-        "password",
-        *(["time_zone"] if PROVIDERS[provider].local_time else []),
-        "deliver_existing",
-        "server",
-    ]
+    assert list(fields) == ["username", "password", *time_zone(provider), "deliver_existing", "server"]
     assert schema["server"].options == {"collapsed": True}
     [url] = schema["server"].schema.schema
     assert url.default() == PROVIDERS[provider].default_url
@@ -87,154 +306,213 @@ async def test_form(hass: HomeAssistant, provider: str) -> None:
 
 
 @pytest.mark.usefixtures("account")
-@pytest.mark.parametrize(
-    ("fault", "options", "error"),
-    [
-        ("unauthorized", {}, "invalid_auth"),
-        ("server_error", {}, "cannot_connect"),
-        ("dropped", {}, "cannot_connect"),
-        ("rate_limited", {}, "rate_limited"),
-        ("html", {}, "unexpected_answer"),
-        ("redirect", {"location": "https://elsewhere.example"}, "invalid_configuration"),
-    ],
-)
-async def test_error_and_recovery(
-    hass: HomeAssistant,
-    emulator: Emulator,
-    provider: str,
-    fault: str,
-    options: dict[str, Any],
-    error: str,
-) -> None:
-    """Each trouble has its own message, the form keeps what was typed, and trying again succeeds."""
-    result = await start(hass, provider)
-    emulator.fault(provider, fault, count=None, **options)
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-    assert result["type"] is FlowResultType.FORM
-    assert result["errors"] == {"base": error}
-    shown = suggested(result)
-    assert (shown["username"], shown["password"]) == (USERNAME, PASSWORD)
-    [url] = result["data_schema"].schema["server"].schema.schema
-    assert url.description == {"suggested_value": emulator.url(provider)}
-    emulator.clear_faults()
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await settle(hass)
-
-
-@pytest.mark.usefixtures("account")
-@pytest.mark.parametrize(
-    ("url", "error"), [("http://server.example", "insecure_url"), ("server", "invalid_configuration")]
-)
-async def test_server_address(hass: HomeAssistant, emulator: Emulator, provider: str, url: str, error: str) -> None:
-    """An address that would betray the password, or that is none, is refused before anything is sent."""
-    result = await start(hass, provider)
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], typed(emulator, provider, server={"url": url})
-    )
-    assert result["errors"] == {"base": error}
-    assert not emulator.requests
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await settle(hass)
-
-
-@pytest.mark.usefixtures("account")
-async def test_unexpected_exception(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
-    """A mistake of ours is told, and trying again succeeds."""
-    result = await start(hass, provider)
-    with patch.object(PROVIDERS[provider], "validate", side_effect=RuntimeError):
-        result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-    assert result["errors"] == {"base": "unknown"}
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await settle(hass)
-
-
-@pytest.mark.usefixtures("account")
 async def test_same_account_again(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
     """An account is added once, however its name is written."""
-    for username in (USERNAME, USERNAME.upper()):
-        if provider != "bulksms":  # which tells an id of its own
-            emulator.add_account(provider, username, PASSWORD)
-        else:
-            username = USERNAME  # noqa: PLW2901
-        result = await start(hass, provider)
-        result = await hass.config_entries.flow.async_configure(
-            result["flow_id"], typed(emulator, provider, username=username)
-        )
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "already_configured"
-    await settle(hass)
+    await add(hass, emulator, provider)
+    # BulkSMS tells an id of its own.
+    username = USERNAME if provider == "bulksms" else USERNAME.upper()
+    emulator.add_account(provider, username, PASSWORD)
+    result = await answer(hass, await choose(hass, provider), typed(emulator, provider, username=username))
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
 
 
 async def test_same_user_at_another_provider(hass: HomeAssistant, emulator: Emulator) -> None:
     """Equal user names at different providers are different accounts."""
     for provider in PROVIDERS:
         emulator.add_account(provider, USERNAME, PASSWORD)
-        result = await start(hass, provider)
-        result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
-        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await add(hass, emulator, provider)
     assert len(hass.config_entries.async_entries(DOMAIN)) == len(PROVIDERS)
-    await settle(hass)
 
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)
-async def test_time_zone_that_is_none(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+@pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
+async def test_time_zone_that_is_none(hass: HomeAssistant, form: Form) -> None:
     """Only a zone from the list is taken."""
-    result = await start(hass, provider)
     with pytest.raises(InvalidData):
-        await hass.config_entries.flow.async_configure(
-            result["flow_id"], typed(emulator, provider, time_zone="Mars/Olympus")
-        )
+        await answer(hass, form.result, {**form.typed, "time_zone": "Mars/Olympus"})
+    await succeed(hass, form, form.result)
 
 
-async def test_log_in_again(
-    hass: HomeAssistant, emulator: Emulator, account: Account, provider: str, entry: MockConfigEntry
-) -> None:
+async def test_log_in_again(hass: HomeAssistant, emulator: Emulator, account: Account, provider: str) -> None:
     """New credentials of the same account are taken; a wrong password can be corrected in place."""
-    entry = await added(hass, emulator, provider)
+    entry = await add(hass, emulator, provider)
+    data = dict(entry.data)
     account.password = "new"
-    result = await entry.start_reauth_flow(hass)
+    result = await log_in_again(hass, entry)
     assert result["step_id"] == "reauth_confirm"
-    assert suggested(result) == {"username": USERNAME, "password": None}
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"username": USERNAME, "password": "wrong"}
-    )
+    assert suggested(result["data_schema"]) == {"username": USERNAME}
+    result = await answer(hass, result, {"username": USERNAME, "password": "wrong"})
     assert result["errors"] == {"base": "invalid_auth"}
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"username": USERNAME, "password": "new"}
-    )
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "reauth_successful"
-    assert entry.data["password"] == "new"
-    assert entry.data["url"] == emulator.url(provider)
-    await settle(hass)
+    result = await answer(hass, result, {"username": USERNAME, "password": "new"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    assert entry.data == {**data, "password": "new"}
 
 
 @pytest.mark.usefixtures("account")
-async def test_log_in_again_as_somebody_else(
-    hass: HomeAssistant, emulator: Emulator, provider: str, entry: MockConfigEntry
+async def test_form_to_reconfigure(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """It shows what is stored, but not the password, and nothing that only matters once."""
+    result = await reconfigure(hass, await add(hass, emulator, provider))
+    assert result["step_id"] == "reconfigure"
+    assert result["errors"] == {}
+    assert result["description_placeholders"] == {"account": f"{PROVIDERS[provider].name} {USERNAME}"}
+    present = access(emulator, provider)
+    assert [str(key) for key in result["data_schema"].schema] == list(present)
+    assert suggested(result["data_schema"]) == {key: value for key, value in present.items() if key != "password"}
+
+
+async def test_reconfigure(
+    hass: HomeAssistant, emulator: Emulator, account: Account, elsewhere: Emulator, provider: str, received: list[Event]
 ) -> None:
-    """Another account's credentials are refused: its messages would be taken for this one's."""
-    entry = await added(hass, emulator, provider)
-    emulator.add_account(provider, "ben", "other")
-    result = await entry.start_reauth_flow(hass)
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {"username": "ben", "password": "other"})
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "another_account"
-    assert entry.data["username"] == USERNAME
+    """Another server and password are used at once, and what was read at the old one is not delivered again."""
+    entry = await add(hass, emulator, provider)
+    message_id = account.send("First").message_id
+    await poll(hass)
+    data = dict(entry.data)
+    moved = elsewhere.account(provider, USERNAME)
+    moved.password = "new"
+    moved.send("First", message_id=message_id)
+    moved.send("Second")
+    result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider, password="new"))
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert entry.data == {**data, "url": elsewhere.url(provider), "password": "new"}
     await settle(hass)
+    assert texts(received) == ["First", "Second"]
 
 
-async def added(hass: HomeAssistant, emulator: Emulator, provider: str) -> Any:
-    """Add an account through the flow, in place of the one that was made by hand."""
-    for old in hass.config_entries.async_entries(DOMAIN):
-        await hass.config_entries.async_remove(old.entry_id)
-    result = await start(hass, provider)
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed(emulator, provider))
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("password", [{}, {"password": ""}])
+async def test_password_left_empty(
+    hass: HomeAssistant, emulator: Emulator, elsewhere: Emulator, provider: str, password: dict[str, str]
+) -> None:
+    """The stored one stays, also after an error."""
+    entry = await add(hass, emulator, provider)
+    user_input = access(elsewhere, provider)
+    del user_input["password"]
+    elsewhere.fault(provider, "server_error")
+    result = await answer(hass, await reconfigure(hass, entry), {**user_input, **password})
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert PASSWORD not in str(suggested(result["data_schema"]))
+    assert entry.data["url"] == emulator.url(provider)
+    result = await answer(hass, result, {**user_input, **password})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data["password"] == PASSWORD
+    assert entry.data["url"] == elsewhere.url(provider)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
+async def test_reconfigure_spelling(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """The account is the same, however its name is written."""
+    entry = await add(hass, emulator, provider)
+    emulator.add_account(provider, USERNAME.upper(), "other")
+    user_input = access(emulator, provider, username=USERNAME.upper(), password="other")
+    result = await answer(hass, await reconfigure(hass, entry), user_input)
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data["username"] == USERNAME.upper()
+    assert entry.unique_id == f"{provider}_{USERNAME}"
+
+
+@pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)
+async def test_reconfigure_time_zone(
+    hass: HomeAssistant, emulator: Emulator, account: Account, provider: str, received: list[Event]
+) -> None:
+    """Times are read in the new zone."""
+    entry = await add(hass, emulator, provider)
+    account.time_zone = "Africa/Johannesburg"
+    user_input = access(emulator, provider, time_zone=account.time_zone)
+    result = await answer(hass, await reconfigure(hass, entry), user_input)
+    assert result["reason"] == "reconfigure_successful"
+    account.send("Hello", received_at=datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC))
     await settle(hass)
-    # What the fixture's helpers do, for an entry that a real flow made.
-    result["result"].start_reauth_flow = lambda hass: MockConfigEntry.start_reauth_flow(result["result"], hass)
-    return result["result"]
+    await poll(hass)
+    assert [event.data["received_at"] for event in received] == ["2026-11-21T12:00:05+00:00"]
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        ("http://127.0.0.1:1", ConfigEntryState.SETUP_RETRY),
+        ("http://server.example", ConfigEntryState.SETUP_ERROR),
+    ],
+)
+async def test_reconfigure_what_does_not_work(
+    hass: HomeAssistant, emulator: Emulator, provider: str, url: str, state: ConfigEntryState
+) -> None:
+    """An account whose server is wrong is mended."""
+    entry = await add(hass, emulator, provider)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": url})
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is state
+    result = await answer(hass, await reconfigure(hass, entry), access(emulator, provider))
+    assert result["reason"] == "reconfigure_successful"
+    await settle(hass)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_reconfigure_instead_of_logging_in(
+    hass: HomeAssistant, emulator: Emulator, account: Account, provider: str
+) -> None:
+    """A person who finds the other form first is not asked any more."""
+    entry = await add(hass, emulator, provider)
+    account.password = "new"
+    await hass.config_entries.async_reload(entry.entry_id)
+    [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert flow["context"]["source"] == SOURCE_REAUTH
+    result = await answer(hass, await reconfigure(hass, entry), access(emulator, provider, password="new"))
+    assert result["reason"] == "reconfigure_successful"
+    await settle(hass)
+    assert entry.state is ConfigEntryState.LOADED
+    assert hass.config_entries.flow.async_progress_by_handler(DOMAIN) == []
+
+
+@pytest.mark.usefixtures("account")
+async def test_options(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """Texts are kept for 90 days until somebody chooses otherwise; days are a whole number."""
+    entry = await add(hass, emulator, provider)
+    result = await change_options(hass, entry)
+    assert result["step_id"] == "init"
+    assert result["data_schema"]({}) == {"keep_texts": True, "retention_days": 90}
+    assert suggested(result["data_schema"]) == {}
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], {"keep_texts": False, "retention_days": 30.0}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {"keep_texts": False, "retention_days": 30}
+    assert isinstance(entry.options["retention_days"], int)
+    assert suggested((await change_options(hass, entry))["data_schema"]) == entry.options
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(("refused", "taken"), [(0, 1), (3651, 3650), ("long", 30)])
+async def test_days_out_of_range(
+    hass: HomeAssistant, emulator: Emulator, provider: str, refused: float | str, taken: int
+) -> None:
+    """A day at least, ten years at most; a mistake can be corrected in place."""
+    entry = await add(hass, emulator, provider)
+    result = await change_options(hass, entry)
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(result["flow_id"], {"retention_days": refused})
+    assert entry.options == {}
+    await hass.config_entries.options.async_configure(result["flow_id"], {"retention_days": taken})
+    assert entry.options == {"keep_texts": True, "retention_days": taken}
+
+
+@pytest.mark.usefixtures("account")
+async def test_forms_reach_the_browser(
+    hass: HomeAssistant, emulator: Emulator, provider: str, hass_client: ClientSessionGenerator
+) -> None:
+    """Each form can be sent, and none has the stored password."""
+    entry = await add(hass, emulator, provider)
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_client()
+    for path, question in (
+        ("flow", {"handler": DOMAIN, "entry_id": entry.entry_id}),
+        ("options/flow", {"handler": entry.entry_id}),
+    ):
+        response = await client.post(f"/api/config/config_entries/{path}", json=question)
+        assert response.status == HTTPStatus.OK
+        assert [field["name"] for field in (await response.json())["data_schema"]]
+        assert PASSWORD not in await response.text()

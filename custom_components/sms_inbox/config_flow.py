@@ -1,4 +1,4 @@
-"""Adding an account: choose the provider, then tell its credentials; and telling them anew."""
+"""Adding an account: choose the provider, then tell its credentials; changing it; and what is kept of its messages."""
 
 from collections.abc import Mapping
 from functools import partialmethod
@@ -8,12 +8,15 @@ import zoneinfo
 
 import voluptuous as vol
 
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
-from homeassistant.core import HomeAssistant
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, UnitOfTime
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -22,7 +25,15 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .const import CONF_DELIVER_EXISTING, CONF_PROVIDER, CONF_SERVER, DOMAIN
+from .const import (
+    CONF_DELIVER_EXISTING,
+    CONF_KEEP_TEXTS,
+    CONF_PROVIDER,
+    CONF_RETENTION_DAYS,
+    CONF_SERVER,
+    DEFAULT_RETENTION_DAYS,
+    DOMAIN,
+)
 from .coordinator import async_create_provider, create_session
 from .providers import PROVIDERS
 from .providers.base import Identity, Provider, ProviderError
@@ -32,21 +43,39 @@ _LOGGER = logging.getLogger(__name__)
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="username"))
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
 URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
+DAYS = NumberSelector(
+    NumberSelectorConfig(min=1, max=3650, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.DAYS)
+)
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_USERNAME): USERNAME, vol.Required(CONF_PASSWORD): PASSWORD})
+OPTIONS_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_KEEP_TEXTS, default=True): BooleanSelector(),
+        vol.Required(CONF_RETENTION_DAYS, default=DEFAULT_RETENTION_DAYS): vol.All(DAYS, vol.Coerce(int)),
+    }
+)
 
 
-async def async_account_schema(hass: HomeAssistant, provider: type[Provider]) -> vol.Schema:
-    """Return the fields of a provider's account."""
-    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME, vol.Required(CONF_PASSWORD): PASSWORD}
+async def async_account_schema(hass: HomeAssistant, provider: type[Provider], *, exists: bool = False) -> vol.Schema:
+    """Return the fields of a provider's account; of one that exists, those that can change."""
+    password = vol.Optional if exists else vol.Required
+    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME, password(CONF_PASSWORD): PASSWORD}
     if provider.local_time:
         zones = await hass.async_add_executor_job(zoneinfo.available_timezones)
         fields[vol.Required(CONF_TIME_ZONE, default=hass.config.time_zone)] = SelectSelector(
             SelectSelectorConfig(options=sorted({*zones, hass.config.time_zone}), mode=SelectSelectorMode.DROPDOWN)
         )
-    fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
+    if not exists:
+        fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
     server = vol.Schema({vol.Required(CONF_URL, default=provider.default_url): URL})
     fields[vol.Required(CONF_SERVER)] = section(server, {"collapsed": True})
     return vol.Schema(fields)
+
+
+def without_section(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was typed, the server's fields among the others."""
+    typed = {**user_input, **user_input[CONF_SERVER]}
+    del typed[CONF_SERVER]
+    return typed
 
 
 async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[Identity | None, dict[str, str]]:
@@ -65,7 +94,14 @@ async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[
 
 
 class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Add an account, or tell the credentials of one anew."""
+    """Add an account, or change one."""
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(_entry: ConfigEntry) -> SmsInboxOptionsFlow:
+        """Choose what is kept of an account's messages."""
+        return SmsInboxOptionsFlow()
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -78,8 +114,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         """Take the credentials of an account and prove them."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            typed = {key: value for key, value in user_input.items() if key != CONF_SERVER}
-            data = {CONF_PROVIDER: provider.key, **typed, **user_input[CONF_SERVER]}
+            data = {CONF_PROVIDER: provider.key, **without_section(user_input)}
             identity, errors = await async_validate(self.hass, data)
             if identity:
                 await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
@@ -103,15 +138,53 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             identity, errors = await async_validate(self.hass, {**entry.data, **user_input})
             if identity:
-                await self.async_set_unique_id(f"{entry.data[CONF_PROVIDER]}_{identity.account_id}")
-                self._abort_if_unique_id_mismatch(reason="another_account")
-                return self.async_update_reload_and_abort(entry, data_updates=user_input)
+                return await self._async_change(entry, identity, user_input)
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=self.add_suggested_values_to_schema(
                 REAUTH_SCHEMA, user_input or {CONF_USERNAME: entry.data[CONF_USERNAME]}
             ),
             errors=errors,
+        )
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take another way to the same account: other credentials, another server, another time zone."""
+        errors: dict[str, str] = {}
+        entry = self._get_reconfigure_entry()
+        if user_input is not None:
+            changes = without_section(user_input)
+            changes[CONF_PASSWORD] = changes.get(CONF_PASSWORD) or entry.data[CONF_PASSWORD]
+            identity, errors = await async_validate(self.hass, {**entry.data, **changes})
+            if identity:
+                return await self._async_change(entry, identity, changes)
+        schema = await async_account_schema(self.hass, PROVIDERS[entry.data[CONF_PROVIDER]], exists=True)
+        present = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or {**present, CONF_SERVER: present}),
+            description_placeholders={"account": entry.title},
+            errors=errors,
+        )
+
+    async def _async_change(
+        self, entry: ConfigEntry, identity: Identity, changes: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Change an account, unless it would become another, whose messages would be taken for its own."""
+        await self.async_set_unique_id(f"{entry.data[CONF_PROVIDER]}_{identity.account_id}")
+        self._abort_if_unique_id_mismatch(reason="another_account")
+        return self.async_update_reload_and_abort(entry, data_updates=changes)
+
+
+class SmsInboxOptionsFlow(OptionsFlowWithReload):
+    """Choose what is kept of an account's messages."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take how long texts are kept, and whether at all."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, self.config_entry.options),
         )
 
 

@@ -16,18 +16,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.sms_inbox.const import DEFAULT_RETENTION_DAYS
 from custom_components.sms_inbox.providers.base import MAXIMUM_ANSWER
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.util import dt as dt_util
 from tests.conftest import PASSWORD, Clock, set_up, texts
 
 SECRET = "Gate code 4711"
+DAY = 24 * 3600.0
 
 
 async def everything_goes_wrong(
@@ -201,7 +203,12 @@ async def test_cookies_are_not_kept(hass: HomeAssistant, entry: MockConfigEntry)
 
 
 async def test_old_texts_are_gone_from_the_file(
-    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], clock: Clock
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    received: list[Event],
+    clock: Clock,
+    freezer: FrozenDateTimeFactory,
 ) -> None:
     """After the retention neither text nor sender is in any file; the identity is, so nothing fires again."""
     await set_up(hass, entry)
@@ -215,12 +222,12 @@ async def test_old_texts_are_gone_from_the_file(
         return b"".join(path.read_bytes() for path in store.path.parent.glob("sms_inbox.db*"))
 
     assert b"4711" in content()
-    with patch("custom_components.sms_inbox.coordinator.KEEP_TEXTS", timedelta()):
-        await entry.runtime_data._async_erase(dt_util.utcnow())  # noqa: SLF001 - what happens once a day
+    account.messages.clear()
+    freezer.tick(timedelta(days=DEFAULT_RETENTION_DAYS, seconds=1))
+    await clock.advance(DAY, step=DAY)
     assert b"4711" not in content()
     assert b"7700909999" not in content()
     assert b"4242" in content()
-    account.messages.clear()
     account.send(SECRET, message_id="4242")
     await hass.config_entries.async_reload(entry.entry_id)
     await clock.advance(31)
