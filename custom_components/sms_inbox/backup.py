@@ -21,4 +21,7 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
 
 async def async_post_backup(hass: HomeAssistant) -> None:
     """Let changes into the file again."""
-    await hass.async_add_executor_job(async_get_store(hass).release)
+    try:
+        await hass.async_add_executor_job(async_get_store(hass).release)
+    except StoreError as err:
+        _LOGGER.debug("The message store could not be written after the backup: %s", err)

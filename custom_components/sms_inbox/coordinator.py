@@ -131,7 +131,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         try:
             self._provider = await async_create_provider(create_session(self.hass), entry.data)
             await self._provider.validate()
-            state = await self.hass.async_add_executor_job(store.begin, entry.entry_id)
+            state = await self.hass.async_add_executor_job(store.begin, entry.entry_id, self._provider.key)
         except (ProviderError, StoreError) as err:
             raise self._translated(err, setting_up=True) from err
         dr.async_get(self.hass).async_get_or_create(
@@ -174,8 +174,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     @callback
     def async_deliver_stored(self) -> None:
         """Deliver what became due in the store by another way than a page, before the provider is asked once more."""
-        self._resumed = False
-        self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} deliver stored")
+        if self.update_interval:  # else the first poll does it
+            self._resumed = False
+            refresh = self.async_refresh()
+            self.config_entry.async_create_background_task(self.hass, refresh, f"{self.name} deliver stored")
 
     async def _async_end(self, _: Event | None = None) -> None:
         """Note that this account ends in order, unless a request or a page is under way, which may be lost."""
@@ -224,13 +226,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         finally:
             self._drop_ahead()
             poll.seconds = self.hass.loop.time() - started
+            if poll.messages and not self._keeps_texts:
+                await self._async_erase()
         self._failures = self._refusals = 0
         self._down_since = None
         self._show_issues()
         for issue in ("store_failed", f"outage_{self.config_entry.entry_id}"):
             ir.async_delete_issue(self.hass, DOMAIN, issue)
-        if poll.messages and not self._keeps_texts:
-            await self._async_erase()
 
     async def _async_drain(self, poll: Poll) -> None:
         """Deliver what waits here, then read the provider's inbox to its end."""

@@ -58,7 +58,7 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
     return {
         "config_entry_id": stored.account,
         "device_id": device and device.id,
-        "provider": entry and entry.data[CONF_PROVIDER],
+        "provider": stored.provider or (entry and entry.data[CONF_PROVIDER]),
         "message_id": message.message_id,
         "sender": message.sender,
         "recipient": message.recipient,
@@ -108,6 +108,7 @@ class Inbox:
         self._store = async_get_store(hass)
         self._due: deque[StoredMessage] = deque()
         self._fired: list[int] = []
+        self._repeats = state.repeats
         self.cursor: Cursor = state.cursor
         self.first_run = state.first_run
         self.last_received_at = state.last_received_at
@@ -128,9 +129,12 @@ class Inbox:
         """
         existing = self.first_run and not page.awaited and not deliver_existing
         first_run = self.first_run and page.more and not page.awaited
-        if page == Page(messages=(), cursor=self.cursor, more=page.more) and first_run == self.first_run:
+        nothing_new = page == Page(messages=(), cursor=self.cursor, more=page.more) and first_run == self.first_run
+        if nothing_new and not self._repeats:
             return
-        await self._async_write(page, first_run=first_run, status=Status.EXISTING if existing else Status.DUE)
+        status = Status.EXISTING if existing else Status.DUE
+        await self._async_write(page, first_run=first_run, status=status, attempts_before=int(self._repeats))
+        self._repeats = self._repeats and page.more
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
         """Write down what the provider shows once more and was lost on its way; return how many that are.
@@ -164,22 +168,28 @@ class Inbox:
             )
         )
         self.cursor, self.first_run = page.cursor, first_run
-        self.unreadable += len(page.unreadable)
         if stored and not attempts_before:
             self.last_received_at = stored[-1].message.received_at
         if attempt:
             self._due.extend(stored)
+        if page.unreadable:
+            await self._async_count_unreadable()
 
     async def async_keep_unreadable(self, raw: bytes) -> None:
         """Write down an answer that could not be understood."""
         await self._hass.async_add_executor_job(self._store.keep_unreadable, self._entry.entry_id, raw)
-        self.unreadable += 1
+        await self._async_count_unreadable()
 
     async def async_settle_unreadable(self, number: int, message: Message | None) -> None:
         """Drop a record that could not be understood; with a message, that one is due in its place."""
         settle = partial(self._store.settle_unreadable, self._entry.entry_id, number, message)
         await self._hass.async_add_executor_job(settle)
-        self.unreadable -= 1
+        await self._async_count_unreadable()
+
+    async def _async_count_unreadable(self) -> None:
+        """Count anew: a record may have come before, or have been settled already."""
+        counts = await self._hass.async_add_executor_job(self._store.counts, self._entry.entry_id)
+        self.unreadable = counts.unreadable
 
     async def async_deliver(self) -> None:
         """Fire what is due, oldest first, and tick it off.

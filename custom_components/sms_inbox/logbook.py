@@ -23,7 +23,7 @@ def async_describe_events(
     @callback
     def async_describe(event: Event[Any]) -> dict[str, Any]:
         """Tell the account and the sender, and not the text; another integration's event may have neither."""
-        device = dr.async_get(hass).async_get(event.data.get("device_id") or "")
+        device = dr.async_get(hass).async_get(str(event.data.get("device_id")))
         unique_id = f"{event.data.get('config_entry_id')}_{MESSAGE.key}"
         return {
             LOGBOOK_ENTRY_NAME: (device and (device.name_by_user or device.name)) or "SMS Inbox",

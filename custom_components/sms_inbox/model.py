@@ -44,7 +44,8 @@ class Page:
 
     Attributes:
         messages: Oldest first.
-        cursor: Where the next page begins: JSON, understood by its provider alone.
+        cursor: Where the next page begins: JSON, understood by its provider alone. It is shown in diagnostics, so it
+            holds nothing of a person.
         more: Ask again at once.
         unreadable: Records that could not be understood, verbatim.
         awaited: The messages came while the provider held our request, so they are new, even on a first run.
@@ -64,6 +65,7 @@ class StoredMessage:
     Attributes:
         sequence: Its place in the store; rises in the order of arrival.
         account: Whose it is.
+        provider: The key of the provider that handed it over; empty where it is the one that still reads the account.
         message: The message, its `received_at` filled with the time of storing where the provider tells none.
         stored_at: When it was written down (aware, UTC).
         redelivered: It may have been fired before.
@@ -71,6 +73,7 @@ class StoredMessage:
 
     sequence: int
     account: str
+    provider: str
     message: Message
     stored_at: datetime
     redelivered: bool

@@ -62,7 +62,7 @@ def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> l
     for message in shown:
         if message.message_id in known_ids:
             continue
-        if twin := next((other for other in left if _is_same(message, other)), None):
+        if twin := next((other for other in left if is_same(message, other)), None):
             left.remove(twin)
             proven = True
         elif span.covers(message, probably=ids_tell):
@@ -72,18 +72,19 @@ def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> l
     return lost
 
 
-def _is_same(one: Message, other: Message) -> bool:
+def is_same(one: Message, other: Message) -> bool:
     """Whether two messages are the same, as far as sender, text and time tell."""
     return (
         one.text == other.text
-        and _plain(one.sender) == _plain(other.sender)
+        and one.data == other.data
+        and plain_sender(one.sender) == plain_sender(other.sender)
         and one.received_at is not None
         and other.received_at is not None
         and abs(one.received_at - other.received_at) <= TOLERANCE
     )
 
 
-def _plain(sender: str) -> str:
+def plain_sender(sender: str) -> str:
     """Return a sender for comparing: of a number only its digits."""
     digits = re.sub(r"\D", "", sender).lstrip("0")
     return digits if len(digits) >= SHORTEST_NUMBER else sender.strip().casefold()

@@ -4,7 +4,7 @@ One SQLite file for all accounts. Each method is one transaction that is on the 
 block, so they are called in a thread of the executor.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +13,13 @@ import json
 from pathlib import Path
 import sqlite3
 from threading import Lock
+import time
 from typing import Any, Final
 
 from .model import Cursor, Message, Page, StoredMessage
 
 BUSY_TIMEOUT: Final = 10.0
+LONGEST_BACKUP: Final = 12 * 3600.0
 MIGRATIONS: Final = (
     """
 CREATE TABLE account (
@@ -55,21 +57,54 @@ CREATE TABLE unreadable (
 ) STRICT;
 """,
     """
+ALTER TABLE account ADD COLUMN provider TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN left_cursor TEXT;
+ALTER TABLE account ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE account ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
 UPDATE account SET delivered = (SELECT count(*) FROM message WHERE message.account = account.account AND status = 1);
+CREATE TABLE message_by_provider (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT,
+    text TEXT,
+    encoding TEXT NOT NULL,
+    data BLOB,
+    received_at TEXT NOT NULL,
+    in_reply_to TEXT,
+    raw BLOB,
+    stored_at TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    UNIQUE (account, provider, message_id)
+) STRICT;
+INSERT INTO message_by_provider
+    SELECT sequence, account, '', message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,
+        stored_at, status, attempts
+    FROM message;
+DROP TABLE message;
+ALTER TABLE message_by_provider RENAME TO message;
+CREATE INDEX message_sequence ON message (account, sequence);
+CREATE INDEX message_due ON message (account, sequence) WHERE status = 0;
+CREATE INDEX message_received ON message (received_at) WHERE text IS NOT NULL;
+CREATE INDEX message_sender ON message (sender) WHERE text IS NOT NULL;
 CREATE TRIGGER message_delivered AFTER UPDATE OF status ON message WHEN OLD.status = 0 AND NEW.status = 1
 BEGIN
     UPDATE account SET delivered = delivered + 1 WHERE account = NEW.account;
 END;
-CREATE INDEX message_received ON message (received_at) WHERE text IS NOT NULL;
-CREATE INDEX message_sender ON message (sender) WHERE text IS NOT NULL;
 """,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
+DAMAGED: Final = ".damaged-"
+PARTS: Final = ("", "-wal", "-shm")
+EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 COLUMNS: Final = (
-    "sequence, account, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw, stored_at,"
-    " attempts"
+    "sequence, account, provider, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,"
+    " stored_at, attempts"
 )
+ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
 
 
 class StoreError(Exception):
@@ -97,6 +132,7 @@ class AccountState:
         last_received_at: When the message was received that was written down last, None where there is none.
         unsure_since: When the last message was received that was written down before one may have been lost, None
             where none can have been.
+        repeats: What comes until the inbox is read to its end may have been delivered before.
     """
 
     cursor: Cursor
@@ -106,6 +142,7 @@ class AccountState:
     unreadable: int
     last_received_at: datetime | None
     unsure_since: datetime | None
+    repeats: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +179,25 @@ class Counts:
     unreadable: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What tells a fault of the file or of an account, and nothing of a message.
+
+    Attributes:
+        schema: The version of the tables.
+        sqlite: The version of SQLite.
+        bytes: How large the file is.
+        log_bytes: How large its log of changes is.
+        account: The account's row, None where it is not known.
+    """
+
+    schema: int
+    sqlite: str
+    bytes: int
+    log_bytes: int
+    account: dict[str, Any] | None
+
+
 class Store:
     """The file, opened at the first use.
 
@@ -160,16 +216,20 @@ class Store:
         self._identity: tuple[int, int] | None = None
         self._lock = Lock()
         self._reader: sqlite3.Connection | None = None
+        self._holds = 0
+        self._held_at = 0.0
 
-    def begin(self, account: str) -> AccountState:
+    def begin(self, account: str, provider: str = "") -> AccountState:
         """Take an account into use, and return where it stands; one that is new stands at its first run.
 
-        If it was in use already, it never ended in order, and an answer may have been lost.
+        If it was in use already, it never ended in order, and an answer may have been lost. If it was moved away from
+        the provider that reads it, a crash has undone the move elsewhere, and it is undone here, too.
         """
         with self._transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO account (account, cursor, first_run, in_use) VALUES (?, '{}', 1, 0)", (account,)
             )
+            _move_back(db, account, provider)
             row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()
             last = db.execute(
                 "SELECT received_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
@@ -190,6 +250,7 @@ class Store:
                 unreadable=unreadable,
                 last_received_at=last and datetime.fromisoformat(last[0]),
                 unsure_since=unsure_since and datetime.fromisoformat(unsure_since),
+                repeats=bool(row["repeats"]),
             )
 
     def set_unsure(self, account: str, since: datetime | None) -> None:
@@ -200,7 +261,7 @@ class Store:
     def end(self, account: str, cursor: Cursor, *, first_run: bool) -> None:
         """Note that an account ended in order, with no answer of its provider under way, and where it stood."""
         with self._transaction() as db:
-            _save_state(db, account, cursor, first_run=first_run)
+            _save_state(db, account, cursor, first_run=first_run, more=True)
             db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
 
     def recent(self, account: str, limit: int) -> list[Message]:
@@ -233,6 +294,27 @@ class Store:
         with self._transaction() as db:
             return int(db.execute("SELECT count(*) FROM message").fetchone()[0])
 
+    def facts(self, account: str) -> Facts:
+        """Return what is known of the file and of where an account stands."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        with self._transaction() as db:
+            row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()
+            return Facts(
+                schema=db.execute("PRAGMA user_version").fetchone()[0],
+                sqlite=sqlite3.sqlite_version,
+                bytes=self.path.stat().st_size,
+                log_bytes=log.stat().st_size if log.exists() else 0,
+                account=dict(row) if row else None,
+            )
+
+    def unreadable(self, account: str, limit: int) -> list[bytes]:
+        """Return the oldest records that could not be understood."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT raw FROM unreadable WHERE account = ? ORDER BY sequence LIMIT ?", (account, limit)
+            )
+            return [row["raw"] for row in rows]
+
     def receive(
         self, account: str, page: Page, *, first_run: bool, status: Status, attempts: int
     ) -> list[StoredMessage]:
@@ -253,7 +335,7 @@ class Store:
                 if (row := _insert(db, account, message, now=now, status=status, attempts=attempts))
             ]
             _insert_unreadable(db, account, page.unreadable, now)
-            _save_state(db, account, page.cursor, first_run=first_run)
+            _save_state(db, account, page.cursor, first_run=first_run, more=page.more)
             return [_stored(row) for row in rows]
 
     def keep_unreadable(self, account: str, raw: bytes) -> None:
@@ -276,6 +358,53 @@ class Store:
             gone = db.execute("DELETE FROM unreadable WHERE account = ? AND sequence = ?", (account, number)).rowcount
             if gone and message:
                 _insert(db, account, message, now=now, status=Status.DUE, attempts=0)
+
+    def received_since(self, account: str, since: datetime, provider: str) -> list[Message]:
+        """Return what the provider of an account has handed over of a time, in order; what is erased has no text.
+
+        Args:
+            account: Whose messages they are.
+            since: Received then or later.
+            provider: The key of the provider, where the account was moved.
+        """
+        with self._transaction() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM message WHERE account = ? AND provider IN ('', ?) AND received_at >= ?"
+                " ORDER BY received_at, sequence",
+                (account, provider, since.astimezone(UTC).isoformat()),
+            )
+            return [_stored(row).message for row in rows]
+
+    def move(
+        self, account: str, page: Page, *, left: str, provider: str, known: Collection[str], doubtful: Collection[str]
+    ) -> None:
+        """Let an account be read by another provider, and write down what that one shows of the time before.
+
+        Args:
+            account: Whose messages they are.
+            page: What it shows, oldest first, and where it is to go on.
+            left: The key of the provider that has read the account until now.
+            provider: The key of the other one.
+            known: Ids of messages that are written down already as the first one's: only their identity is kept.
+            doubtful: Ids of messages that may have been delivered; they are due all the same.
+        """
+        now = datetime.now(UTC)
+        with self._transaction() as db:
+            db.execute("UPDATE message SET provider = ? WHERE account = ? AND provider = ''", (left, account))
+            # On a first run it isn't known what the first one would have delivered.
+            db.execute(
+                "UPDATE account SET provider = ?, left_cursor = cursor, cursor = ?, repeats = first_run"
+                " WHERE account = ?",
+                (provider, json.dumps(page.cursor), account),
+            )
+            for message in page.messages:
+                status = Status.EXISTING if message.message_id in known else Status.DUE
+                _insert(db, account, message, now=now, status=status, attempts=message.message_id in doubtful)
+            db.executemany(
+                f"UPDATE message SET {ERASED} WHERE account = ? AND provider = ? AND message_id = ? AND status = ?",
+                [(account, provider, message_id, Status.EXISTING) for message_id in known],
+            )
+            _insert_unreadable(db, account, page.unreadable, now)
 
     def attempt_due(self, account: str, limit: int) -> list[StoredMessage]:
         """Note the attempt to deliver the oldest messages that are not delivered, and return them, oldest first."""
@@ -319,7 +448,7 @@ class Store:
                 values,
             )
             db.execute(
-                "UPDATE message SET sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
+                f"UPDATE message SET {ERASED}"
                 f" WHERE account = :account AND status <> {Status.DUE} AND text IS NOT NULL"
                 " AND (stored_at < :texts_before OR NOT :keep_texts AND sequence <"
                 f" (SELECT max(sequence) FROM message WHERE account = :account AND status <> {Status.DUE}))",
@@ -335,23 +464,49 @@ class Store:
                 db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._clear_log()
 
+    def settle_damaged(self, path: Path, *, delete: bool) -> None:
+        """Be done with a damaged file that was set aside; on request delete it, if it really is one.
+
+        Raises:
+            OSError: It could not be deleted.
+        """
+        if delete and path.parent == self.path.parent and path.name.startswith(f"{self.path.name}{DAMAGED}"):
+            for suffix in PARTS:
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        if self.set_aside == path:
+            self.set_aside = None
+
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
+            self._let_go()
             self._disconnect()
 
     def hold(self) -> None:
-        """Keep the file as it is, so that it can be copied together with the log, to which all changes go meanwhile."""
-        self.release()
-        with self._transaction():
-            pass
-        self._clear_log()
-        self._reader = _connect(self.path)
-        self._reader.execute("BEGIN")
-        self._reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        """Keep the file as it is, so that it can be copied together with the log, to which all changes go meanwhile.
+
+        It stays so until `release` was called as often, but for no longer than a backup takes.
+        """
+        with self._lock:
+            self._holds += 1
+            self._held_at = time.monotonic()
+        with self._opened() as db:
+            if not self._reader:
+                db.execute(EMPTY_LOG)
+                # While the log is empty, a reader reads the file itself, in which SQLite then changes nothing.
+                self._reader = _reader(self.path)
 
     def release(self) -> None:
-        """Let changes into the file again."""
+        """Let changes into the file again; those of the log come first."""
+        with self._lock:
+            self._holds = max(self._holds - 1, 0)
+            if not self._holds:
+                self._let_go()
+        self._clear_log()
+
+    def _let_go(self) -> None:
+        """Keep the file as it is no longer."""
+        self._holds = 0
         if self._reader:
             self._reader.close()
             self._reader = None
@@ -369,25 +524,32 @@ class Store:
             self._disconnect()
 
     def _clear_log(self) -> None:
-        """Empty SQLite's log of changes, where what was erased still stands."""
-        with self._lock:
-            if self._connection and not self._reader:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Empty SQLite's log of changes, where what was erased still stands; while the file is held, that waits."""
+        with self._opened() as db:
+            if time.monotonic() - self._held_at > LONGEST_BACKUP:
+                self._let_go()
+            if not self._reader:
+                db.execute(EMPTY_LOG)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for one transaction; whatever goes wrong undoes it and is a StoreError."""
+        with self._opened() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Have the file to ourselves, opened if need be; whatever goes wrong is a StoreError."""
         with self._lock:
             try:
                 self._check_file()
-                db = self._connection = self._connection or self._open()
-                with db:
-                    db.execute("BEGIN IMMEDIATE")
-                    yield db
+                self._connection = self._connection or self._open()
+                yield self._connection
             except (sqlite3.Error, OSError) as err:
                 # The next use opens the file anew, and sees what has become of it.
                 self._disconnect()
-                raise StoreError(f"{type(err).__name__}: {getattr(err, 'sqlite_errorname', err)}") from err
+                raise StoreError(f"{type(err).__name__}: {_reason(err)}") from err
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, readable by its owner alone; set a damaged one aside and begin a new one."""
@@ -397,8 +559,8 @@ class Store:
         except sqlite3.DatabaseError as err:
             if getattr(err, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
-        self.set_aside = self.path.with_name(f"{self.path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        for suffix in ("", "-wal", "-shm"):
+        self.set_aside = self.path.with_name(f"{self.path.name}{DAMAGED}{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        for suffix in PARTS:
             part = self.path.with_name(self.path.name + suffix)
             if part.exists():
                 part.rename(self.set_aside.with_name(self.set_aside.name + suffix))
@@ -412,6 +574,12 @@ class Store:
         return connection
 
 
+def _reason(err: sqlite3.Error | OSError) -> str:
+    """Return what went wrong, without the path, which may tell a person's name."""
+    told = err.strerror if isinstance(err, OSError) else getattr(err, "sqlite_errorname", None)
+    return told or str(err)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from another in its place, None where there is none."""
     try:
@@ -419,6 +587,18 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that goes on reading a file as it is now."""
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -448,6 +628,8 @@ def _prepare_schema(db: sqlite3.Connection) -> None:
         raise _damage("tables without a version")
     for number, migration in enumerate(MIGRATIONS[version:], version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {number}; COMMIT;")
+    if version < SCHEMA_VERSION:
+        db.execute("VACUUM")  # a table that was replaced leaves its room behind
 
 
 def _check(db: sqlite3.Connection) -> None:
@@ -463,12 +645,25 @@ def _damage(reason: str) -> sqlite3.DatabaseError:
     return damage
 
 
-def _save_state(db: sqlite3.Connection, account: str, cursor: Cursor, *, first_run: bool) -> None:
+def _save_state(db: sqlite3.Connection, account: str, cursor: Cursor, *, first_run: bool, more: bool) -> None:
     """Write down where an account stands; it isn't there if its file was deleted while it was in use."""
     db.execute(
         "INSERT INTO account (account, cursor, first_run, in_use) VALUES (:account, :cursor, :first_run, 1)"
-        " ON CONFLICT (account) DO UPDATE SET cursor = :cursor, first_run = :first_run",
-        {"account": account, "cursor": json.dumps(cursor), "first_run": first_run},
+        " ON CONFLICT (account) DO UPDATE SET cursor = :cursor, first_run = :first_run, repeats = repeats AND :more",
+        {"account": account, "cursor": json.dumps(cursor), "first_run": first_run, "more": more},
+    )
+
+
+def _move_back(db: sqlite3.Connection, account: str, provider: str) -> None:
+    """Let an account that was moved away from a provider go on there where it stood, if it is read by that one again.
+
+    What comes then may have been delivered meanwhile. Where nobody knows where it stood, nothing old may fire.
+    """
+    db.execute(
+        "UPDATE account SET provider = :provider, cursor = coalesce(left_cursor, '{}'), left_cursor = NULL,"
+        " first_run = first_run OR left_cursor IS NULL, repeats = 1"
+        " WHERE account = :account AND provider <> :provider AND '' NOT IN (provider, :provider)",
+        {"account": account, "provider": provider},
     )
 
 
@@ -508,10 +703,12 @@ def _insert(
 ) -> sqlite3.Row | None:
     """Write down a message and return its row, None where it is known already."""
     cursor = db.execute(
-        "INSERT INTO message (account, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to,"
-        " raw, stored_at, status, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        f" ON CONFLICT (account, message_id) DO NOTHING RETURNING {COLUMNS}",
+        "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
+        " in_reply_to, raw, stored_at, status, attempts) VALUES"
+        " (?, coalesce((SELECT provider FROM account WHERE account = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f" ON CONFLICT (account, provider, message_id) DO NOTHING RETURNING {COLUMNS}",
         (
+            account,
             account,
             message.message_id,
             message.sender,
@@ -545,6 +742,7 @@ def _stored(row: sqlite3.Row) -> StoredMessage:
     return StoredMessage(
         sequence=values.pop("sequence"),
         account=values.pop("account"),
+        provider=values.pop("provider"),
         stored_at=datetime.fromisoformat(values.pop("stored_at")),
         redelivered=values.pop("attempts") > 1,
         message=Message(

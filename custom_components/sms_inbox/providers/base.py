@@ -184,6 +184,15 @@ class Provider(ABC):
             ProviderError: One of its kinds. Nothing was read, or `raw` holds it.
         """
 
+    @classmethod
+    def cursor_since(cls, received_at: datetime) -> Cursor:
+        """Return where to begin to read what was received then or later; only asked of a provider that is a successor.
+
+        Args:
+            received_at: Aware; by the provider's clock.
+        """
+        raise NotImplementedError
+
     async def recover(self) -> tuple[Message, ...]:
         """Read again what was received lately, touching nothing, where a read consumes; oldest first.
 

@@ -39,6 +39,12 @@ class BulkSms(Provider):
             raise ProtocolError("the profile has no id")
         return Identity(account_id=str(profile["id"]), name=str(profile.get("username") or self._account.username))
 
+    @classmethod
+    @override
+    def cursor_since(cls, received_at: datetime) -> Cursor:
+        """Return the cursor that searches from then, whatever the id."""
+        return {"id": 0, "since": received_at.astimezone(UTC).isoformat(timespec="seconds")}
+
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the received messages after the highest id; only an empty page is the last."""

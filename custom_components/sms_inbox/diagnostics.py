@@ -1,0 +1,154 @@
+"""Diagnostics: enough to find a fault, and nothing that a person couldn't show to everybody.
+
+What gets out is named here, one by one: the provider's errors and cursors, which by their contract hold nothing of a
+person, and of messages and records only their shape.
+"""
+
+from dataclasses import asdict
+import json
+import re
+from typing import Any
+
+from homeassistant.const import CONF_TIME_ZONE, CONF_URL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.loader import async_get_integration
+
+from .const import CONF_DELIVER_EXISTING, CONF_KEEP_TEXTS, CONF_PROVIDER, CONF_RETENTION_DAYS, DOMAIN
+from .coordinator import Poll, SmsInboxConfigEntry
+from .inbox import async_get_store
+from .model import StoredMessage
+from .providers import PROVIDERS
+from .store import Query, Store, StoreError
+
+MESSAGES_SHOWN = 5
+LONGEST_SHAPE = 200
+# Of the letters in a hexadecimal number, whether they are letters would tell too much.
+HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any]:
+    """Return what is known of an account, whether it could be set up or not."""
+    integration = await async_get_integration(hass, DOMAIN)
+    return {
+        "version": str(integration.version),
+        "country": hass.config.country,
+        "account": _account(entry),
+        "entities": _entities(hass, entry),
+        "polling": _polling(entry),
+        **await hass.async_add_executor_job(_stored, async_get_store(hass), entry.entry_id),
+    }
+
+
+def shape(text: str) -> str:
+    """Return what a text looks like: each letter an "a", each digit a "9", what isn't ASCII a "�"."""
+    nines = HEXADECIMAL.sub(lambda match: "9" * len(match[0]), text[:LONGEST_SHAPE])
+    return "".join(_shape_of_character(character) for character in nines)
+
+
+def _shape_of_character(character: str) -> str:
+    """Return what a character looks like."""
+    if character.isalpha():
+        return "a"
+    if character.isdecimal():
+        return "9"
+    return character if character.isascii() else "�"
+
+
+def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
+    """Return how an account is set up, and what came of it."""
+    data, options = entry.data, entry.options
+    provider, url = PROVIDERS[data[CONF_PROVIDER]], data[CONF_URL].strip().rstrip("/")
+    error = (entry.error_reason_translation_placeholders or {}).get("error", "")
+    return {
+        "provider": provider.key,
+        "server": {
+            "official": url == provider.default_url,
+            "scheme": next((scheme for scheme in ("https", "http") if url.startswith(f"{scheme}://")), None),
+        },
+        "time_zone": data[CONF_TIME_ZONE] if provider.local_time else None,
+        "deliver_existing": bool(data[CONF_DELIVER_EXISTING]),
+        "options": {key: options[key] for key in (CONF_KEEP_TEXTS, CONF_RETENTION_DAYS) if key in options},
+        "state": entry.state.value,
+        "disabled": entry.disabled_by is not None,
+        "polling_disabled": entry.pref_disable_polling,
+        "error": f"{key}: {error}" if (key := entry.error_reason_translation_key) else None,
+    }
+
+
+def _entities(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, str | None]:
+    """Return which entities an account has, and who disabled them; their ids may have been chosen by a person."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    return {entity.unique_id.removeprefix(f"{entry.entry_id}_"): entity.disabled_by for entity in entities}
+
+
+def _polling(entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
+    """Return how the provider was asked lately, None where it has not been since the start."""
+    if not (coordinator := getattr(entry, "runtime_data", None)):
+        return None
+    interval = coordinator.update_interval
+    return {
+        "interval": interval and interval.total_seconds(),
+        "last_succeeded": coordinator.last_update_success,
+        "polls": [_poll(poll) for poll in coordinator.polls],
+    }
+
+
+def _poll(poll: Poll) -> dict[str, Any]:
+    """Return how one poll went."""
+    return {
+        "started": poll.started.isoformat(),
+        "seconds": poll.seconds and round(poll.seconds, 3),
+        "pages": poll.pages,
+        "messages": poll.messages,
+        "error": poll.error,
+    }
+
+
+def _stored(store: Store, account: str) -> dict[str, Any]:
+    """Return what is written down of an account, and how the file is."""
+    told: dict[str, Any] = {"store": {"set_aside": store.set_aside is not None, "lost": store.lost, "error": None}}
+    try:
+        facts, last = store.facts(account), store.recent(account, 1)
+        found = store.find(Query(account=account, limit=MESSAGES_SHOWN))
+        unreadable = store.unreadable(account, MESSAGES_SHOWN)
+        counts = store.counts(account)
+    except StoreError as err:
+        told["store"]["error"] = str(err)
+        return told
+    told["store"] |= {
+        "schema": facts.schema,
+        "sqlite": facts.sqlite,
+        "bytes": facts.bytes,
+        "log_bytes": facts.log_bytes,
+    }
+    if row := facts.account:
+        told["inbox"] = {
+            "first_run": bool(row["first_run"]),
+            "in_use": bool(row["in_use"]),
+            "cursor": json.loads(row["cursor"]),
+            "unsure_since": row["unsure_since"],
+            "last_received_at": last[0].received_at.isoformat() if last and last[0].received_at else None,
+        }
+    return told | {
+        "counts": asdict(counts),
+        "messages": [_message(stored) for stored in found],
+        "unreadable": [{"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))} for raw in unreadable],
+    }
+
+
+def _message(stored: StoredMessage) -> dict[str, Any]:
+    """Return what a message looks like."""
+    message = stored.message
+    return {
+        "message_id": shape(message.message_id),
+        "sender": shape(message.sender),
+        "recipient": message.recipient and shape(message.recipient),
+        "characters": len(message.text),
+        "data_bytes": message.data and len(message.data),
+        "encoding": message.encoding,
+        "received_at": message.received_at and message.received_at.isoformat(),
+        "stored_at": stored.stored_at.isoformat(),
+        "is_reply": message.in_reply_to is not None,
+        "redelivered": stored.redelivered,
+    }

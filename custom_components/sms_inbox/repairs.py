@@ -1,0 +1,189 @@
+"""What a person can repair: see to a record that could not be read, to a damaged store, and to a deprecated API."""
+
+from abc import abstractmethod
+from functools import partial
+import logging
+from pathlib import Path
+import re
+from typing import Any, override
+
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
+from homeassistant.core import HomeAssistant
+
+from .config_flow import REAUTH_SCHEMA, async_validate
+from .const import CONF_PROVIDER, DOMAIN
+from .coordinator import SmsInboxConfigEntry
+from .inbox import as_it_is, async_get_store
+from .moving import async_move, unique_id
+from .providers import PROVIDERS
+from .providers.base import Identity, ProviderError
+from .store import StoreError
+
+_LOGGER = logging.getLogger(__name__)
+
+CHOICE = "choice"
+DELIVER, DISCARD = "deliver", "discard"
+LONGEST_RECORD = 2000
+
+
+async def async_create_fix_flow(
+    _hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that repairs an issue."""
+    told = {key: str(value) for key, value in (data or {}).items()}
+    if issue_id == "store_damaged":
+        return StoreDamagedFlow(Path(told["path"]))
+    if issue_id.startswith("unreadable_"):
+        return UnreadableFlow(told["entry_id"])
+    if issue_id.startswith("deprecated_api_"):
+        return DeprecatedApiFlow(told["entry_id"])
+    return ConfirmRepairFlow()
+
+
+class StoreDamagedFlow(RepairsFlow):
+    """Keep or delete the file of a store that was damaged."""
+
+    def __init__(self, path: Path) -> None:
+        """Take where it was put."""
+        self._path = path
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Let the person choose."""
+        return self.async_show_menu(
+            step_id="init", menu_options=["delete", "keep"], description_placeholders={"path": str(self._path)}
+        )
+
+    async def async_step_keep(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Leave the file to the person."""
+        return await self._async_settle(delete=False)
+
+    async def async_step_delete(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Delete the file."""
+        return await self._async_settle(delete=True)
+
+    async def _async_settle(self, *, delete: bool) -> RepairsFlowResult:
+        """Do what was chosen; what fails can be chosen again."""
+        settle = partial(async_get_store(self.hass).settle_damaged, self._path, delete=delete)
+        try:
+            await self.hass.async_add_executor_job(settle)
+        except OSError as err:
+            _LOGGER.error("The damaged store could not be deleted: %s", err)  # noqa: TRY400 - the reason is enough
+            return await self.async_step_init()
+        return self.async_create_entry(data={})
+
+
+class AccountFlow(RepairsFlow):
+    """Repair something of an account."""
+
+    def __init__(self, entry_id: str) -> None:
+        """Take which account it is."""
+        self._entry_id = entry_id
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin, or go on; nothing is left to be repaired of an account that was removed."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if not entry:
+            return self.async_create_entry(data={})
+        try:
+            if entry.state is ConfigEntryState.LOADED:
+                return await self._async_step(entry, user_input)
+        except StoreError as err:
+            _LOGGER.error("The issue of %s could not be repaired: %s", entry.title, err)  # noqa: TRY400
+        return self.async_abort(reason="not_loaded", description_placeholders={"account": entry.title})
+
+    @abstractmethod
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Do what was answered, if anything was, and ask.
+
+        Raises:
+            StoreError: The store could not be read or written.
+        """
+
+
+class UnreadableFlow(AccountFlow):
+    """Deliver or discard the records that could not be understood, one after the other."""
+
+    _shown: tuple[int, bytes]
+
+    async def async_step_deliver(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Deliver the record as it is."""
+        return await self.async_step_init({CHOICE: DELIVER})
+
+    async def async_step_discard(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Discard the record."""
+        return await self.async_step_init({CHOICE: DISCARD})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Settle the record that was shown, if that was chosen, and show the next one, until none is left."""
+        coordinator, choice = entry.runtime_data, (user_input or {}).get(CHOICE)
+        if choice:
+            number, raw = self._shown
+            message = as_it_is(raw) if choice == DELIVER else None
+            await coordinator.inbox.async_settle_unreadable(number, message)
+            if message:
+                coordinator.async_deliver_stored()
+        oldest = await self.hass.async_add_executor_job(async_get_store(self.hass).oldest_unreadable, entry.entry_id)
+        if not oldest:
+            return self.async_create_entry(data={})
+        self._shown = oldest
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=[DELIVER, DISCARD],
+            description_placeholders={
+                "account": entry.title,
+                "count": str(coordinator.inbox.unreadable),
+                "raw": readable(oldest[1]),
+            },
+        )
+
+
+class DeprecatedApiFlow(AccountFlow):
+    """Move an account to the successor of its provider."""
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Take the credentials for the successor, prove them, and move the account."""
+        if not (successor := PROVIDERS[entry.data[CONF_PROVIDER]].successor):
+            return self.async_create_entry(data={})
+        placeholders = {"account": entry.title, "successor": PROVIDERS[successor].name}
+        # The first time it is the issue's id that is handed in.
+        typed = user_input if user_input and CONF_USERNAME in user_input else None
+        errors: dict[str, str] = {}
+        if typed:
+            data = {**entry.data, **typed, CONF_PROVIDER: successor, CONF_URL: PROVIDERS[successor].default_url}
+            data.pop(CONF_TIME_ZONE, None)
+            identity, errors = await async_validate(self.hass, data)
+            if identity:
+                if self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, unique_id(data, identity)):
+                    return self.async_abort(reason="already_configured", description_placeholders=placeholders)
+                errors = await self._async_move(entry, data, identity)
+                if not errors:
+                    return self.async_create_entry(data={})
+        suggested = typed or {CONF_USERNAME: entry.data[CONF_USERNAME]}
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(REAUTH_SCHEMA, suggested),
+            description_placeholders=placeholders,
+            errors=errors,
+        )
+
+    async def _async_move(self, entry: SmsInboxConfigEntry, data: dict[str, Any], identity: Identity) -> dict[str, str]:
+        """Move the account; return the error to show."""
+        try:
+            await async_move(self.hass, entry, data, identity)
+        except ProviderError as err:
+            return {"base": err.key}
+        except Exception:
+            _LOGGER.exception("Unexpected exception")
+            return {"base": "unknown"}
+        return {}
+
+
+def readable(raw: bytes) -> str:
+    """Return a record for people: cut, and unable to leave the block of code that it is shown in."""
+    text = raw.decode("utf-8", "replace")
+    cut = text if len(text) <= LONGEST_RECORD else f"{text[:LONGEST_RECORD]}…"
+    return re.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)

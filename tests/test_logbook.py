@@ -1,0 +1,183 @@
+"""The activity: a line for each message."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
+from pytest_homeassistant_custom_component.typing import RecorderInstanceContextManager, WebSocketGenerator
+
+from emulator import Account, Emulator
+from homeassistant.components.recorder import Recorder
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+
+from .conftest import make_entry, poll, set_up
+
+
+@pytest.fixture
+def provider() -> str:
+    """Return one provider: how messages came doesn't matter here."""
+    return "bulksms"
+
+
+@pytest.fixture
+async def mock_recorder_before_hass(async_test_recorder: RecorderInstanceContextManager) -> None:
+    """Let there be a history; it must be known before Home Assistant is."""
+
+
+@pytest.fixture(autouse=True)
+async def logbook(recorder_mock: Recorder) -> None:
+    """Set up the activity."""
+    assert await async_setup_component(recorder_mock.hass, "logbook", {})
+    await async_wait_recording_done(recorder_mock.hass)
+
+
+async def get_lines(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, **of: list[str]) -> list[dict[str, Any]]:
+    """Return the lines of messages as the front end gets them, all or those of devices."""
+    await async_wait_recording_done(hass)
+    client = await hass_ws_client()
+    start_time = (dt_util.utcnow() - timedelta(hours=1)).isoformat()
+    await client.send_json_auto_id({"type": "logbook/get_events", "start_time": start_time, **of})
+    lines = (await client.receive_json())["result"]
+    return [line for line in lines if line.get("domain") == "sms_inbox"]
+
+
+def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
+    """Return an account's device."""
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    return device
+
+
+async def test_line(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    hass_ws_client: WebSocketGenerator,
+    entity_registry: er.EntityRegistry,
+) -> None:
+    """It tells account, sender and the event entity, and nothing of the text."""
+    await set_up(hass, entry)
+    account.send("Gate code 4711", sender="MYBANK")
+    await poll(hass)
+    [line] = await get_lines(hass, hass_ws_client)
+    entity_id = entity_registry.async_get_entity_id("event", "sms_inbox", f"{entry.entry_id}_message")
+    assert line.pop("when")
+    assert line == {
+        "domain": "sms_inbox",
+        "entity_id": entity_id,
+        "name": entry.title,
+        "message": "received a text message from MYBANK",
+    }
+
+
+async def test_same_text_twice(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Two messages are two lines, the older one first."""
+    await set_up(hass, entry)
+    account.send("Same", sender="+447700900123")
+    account.send("Same", sender="+447700900123")
+    account.send("Same", sender="+447700900456")
+    await poll(hass)
+    lines = await get_lines(hass, hass_ws_client)
+    assert [line["message"][-3:] for line in lines] == ["123", "123", "456"]
+
+
+async def test_device_that_a_person_renamed(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """The line has the name that the person chose."""
+    await set_up(hass, entry)
+    dr.async_get(hass).async_update_device(device_of(hass, entry).id, name_by_user="Holiday home")
+    account.send("Hello")
+    await poll(hass)
+    [line] = await get_lines(hass, hass_ws_client)
+    assert line["name"] == "Holiday home"
+
+
+async def test_activity_of_the_device(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    emulator: Emulator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    """A device's page shows the messages of that account."""
+    other = emulator.add_account(account.provider, "second", "password")
+    second = make_entry(emulator, other)
+    second.add_to_hass(hass)
+    await set_up(hass, entry)
+    account.send("Hello", sender="+447700900123")
+    other.send("Hello", sender="+447700900456")
+    await poll(hass)
+    for each, sender in ((entry, "+447700900123"), (second, "+447700900456")):
+        [line] = await get_lines(hass, hass_ws_client, device_ids=[device_of(hass, each).id])
+        assert (line["name"], line["message"]) == (each.title, f"received a text message from {sender}")
+
+
+async def test_activity_that_is_being_looked_at(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """A line appears on the device's page when the message comes."""
+    await set_up(hass, entry)
+    await async_wait_recording_done(hass)
+    client = await hass_ws_client()
+    await client.send_json_auto_id(
+        {
+            "type": "logbook/event_stream",
+            "start_time": dt_util.utcnow().isoformat(),
+            "device_ids": [device_of(hass, entry).id],
+        }
+    )
+    assert (await client.receive_json())["success"]
+    account.send("Hello", sender="+447700900123")
+    await poll(hass)
+    lines: list[dict[str, Any]] = []
+    while not lines:
+        lines = (await client.receive_json())["event"]["events"]
+    assert [line["message"] for line in lines] == ["received a text message from +447700900123"]
+
+
+async def test_sender_is_unknown(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """A message without a sender has a line, too."""
+    await set_up(hass, entry)
+    account.send("Hello", sender="")
+    await poll(hass)
+    [line] = await get_lines(hass, hass_ws_client)
+    assert line["message"] == "received a text message from an unknown sender"
+
+
+async def test_event_of_another_integration(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One that fires events of the same name with other data, or none, breaks nothing."""
+    await set_up(hass, entry)
+    hass.bus.async_fire("sms_received")
+    hass.bus.async_fire("sms_received", {"device_id": ["a", "b"], "sender": {"number": 1}, "config_entry_id": 5})
+    account.send("Hello", sender="MYBANK")
+    await poll(hass)
+    lines = await get_lines(hass, hass_ws_client)
+    assert [line["name"] for line in lines] == ["SMS Inbox", "SMS Inbox", entry.title]
+    assert "describe event" not in caplog.text
+
+
+async def test_account_that_was_removed(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """Its messages stay in the activity."""
+    await set_up(hass, entry)
+    account.send("Hello", sender="MYBANK")
+    await poll(hass)
+    await hass.config_entries.async_remove(entry.entry_id)
+    [line] = await get_lines(hass, hass_ws_client)
+    assert (line["name"], line["message"]) == ("SMS Inbox", "received a text message from MYBANK")
