@@ -340,7 +340,7 @@ async def test_damaged_store_is_set_aside(
     assert texts(received) == ["Before", "After"]
     issue = issue_registry.async_get_issue(DOMAIN, "store_damaged")
     assert issue
-    aside = Path(issue.translation_placeholders["path"])
+    aside = Path(hass.config.path(issue.translation_placeholders["path"]))
     assert (await hass.async_add_executor_job(aside.read_bytes)).startswith(b"this was a database once")
 
 

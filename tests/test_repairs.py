@@ -265,7 +265,7 @@ class TestStoreDamaged:
         store.write_bytes(b"this was a database once" * 1000)
         await set_up(hass, entry)
         dialog = await repairs.open("store_damaged")
-        file = Path(dialog["description_placeholders"]["path"])
+        file = Path(hass.config.path(dialog["description_placeholders"]["path"]))
         assert file.read_bytes().startswith(b"this was a database once")
         parts = [file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")]
         for part in parts:
@@ -778,6 +778,12 @@ class TestDeprecatedApi:
         send("Later")
         await poll(hass)
         expected = [("Old", False), ("Known", False), ("In the midst", False), ("In the midst", True), ("Later", False)]
+        assert told(received) == expected
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        send("Later still")
+        await poll(hass)
+        expected.append(("Later still", False))
         assert told(received) == expected
         assert (await move())["type"] == "create_entry"
         send("With the new one")

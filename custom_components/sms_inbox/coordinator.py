@@ -410,7 +410,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                 data={"entry_id": entry_id},
             )
         if set_aside := async_get_store(self.hass).set_aside:
-            path = str(set_aside)
+            # The folder's own name may be a person's, and Home Assistant adds issues to the diagnostics.
+            path = str(set_aside.relative_to(self.hass.config.config_dir))
             self._show_issue(
                 "store_damaged", "store_damaged", ir.IssueSeverity.ERROR, {"path": path}, data={"path": path}
             )

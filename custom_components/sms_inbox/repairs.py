@@ -34,7 +34,7 @@ async def async_create_fix_flow(
     """Return the flow that repairs an issue."""
     told = {key: str(value) for key, value in (data or {}).items()}
     if issue_id == "store_damaged":
-        return StoreDamagedFlow(Path(told["path"]))
+        return StoreDamagedFlow(told["path"])
     if issue_id.startswith("unreadable_"):
         return UnreadableFlow(told["entry_id"])
     if issue_id.startswith("deprecated_api_"):
@@ -45,14 +45,14 @@ async def async_create_fix_flow(
 class StoreDamagedFlow(RepairsFlow):
     """Keep or delete the file of a store that was damaged."""
 
-    def __init__(self, path: Path) -> None:
-        """Take where it was put."""
+    def __init__(self, path: str) -> None:
+        """Take where it was put, from the configuration folder on."""
         self._path = path
 
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Let the person choose."""
         return self.async_show_menu(
-            step_id="init", menu_options=["delete", "keep"], description_placeholders={"path": str(self._path)}
+            step_id="init", menu_options=["delete", "keep"], description_placeholders={"path": self._path}
         )
 
     async def async_step_keep(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
@@ -65,7 +65,8 @@ class StoreDamagedFlow(RepairsFlow):
 
     async def _async_settle(self, *, delete: bool) -> RepairsFlowResult:
         """Do what was chosen; what fails can be chosen again."""
-        settle = partial(async_get_store(self.hass).settle_damaged, self._path, delete=delete)
+        path = Path(self.hass.config.path(self._path))
+        settle = partial(async_get_store(self.hass).settle_damaged, path, delete=delete)
         try:
             await self.hass.async_add_executor_job(settle)
         except OSError as err:

@@ -26,7 +26,7 @@ REQUEST_TIMEOUT = 30.0
 
 
 class ProviderError(Exception):
-    """A provider could not do what it was asked; holds neither password nor text.
+    """A provider could not do what it was asked; tells nothing of a person: it is logged, and shown in diagnostics.
 
     Attributes:
         key: The translation key of what a person is told.
