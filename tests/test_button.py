@@ -6,11 +6,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Account, Emulator
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
-from .conftest import set_up, settle, texts
+from .conftest import poll, set_up, settle, texts
 
 
 async def press(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -63,3 +63,20 @@ async def test_long_poll_under_way(
     account.send("Here")
     await settle(hass)
     assert texts(received) == ["Here"]
+
+
+async def test_before_home_assistant_has_started(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+) -> None:
+    """What is read while automations don't listen yet waits for them."""
+    await set_up(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    account.send("Early")
+    hass.set_state(CoreState.not_running)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await press(hass, entry)
+    assert received == []
+    await hass.async_start()
+    await settle(hass)
+    await poll(hass)
+    assert texts(received) == ["Early"]

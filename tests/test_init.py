@@ -123,3 +123,19 @@ async def test_removing_an_account_forgets_it(
     again.add_to_hass(hass)
     await set_up(hass, again)
     assert texts(received) == ["Hello", "Hello"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)
+async def test_removed_account_asks_for_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, issue_registry: IssueRegistry
+) -> None:
+    """What a person was to do about it goes with it."""
+    await set_up(hass, entry)
+    account.send_raw(b"nonsense")
+    await poll(hass)
+    assert {issue for domain, issue in issue_registry.issues if domain == DOMAIN} == {
+        f"deprecated_api_{entry.entry_id}",
+        f"unreadable_{entry.entry_id}",
+    }
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not [issue for domain, issue in issue_registry.issues if domain == DOMAIN]

@@ -779,10 +779,9 @@ class TestDeprecatedApi:
         await poll(hass)
         expected = [("Old", False), ("Known", False), ("In the midst", False), ("In the midst", True), ("Later", False)]
         assert told(received) == expected
+        send("Later still")
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)
-        send("Later still")
-        await poll(hass)
         expected.append(("Later still", False))
         assert told(received) == expected
         assert (await move())["type"] == "create_entry"

@@ -2,12 +2,12 @@
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
+from .coordinator import ISSUES_OF_AN_ACCOUNT, SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
 from .services import async_setup_services
 
@@ -37,5 +37,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) ->
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-    """Forget what is stored of one account."""
+    """Forget what is stored of one account, and what a person was to do about it."""
+    for issue in ISSUES_OF_AN_ACCOUNT:
+        ir.async_delete_issue(hass, DOMAIN, f"{issue}_{entry.entry_id}")
     await hass.async_add_executor_job(async_get_store(hass).remove, entry.entry_id)

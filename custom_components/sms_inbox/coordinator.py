@@ -14,7 +14,7 @@ import aiohttp
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
@@ -57,6 +57,7 @@ KEEP_IDENTITIES = timedelta(days=400)
 LONG_OUTAGE = 6 * 3600.0
 CHECK_SECONDS = 10.0
 POLLS_REMEMBERED = 20
+ISSUES_OF_AN_ACCOUNT = ("deprecated_api", "outage", "unreadable")
 
 type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
 
@@ -240,7 +241,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if not self._resumed:
             await self._async_erase()
             await self.inbox.async_deliver_stored()
-            self._resumed = True
+            self._resumed = self.hass.state is CoreState.running  # else nothing could be delivered
         more = True
         while more:
             page = await self._async_handle_page()
