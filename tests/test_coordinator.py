@@ -133,7 +133,6 @@ async def test_first_page_after_an_outage_shows_that_it_is_over(
 async def test_long_outage_is_told(
     hass: HomeAssistant,
     entry: MockConfigEntry,
-    account: Account,
     emulator: Emulator,
     provider: str,
     clock: Clock,

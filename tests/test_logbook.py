@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.typing import RecorderInstanceContext
 from emulator import Account, Emulator
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
@@ -53,22 +53,16 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
 
 
 async def test_line(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    account: Account,
-    hass_ws_client: WebSocketGenerator,
-    entity_registry: er.EntityRegistry,
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """It tells account, sender and the event entity, and nothing of the text."""
+    """It tells account and sender, and nothing of the text."""
     await set_up(hass, entry)
     account.send("Gate code 4711", sender="MYBANK")
     await poll(hass)
     [line] = await get_lines(hass, hass_ws_client)
-    entity_id = entity_registry.async_get_entity_id("event", "sms_inbox", f"{entry.entry_id}_message")
     assert line.pop("when")
     assert line == {
         "domain": "sms_inbox",
-        "entity_id": entity_id,
         "name": entry.title,
         "message": "received a text message from MYBANK",
     }

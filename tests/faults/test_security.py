@@ -238,7 +238,7 @@ async def test_erasing_happens_daily(hass: HomeAssistant, entry: MockConfigEntry
     """Nobody has to ask for it; what is not delivered yet is never erased."""
     await set_up(hass, entry)
     with patch.object(Store, "erase") as erase:
-        await clock.advance(25 * 3600)
+        await clock.advance(25 * 3600, step=600)
     assert erase.call_count == 1
     assert erase.call_args.args == (entry.entry_id,)
 
