@@ -59,6 +59,7 @@ class Admin:
         app.router.add_get("/", self.show_page)
         app.router.add_get("/admin/accounts", self.list_accounts)
         app.router.add_post("/admin/accounts", self.add_account)
+        app.router.add_post("/admin/password", self.change_password)
         app.router.add_get("/admin/messages", self.list_messages)
         app.router.add_post("/admin/messages", self.send)
         app.router.add_post("/admin/faults", self.add_fault)
@@ -83,6 +84,15 @@ class Admin:
         fields = _checked(await _body(request), known, required=("provider", "username", "password"))
         return web.json_response(self._account(self._emulator.add_account(**fields)))
 
+    async def change_password(self, request: web.Request) -> web.Response:
+        """Give an account another password."""
+        known = {"provider": str, "username": str, "password": str}
+        fields = _checked(await _body(request), known, required=tuple(known))
+        account = self._emulator.account(fields["provider"], fields["username"])
+        account.password = fields["password"]
+        account.on_change()
+        return web.json_response(self._account(account))
+
     async def list_messages(self, request: web.Request) -> web.Response:
         """List the messages, of all accounts or of some."""
         messages = [
@@ -95,10 +105,15 @@ class Admin:
         return web.json_response({"messages": messages})
 
     async def send(self, request: web.Request) -> web.Response:
-        """Send an SMS, or numbered copies of one."""
-        known = {"provider": str, "username": str, "count": int, **MESSAGE_FIELDS}
+        """Send an SMS, numbered copies of one, or a record as it is."""
+        known = {"provider": str, "username": str, "count": int, "raw": str, **MESSAGE_FIELDS}
         fields = _checked(await _body(request), known, required=("provider", "username"))
         account = self._emulator.account(fields.pop("provider"), fields.pop("username"))
+        if "raw" in fields:
+            if len(fields) > 1:
+                raise ValueError("A raw record has no other fields.")
+            message_id = account.send_raw(fields["raw"].encode()).message_id
+            return web.json_response({"message_id": message_id, "message_ids": [message_id]})
         texts = _copies(fields.pop("text", ""), fields.pop("count", None))
         if len(texts) > 1 and "message_id" in fields:
             raise ValueError("Only one message can have this message_id.")

@@ -18,7 +18,8 @@ from scripts.lib.proof import Proof, proofs, table
 from scripts.lib.timeline import Timeline
 from scripts.lib.watch import Watch
 
-FOLDER = REPOSITORY / ".demo"
+# One for each virtual environment: an older Home Assistant doesn't read what a newer one has written.
+FOLDER = REPOSITORY / f".demo{Path(sys.prefix).name.removeprefix('.venv')}"
 LIMIT = 90.0  # seconds
 
 AUTOMATION_ID = "show_every_sms"

@@ -27,11 +27,12 @@ class Account:
     time_zone: str | None = None
     page_size: int | None = None
     password: str = "demo"  # noqa: S105
+    name: str | None = None
 
     @property
     def username(self) -> str:
-        """The account's name."""
-        return f"demo-{self.provider.replace('_', '-')}"
+        """The account's name, where none was chosen one that tells the provider."""
+        return self.name or f"demo-{self.provider.replace('_', '-')}"
 
 
 ACCOUNTS = (

@@ -79,6 +79,26 @@ async def test_messages(admin: Admin, emulator: Emulator) -> None:
     assert (await admin.ask("GET", "messages?username=other"))["messages"] == []
 
 
+async def test_password(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """A password is changed: the old one is refused, the new one taken."""
+    emulator.add_account("bulletin", USERNAME, "another")
+    assert (await client.poll()).status == 401
+    await admin.ask("POST", "password", json={**LOGIN, "password": PASSWORD})
+    assert (await client.poll()).status == 204
+    answer = await admin.ask("POST", "password", 400, json={**LOGIN, "username": "other", "password": PASSWORD})
+    assert answer == {"error": "bulletin has no account other."}
+
+
+async def test_raw_record(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """A record is handed out as it is, and is nothing but that."""
+    emulator.add_account("bulletin", USERNAME, PASSWORD)
+    answer = await admin.ask("POST", "messages", json={**LOGIN, "raw": "what=ever"})
+    assert answer["message_ids"] == [answer["message_id"]]
+    assert (await client.poll()).text == "what=ever"
+    answer = await admin.ask("POST", "messages", 400, json={**LOGIN, "raw": "what", "sender": "1"})
+    assert answer == {"error": "A raw record has no other fields."}
+
+
 async def test_numbered_copies(admin: Admin, emulator: Emulator) -> None:
     """A count makes that many messages."""
     account = emulator.add_account("bulletin", USERNAME, PASSWORD)
