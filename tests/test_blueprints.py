@@ -678,10 +678,11 @@ class TestOneTimeCode:
     async def test_expression_without_a_code(
         self, hass: HomeAssistant, account: Account, shown: list[Any], expression: str, text: str
     ) -> None:
-        """Where there is no group, or nothing in it, nothing is shown."""
+        """Where there is no group, or nothing in it, nothing runs."""
         await self.automate(hass, expression=expression)
+        runs = async_capture_events(hass, "automation_triggered")
         await receive(hass, account, text, sender="MYBANK")
-        assert self.codes(shown) == []
+        assert self.codes(shown) == runs == []
 
     async def test_clearing(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, shown: list[Any], clock: Clock
@@ -788,6 +789,7 @@ class TestTrackerAlarm:
             ("https://www.google.com/maps/@48.20849,16.37208,17z", 48.20849, 16.37208),
             ("Lat=48.20849\nLon=16.37208", 48.20849, 16.37208),
             ("At 20.11.2026 12:30, pos 48.20849 16.37208", 48.20849, 16.37208),
+            ("48.20849 so now 16.37208 was", 48.20849, 16.37208),
         ],
     )
     async def test_position(
@@ -806,6 +808,7 @@ class TestTrackerAlarm:
             ("SOS", ""),
             ("SOS https://maps.example/AbC12 sent by tracker", "https://maps.example/AbC12"),
             ("Bat 80%, 20.11.2026, 4812.5094N 01622.3248E", ""),
+            ("4812.5094 16.37208", ""),
             ("lat:98.20849 long:16.37208", ""),
             ("1.234 / 181.234", ""),
             ("{{ 48.20849 }} {{ 7*7 }}", ""),
