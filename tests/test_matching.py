@@ -79,7 +79,7 @@ def match(message: dict[str, Any], **options: Any) -> dict[str, Any] | None:
         ({"text": "gate", "case_sensitive": True}, ["the gate"], ["the Gate"]),
         ({"text": "Gate", "match": "is"}, ["gate", " GATE \n"], ["gates", "the gate", "gate\ngate"]),
         ({"text": " gate ", "match": "is"}, ["gate"], ["gate!"]),
-        ({"text": "gate", "match": "begins_with"}, ["Gate 1234", "  gate"], ["the gate"]),
+        ({"text": "gate ", "match": "begins_with"}, ["Gate 1234", "  gate"], ["the gate"]),
         ({"text": "a.c"}, ["xa.cx"], ["abc"]),
         ({"text": "a.c", "match": "regex"}, ["xABCx"], ["ac"]),
         ({"text": "a.c", "match": "regex", "case_sensitive": True}, ["abc"], ["ABC"]),

@@ -24,7 +24,7 @@ REGEX: Final = "regex"
 COMPARISONS: Final[dict[str, Callable[[str], str]]] = {
     "contains": re.escape,
     "is": lambda text: rf"\A\s*{re.escape(text.strip())}\s*\Z",
-    "begins_with": lambda text: rf"\A\s*{re.escape(text.lstrip())}",
+    "begins_with": lambda text: rf"\A\s*{re.escape(text.strip())}",
     REGEX: str,
 }
 NUMBER: Final = re.compile(r"\s*\+?[\d\s().,/\-\u2010-\u2015]*\d[\d\s().,/\-\u2010-\u2015]*")
