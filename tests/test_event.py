@@ -3,16 +3,12 @@
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_capture_events,
-    mock_restore_cache_with_extra_data,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from emulator import Account, Emulator
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, restore_state
 from homeassistant.setup import async_setup_component
 
 from .conftest import poll, set_up, settle
@@ -30,6 +26,13 @@ def state(hass: HomeAssistant, entry: MockConfigEntry) -> State:
     found = hass.states.get(entity_id(hass, entry))
     assert found
     return found
+
+
+async def restore(hass: HomeAssistant, storage: dict[str, Any], old: State, extra: dict[str, Any]) -> None:
+    """Let Home Assistant load a state of an entity that it saved."""
+    saved = {"state": old.as_dict(), "extra_data": extra, "last_seen": "2026-01-01T00:00:00+00:00"}
+    storage["core.restore_state"] = {"version": 1, "data": [saved]}
+    await restore_state.async_get(hass).async_load()
 
 
 async def automate(hass: HomeAssistant, entry: MockConfigEntry) -> list[Any]:
@@ -95,7 +98,9 @@ async def test_restart(hass: HomeAssistant, entry: MockConfigEntry, account: Acc
     assert runs == []
 
 
-async def test_crash(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+async def test_crash(
+    hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry, account: Account
+) -> None:
     """A crash loses what Home Assistant had not saved of the entity's state; the store knows it."""
     await set_up(hass, entry)
     account.send("Remember me")
@@ -103,18 +108,20 @@ async def test_crash(hass: HomeAssistant, entry: MockConfigEntry, account: Accou
     await hass.config_entries.async_unload(entry.entry_id)
     old = State(entity_id(hass, entry), "2026-01-01T00:00:00.000+00:00", {"message_id": "before"})
     extra = {"last_event_type": "received", "last_event_attributes": {"text": "Before"}}
-    mock_restore_cache_with_extra_data(hass, [(old, extra)])
+    await restore(hass, hass_storage, old, extra)
     await hass.config_entries.async_setup(entry.entry_id)
     assert state(hass, entry).attributes["text"] == "Remember me"
     assert state(hass, entry).state > old.state
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
-async def test_restored_without_a_stored_message(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_restored_without_a_stored_message(
+    hass: HomeAssistant, hass_storage: dict[str, Any], entry: MockConfigEntry
+) -> None:
     """When the text is erased from the store, it is as Home Assistant saved it."""
     old = State("event.bulksms_anna_message", "2026-01-01T00:00:00.000+00:00")
     extra = {"last_event_type": "received", "last_event_attributes": {"text": "Long ago"}}
-    mock_restore_cache_with_extra_data(hass, [(old, extra)])
+    await restore(hass, hass_storage, old, extra)
     await set_up(hass, entry)
     assert state(hass, entry).state == old.state
     assert state(hass, entry).attributes["text"] == "Long ago"
