@@ -28,7 +28,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
 from tests.conftest import PASSWORD, Clock, set_up, texts
 
-SECRET = "Gate code 4711"
+SECRET = "Gate code xyzzy4711"
 DAY = 24 * 3600.0
 
 
@@ -76,7 +76,7 @@ async def test_no_secret_is_told(
     everything = "\n".join(told)
     assert "Page of" in everything
     assert PASSWORD not in everything
-    assert "4711" not in everything
+    assert "xyzzy4711" not in everything
 
 
 async def test_flow_keeps_no_secret(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -213,7 +213,7 @@ async def test_old_texts_are_gone_from_the_file(
     """After the retention neither text nor sender is in any file; the identity is, so nothing fires again."""
     await set_up(hass, entry)
     account.send(SECRET, sender="+447700909999", message_id="4242")
-    account.send_raw(b'"unreadable 4711"')
+    account.send_raw(b'"unreadable xyzzy4711"')
     await clock.advance(31)
     await clock.advance(31)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
@@ -221,11 +221,11 @@ async def test_old_texts_are_gone_from_the_file(
     def content() -> bytes:
         return b"".join(path.read_bytes() for path in store.path.parent.glob("sms_inbox.db*"))
 
-    assert b"4711" in content()
+    assert b"xyzzy4711" in content()
     account.messages.clear()
     freezer.tick(timedelta(days=DEFAULT_RETENTION_DAYS, seconds=1))
     await clock.advance(DAY, step=DAY)
-    assert b"4711" not in content()
+    assert b"xyzzy4711" not in content()
     assert b"7700909999" not in content()
     assert b"4242" in content()
     account.send(SECRET, message_id="4242")
@@ -252,4 +252,4 @@ async def test_removed_account_is_gone_from_the_file(
     await clock.advance(31)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
     await hass.config_entries.async_remove(entry.entry_id)
-    assert b"4711" not in b"".join(path.read_bytes() for path in store.path.parent.glob("sms_inbox.db*"))
+    assert b"xyzzy4711" not in b"".join(path.read_bytes() for path in store.path.parent.glob("sms_inbox.db*"))
