@@ -72,6 +72,17 @@ async def test_without_a_message(hass: HomeAssistant, entry: MockConfigEntry) ->
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_script_that_nothing_triggered(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Where there is no trigger at all, there is no message."""
+    await set_up(hass, entry)
+    sequence = [{"condition": "sms_inbox.message_matches", "options": {}}, {"event": "ran"}]
+    await async_setup_component(hass, "script", {"script": {"test": {"sequence": sequence}}})
+    runs = async_capture_events(hass, "ran")
+    await hass.services.async_call("script", "test", blocking=True)
+    assert runs == []
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_bad_expression(hass: HomeAssistant, entry: MockConfigEntry, caplog: pytest.LogCaptureFixture) -> None:
     """A regular expression that is none is refused when the automation is saved."""
     await set_up(hass, entry)

@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_mock_service
 
 from custom_components.sms_inbox.const import DOMAIN
+from custom_components.sms_inbox.inbox import as_it_is
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import CoreState, Event, HomeAssistant
@@ -386,3 +387,23 @@ async def test_events_of_two_accounts_are_apart(
         (entry.entry_id, "For Anna"),
         (other.entry_id, "For Ben"),
     }
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "encoding", "data"),
+    [
+        ("ключ|☺".encode(), "ключ|☺", "unicode", None),
+        (b"\xff\x00", "", "binary", b"\xff\x00"),
+    ],
+)
+def test_record_as_it_is(raw: bytes, text: str, encoding: str, data: bytes | None) -> None:
+    """A record that nobody understands becomes a message that says no more than its bytes, always the same one."""
+    message = as_it_is(raw)
+    assert (message.text, message.encoding, message.data, message.sender, message.raw) == (
+        text,
+        encoding,
+        data,
+        "",
+        raw,
+    )
+    assert message == as_it_is(raw)
