@@ -106,8 +106,14 @@ class Window:
         return window
 
     async def go(self, path: str) -> None:
-        """Go to a page of the server."""
-        await self.page.goto(f"{self._url}{path}")
+        """Go to a page of the server; one that has something unsaved may ask first, which ends the first try."""
+        address = f"{self._url}{path}"
+        try:
+            await self.page.goto(address)
+        except Error as error:
+            if "net::ERR_ABORTED" not in error.message:
+                raise
+            await self.page.goto(address)
 
     async def log_in(self, username: str, password: str) -> None:
         """Log in to Home Assistant, in whatever language it asks."""
