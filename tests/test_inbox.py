@@ -315,6 +315,21 @@ async def test_unreadable_record_is_shown(
     assert issue.translation_placeholders == {"account": entry.title}
 
 
+async def test_count_that_fails_holds_no_message_back(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+) -> None:
+    """Messages that came with a record that makes no sense are delivered, even if the store fails right after them."""
+    await set_up(hass, entry)
+    account.send("Good")
+    account.send_raw(b'"nonsense"')
+    account.send("Better")
+    with patch.object(Store, "count_unreadable", side_effect=StoreError("disk I/O")):
+        await poll(hass)
+    await poll(hass, 3600)
+    await poll(hass, 7200)
+    assert texts(received) == ["Good", "Better"]
+
+
 async def test_damaged_store_is_set_aside(
     hass: HomeAssistant,
     entry: MockConfigEntry,

@@ -188,8 +188,8 @@ class Inbox:
 
     async def _async_count_unreadable(self) -> None:
         """Count anew: a record may have come before, or have been settled already."""
-        counts = await self._hass.async_add_executor_job(self._store.counts, self._entry.entry_id)
-        self.unreadable = counts.unreadable
+        count = self._store.count_unreadable
+        self.unreadable = await self._hass.async_add_executor_job(count, self._entry.entry_id)
 
     async def async_deliver(self) -> None:
         """Fire what is due, oldest first, and tick it off.

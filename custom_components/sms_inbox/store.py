@@ -239,7 +239,6 @@ class Store:
                 " ORDER BY sequence DESC LIMIT 1",
                 (account, Status.DELIVERED),
             ).fetchone()
-            unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0]
             unsure_since = row["unsure_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
             db.execute("UPDATE account SET in_use = 1, unsure_since = ? WHERE account = ?", (unsure_since, account))
             return AccountState(
@@ -247,7 +246,7 @@ class Store:
                 first_run=bool(row["first_run"]),
                 latest=latest and _stored(latest),
                 delivered=row["delivered"],
-                unreadable=unreadable,
+                unreadable=_count_unreadable(db, account),
                 last_received_at=last and datetime.fromisoformat(last[0]),
                 unsure_since=unsure_since and datetime.fromisoformat(unsure_since),
                 repeats=bool(row["repeats"]),
@@ -288,6 +287,11 @@ class Store:
         """Return how much is written down of an account."""
         with self._transaction() as db:
             return _counts(db, account)
+
+    def count_unreadable(self, account: str) -> int:
+        """Return how many records of an account could not be understood."""
+        with self._transaction() as db:
+            return _count_unreadable(db, account)
 
     def count(self) -> int:
         """Return how many messages of all accounts are written down."""
@@ -674,8 +678,13 @@ def _counts(db: sqlite3.Connection, account: str) -> Counts:
         " count(*) FILTER (WHERE status = ?), count(text) FROM message WHERE account = ?",
         (Status.DUE, Status.DELIVERED, Status.EXISTING, account),
     ).fetchone()
-    unreadable = db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0]
+    unreadable = _count_unreadable(db, account)
     return Counts(due=due, delivered=delivered, existing=existing, with_text=with_text, unreadable=unreadable)
+
+
+def _count_unreadable(db: sqlite3.Connection, account: str) -> int:
+    """Return how many records of an account could not be understood."""
+    return int(db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0])
 
 
 def _senders(db: sqlite3.Connection, is_from: Callable[[str], bool]) -> list[str]:
