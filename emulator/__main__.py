@@ -15,7 +15,7 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; the exit code is 1 if it can't."""
     options = _options()
     try:
-        emulator = Emulator(options.hold, options.latency, options.data)
+        emulator = Emulator(options.hold, options.latency, options.data, options.repeat)
         asyncio.run(_serve(emulator, options.host, options.port))
     except DataFileError as error:
         return _refuse(str(error))
@@ -32,6 +32,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8125, help="port to listen on (%(default)s; 0: any)")
     parser.add_argument("--hold", type=float, default=30, help="seconds of a long poll (%(default)s)")
     parser.add_argument("--latency", type=float, default=0, help="seconds before every answer (%(default)s)")
+    parser.add_argument("--repeat", type=float, default=5, help="seconds until a client is called again (%(default)s)")
     parser.add_argument("--data", type=Path, metavar="FILE", help="keep accounts and messages in this file")
     return parser.parse_args()
 

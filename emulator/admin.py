@@ -60,6 +60,8 @@ class Admin:
         app.router.add_get("/admin/accounts", self.list_accounts)
         app.router.add_post("/admin/accounts", self.add_account)
         app.router.add_post("/admin/password", self.change_password)
+        app.router.add_post("/admin/callback", self.set_callback)
+        app.router.add_get("/admin/calls", self.list_calls)
         app.router.add_get("/admin/messages", self.list_messages)
         app.router.add_post("/admin/messages", self.send)
         app.router.add_post("/admin/faults", self.add_fault)
@@ -92,6 +94,19 @@ class Admin:
         account.password = fields["password"]
         account.on_change()
         return web.json_response(self._account(account))
+
+    async def set_callback(self, request: web.Request) -> web.Response:
+        """Set the address to call when a message comes, empty for none, and with what calls are signed."""
+        known = {"provider": str, "username": str, "url": str, "signing_key": str}
+        fields = _checked(await _body(request), known, required=("provider", "username", "url"))
+        account = self._emulator.account(fields["provider"], fields["username"])
+        account.callback, account.signing_key = fields["url"], fields.get("signing_key", account.signing_key)
+        account.on_change()
+        return web.json_response(self._account(account))
+
+    async def list_calls(self, request: web.Request) -> web.Response:
+        """List the calls to clients, after a number."""
+        return web.json_response(_since(request, self._emulator.calls))
 
     async def list_messages(self, request: web.Request) -> web.Response:
         """List the messages, of all accounts or of some."""

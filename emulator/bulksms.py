@@ -1,6 +1,7 @@
 """BulkSMS JSON REST API v1: a filtered list of messages, which a client reads page by page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 import operator
@@ -10,7 +11,7 @@ import uuid
 
 from .alphabet import parts
 from .model import Account, Message
-from .protocol import Answer, Call, Protocol
+from .protocol import Answer, Call, Outgoing, Protocol
 
 type Test = Callable[[Message], bool]
 
@@ -26,6 +27,16 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+NEW_WEBHOOK: dict[str, Any] = {
+    "id": "",
+    "name": "",
+    "url": "",
+    "triggerScope": "",
+    "active": True,
+    "invokeOption": "ONE",
+    "contactEmailAddress": None,
+    "onWebApp": False,
+}
 TITLES = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -34,7 +45,7 @@ class BadRequestError(Exception):
 
 
 class BulkSms(Protocol):
-    """`/messages`, `/messages/{id}` and `/profile`, by Basic authentication."""
+    """`/messages`, `/messages/{id}`, `/profile` and `/webhooks`, by Basic authentication."""
 
     key = "bulksms"
     name = "BulkSMS (JSON API)"
@@ -42,7 +53,7 @@ class BulkSms(Protocol):
     content_type = "application/json; charset=utf-8"
     page_size = 100
     numeric_ids = True
-    methods = ("GET",)
+    methods = ("GET", "POST", "DELETE")
     opening = b'[{"id":"1","type":"RECEIVED","body":"'
 
     @override
@@ -69,6 +80,10 @@ class BulkSms(Protocol):
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:
+        if call.path == "/webhooks" or call.path.startswith("/webhooks/"):
+            return await self._webhooks(call, account)
+        if call.method != "GET":
+            return self.wrong_method()
         if call.path == "/messages":
             return self._list(call, account)
         if call.path == "/profile":
@@ -76,6 +91,43 @@ class BulkSms(Protocol):
         if call.path.startswith("/messages/"):
             return self._one(account, call.path.removeprefix("/messages/"))
         return self.not_found()
+
+    async def _webhooks(self, call: Call, account: Account) -> Answer:
+        """List, make, change and delete webhooks; an address must answer an empty list at once."""
+        webhook_id = call.path.removeprefix("/webhooks").removeprefix("/")
+        present = next((webhook for webhook in account.webhooks if webhook["id"] == webhook_id), None)
+        if webhook_id and present is None:
+            return self.not_found()
+        if call.method == "GET":
+            return self._json(json.dumps(present or account.webhooks).encode())
+        if call.method == "DELETE":
+            account.webhooks = [webhook for webhook in account.webhooks if webhook is not present]
+            account.on_change()
+            return Answer(status=204) if present else self.wrong_method()
+        try:
+            webhook = {**(present or NEW_WEBHOOK), **_checked_webhook(call.body, account, webhook_id)}
+        except BadRequestError as error:
+            return _problem(400, str(error))
+        if webhook["active"] and not 200 <= await call.ask(_call_of(webhook, b"[]")) < 300:
+            return _problem(400, "The address does not answer.")
+        webhook["id"] = webhook_id or uuid.uuid4().hex
+        account.webhooks = [other for other in account.webhooks if other is not present] + [webhook]
+        account.on_change()
+        return replace(self._json(json.dumps(webhook).encode()), status=200 if present else 201)
+
+    @override
+    def calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """One call for each webhook that is for received messages."""
+        return [
+            _call_of(webhook, b"[" + _row(message) + b"]")
+            for webhook in account.webhooks
+            if webhook["active"] and webhook["triggerScope"] == "RECEIVED"
+        ]
+
+    @override
+    def is_settled(self, status: int) -> bool:
+        """2xx is taken, and 4xx discards the message for good."""
+        return 200 <= status < 300 or 400 <= status < 500
 
     def _list(self, call: Call, account: Account) -> Answer:
         try:
@@ -95,6 +147,25 @@ class BulkSms(Protocol):
 
     def _json(self, body: bytes, messages: tuple[Message, ...] = ()) -> Answer:
         return Answer(body=body, content_type=self.content_type, messages=messages)
+
+
+def _call_of(webhook: dict[str, Any], body: bytes) -> Outgoing:
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "BulkSMS Invoker"}
+    return Outgoing(method="POST", url=webhook["url"], headers=headers, body=body)
+
+
+def _checked_webhook(body: bytes, account: Account, webhook_id: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        raise BadRequestError("The body is no JSON.") from None
+    if not isinstance(fields, dict) or not {"name", "url", "triggerScope"} <= fields.keys():
+        raise BadRequestError("A webhook needs a name, a url and a triggerScope.")
+    if fields["triggerScope"] not in ("SENT", "RECEIVED") or fields.get("invokeOption", "ONE") not in ("ONE", "MANY"):
+        raise BadRequestError("triggerScope is SENT or RECEIVED, invokeOption ONE or MANY.")
+    if any(other["name"] == fields["name"] and other["id"] != webhook_id for other in account.webhooks):
+        raise BadRequestError("A webhook of this name exists.")
+    return {key: value for key, value in fields.items() if key in NEW_WEBHOOK and key != "id"}
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:

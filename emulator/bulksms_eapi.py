@@ -5,7 +5,7 @@ import re
 from typing import Any, override
 
 from .model import Account, Message
-from .protocol import Answer, Call, Protocol, html_page
+from .protocol import Answer, Call, Outgoing, Protocol, html_page, with_query
 
 ENCODINGS = {"text": "7bit", "unicode": "16bit", "binary": "8bit"}
 DESCRIPTIONS = {
@@ -57,6 +57,29 @@ class BulkSmsEapi(Protocol):
                 return Answer(body=b"0|2101.15", content_type=self.content_type)
         return self.not_found()
 
+    @override
+    def calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """The HTTP relay: everything in the query; 8bit and 16bit come in hex here."""
+        if not account.callback:
+            return []
+        if message.raw is not None:
+            return [Outgoing(method="GET", url=with_query(account.callback, {"message": message.text}))]
+        query = {
+            "msisdn": message.recipient,
+            "sender": message.sender,
+            "message": _pushed(message),
+            "dca": ENCODINGS[message.encoding],
+            "msg_id": message.message_id,
+            "source_id": "",
+            "referring_batch_id": message.in_reply_to or "0",
+        }
+        return [Outgoing(method="GET", url=with_query(account.callback, query))]
+
+    @override
+    def is_settled(self, status: int) -> bool:
+        """Only 500 is repeated."""
+        return status != 500
+
     def _inbox(self, call: Call, account: Account, record: Callable[[Message, Account], bytes]) -> Answer:
         last = call.fields.get("last_retrieved_id", "")
         if not re.fullmatch("[0-9]{1,30}", last):
@@ -93,6 +116,12 @@ def _fields(message: Message, account: Account) -> tuple[str, ...]:
         message.recipient,
         message.in_reply_to or "0",
     )
+
+
+def _pushed(message: Message) -> str:
+    if message.data is not None:
+        return message.data.hex()
+    return message.text.encode("utf-16-be").hex().upper() if message.encoding == "unicode" else message.text
 
 
 def _body(message: Message) -> str:

@@ -6,11 +6,11 @@ from itertools import groupby
 import random
 import re
 from typing import override
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from .model import Account, Message
-from .protocol import Answer, Call, Protocol, html_page
+from .protocol import Answer, Call, Outgoing, Protocol, html_page
 
 FEED_SIZE = 8
 FEED_SIZE_MAX = 300
@@ -91,6 +91,27 @@ class Bulletin(Protocol):
             case "/api/2/sms/list":
                 return self._feed(call, account)
         return self.not_found()
+
+    @override
+    def calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """A callback: the customer's address, with its variables filled in."""
+        if not account.callback or message.raw is not None:
+            return []
+        values = {
+            "messageid": message.in_reply_to or "",
+            "body": message.text,
+            "recipient.msisdn": message.sender,
+            "recipient.displayname": message.sender,
+        }
+        fill = re.sub(
+            r"\{!([\w.]+)\}", lambda found: quote(values.get(found[1].lower(), ""), safe=""), account.callback
+        )
+        return [Outgoing(method="POST", url=fill)]
+
+    @override
+    def is_settled(self, status: int) -> bool:
+        """What is 400 or more is repeated for two days."""
+        return status < 400
 
     async def _inbound(self, call: Call, account: Account) -> Answer:
         if not await call.wait_unread(account):

@@ -57,6 +57,9 @@ class Exchanges:
             path=request.path.removeprefix(f"/{protocol.key}{protocol.base_path}"),
             fields={**request.query, **await _form(request)},
             basic=_basic(request),
+            body=await _body(request),
+            headers=request.headers,
+            ask=self._emulator.caller.ask,
             hold=self._emulator.hold,
             interrupted=self._is_interrupted,
         )
@@ -109,6 +112,11 @@ async def _form(request: web.Request) -> dict[str, str]:
         return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
     except ValueError:
         return {}
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body, but of a form in parts, whose fields are known."""
+    return b"" if request.content_type.startswith("multipart/") else await request.read()
 
 
 def _basic(request: web.Request) -> tuple[str, str] | None:

@@ -31,6 +31,17 @@ class HandedOver(NamedTuple):
     text: str
 
 
+class Called(NamedTuple):
+    """One request that a vendor made to a client; the status is 0 where no answer came."""
+
+    time: datetime
+    provider: str
+    username: str
+    message_id: str
+    status: int
+    body: str
+
+
 class Ledger[Entry](list[Entry]):
     """A list whose entries have numbers, from 1 on, and which forgets the oldest when it gets very long."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 import uuid
 from zoneinfo import ZoneInfo
 
@@ -51,6 +51,13 @@ class Account:
     time_zone: str
     page_size: int
     on_change: Callable[[], None]
+    on_message: Callable[[Account, Message], None] = field(default=lambda _account, _message: None)
+    callback: str = ""
+    """The address to call when a message comes, as the customer typed it on the vendor's web site."""
+    signing_key: str = ""
+    """With what calls are signed, for vendors that have a key beside the password."""
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
+    """What the customer registered to be called, by the vendor's API."""
     messages: list[Message] = field(default_factory=list)
     unread: deque[Message] = field(default_factory=deque)
     _last_id: int = field(default_factory=lambda: int(time.time() * 1000))
@@ -97,6 +104,7 @@ class Account:
         )
         self._check(message)
         self.add(message)
+        self.on_message(self, message)
         return message
 
     def send_raw(self, record: bytes) -> Message:
@@ -112,6 +120,7 @@ class Account:
             raw=record,
         )
         self.add(message)
+        self.on_message(self, message)
         return message
 
     def add(self, message: Message) -> None:

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from .model import Account, Message
 
@@ -15,14 +16,30 @@ class InterruptedHoldError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """One request that the provider makes to a client: a callback, a webhook."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request; `path` is what follows the base address, `fields` are those of query and form."""
+    """One request; `path` is what follows the base address, `fields` are those of query and form.
+
+    `ask` makes a request to a client, and tells the status of its answer, 0 without one.
+    """
 
     provider: str
     method: str
     path: str
     fields: Mapping[str, str]
     basic: tuple[str, str] | None
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ask: Callable[[Outgoing], Awaitable[int]]
     username: str | None = None
     hold: float = 0.0
     interrupted: Callable[[Call], bool]
@@ -65,6 +82,16 @@ class Protocol(ABC):
     """How many messages an answer holds at most, unless the account says otherwise."""
     time_zone = "UTC"
     numeric_ids = False
+    ids = True
+    """Whether messages have ids of their own, which are unique."""
+    recipients = True
+    """Whether it tells the number that a message was sent to."""
+    replies = True
+    """Whether it tells what a message answers."""
+    signed = False
+    """Whether calls to clients are signed."""
+    username_in_path = False
+    """Whether the addresses of this API name the account."""
     binary = True
     """Whether messages of bytes exist."""
     wires: tuple[str, ...] = ()
@@ -91,6 +118,15 @@ class Protocol(ABC):
     async def answer(self, call: Call, account: Account) -> Answer:
         """What this account gets."""
 
+    def calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """The requests by which the vendor tells its clients of a message, if it can."""
+        del message, account
+        return []
+
+    def is_settled(self, status: int) -> bool:
+        """Whether the vendor stops to tell of a message after this answer, be it taken or given up."""
+        return 200 <= status < 300
+
     def wrong_method(self) -> Answer:
         """What a method other than `methods` gets."""
         return html_page(405, "Method Not Allowed")
@@ -112,6 +148,11 @@ class Protocol(ABC):
             raise ValueError(f"{self.key} has no binary messages.")
         if message.wire is not None and message.wire not in self.wires:
             raise ValueError(f"The wire forms of {self.key} are: {', '.join(self.wires) or 'none'}.")
+
+
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """An address with more in its query."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
 
 def html_page(status: int, title: str, headers: Mapping[str, str] | None = None) -> Answer:

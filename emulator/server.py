@@ -11,8 +11,9 @@ from . import storage
 from .admin import Admin
 from .exchange import Exchanges
 from .faults import Faults
-from .ledger import HandedOver, Ledger, Request
+from .ledger import Called, HandedOver, Ledger, Request
 from .model import Account
+from .outgoing import Caller
 from .protocol import Protocol
 from .registry import PROTOCOLS
 
@@ -22,8 +23,12 @@ SAVE_DELAY = 0.2
 class Emulator:
     """Every provider in one server; all of it lives in one event loop."""
 
-    def __init__(self, hold: float = 30.0, latency: float = 0.0, data: str | Path | None = None) -> None:
+    def __init__(
+        self, hold: float = 30.0, latency: float = 0.0, data: str | Path | None = None, repeat: float = 5.0
+    ) -> None:
         """Set the seconds of a long poll, seconds before any answer, and the file that survives a restart.
+
+        `repeat` is after how many seconds a client is called again that has not taken a message.
 
         Raises:
             DataFileError: the file is damaged.
@@ -34,6 +39,8 @@ class Emulator:
         self.faults = Faults()
         self.book: Ledger[HandedOver] = Ledger()
         self.requests: Ledger[Request] = Ledger()
+        self.calls: Ledger[Called] = Ledger()
+        self.caller = Caller(self, repeat)
         self.host = ""
         self.port = 0
         self._data = Path(data) if data else None
@@ -60,6 +67,7 @@ class Emulator:
 
     async def stop(self) -> None:
         """Close every connection and save."""
+        await self.caller.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -107,6 +115,7 @@ class Emulator:
                 time_zone=protocol.time_zone,
                 page_size=protocol.page_size,
                 on_change=self.save_soon,
+                on_message=self.caller.tell,
             )
         account.time_zone = _zone(time_zone) if time_zone else account.time_zone
         account.page_size = page_size or account.page_size
@@ -145,6 +154,8 @@ class Emulator:
         self.clear_faults()
         self.book.forget()
         self.requests.forget()
+        self.calls.forget()
+        self.caller.forget()
         self.save_soon()
 
     def save_soon(self) -> None:
@@ -166,7 +177,10 @@ class Emulator:
         try:
             for stored in storage.read(self._data):
                 messages = stored.pop("messages")
+                called = {key: stored.pop(key) for key in ("callback", "signing_key", "webhooks") if key in stored}
                 account = self.add_account(**stored)
+                for key, value in called.items():
+                    setattr(account, key, value)
                 for message in messages:
                     account.add(storage.message_from_json(message))
         except (ValueError, TypeError, KeyError, AttributeError) as error:

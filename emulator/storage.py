@@ -83,5 +83,8 @@ def _account_to_json(account: Account) -> dict[str, Any]:
         "password": account.password,
         "time_zone": account.time_zone,
         "page_size": account.page_size,
+        "callback": account.callback,
+        "signing_key": account.signing_key,
+        "webhooks": account.webhooks,
         "messages": [message_to_json(message) for message in account.messages],
     }

@@ -59,6 +59,21 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Pushed:
+    """What a call of a vendor brings.
+
+    Attributes:
+        messages: Those with the id that a poll shows, too: delivered at once, and known when a poll brings them.
+        announced: Those without such an id: the poll that follows at once brings them, see `Store.receive_call`.
+        unreadable: Records that could not be understood, verbatim.
+    """
+
+    messages: tuple[Message, ...] = ()
+    announced: tuple[Message, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredMessage:
     """A message that is written down.
 

@@ -196,7 +196,7 @@ async def test_unauthorized(client: Client, path: str) -> None:
 @pytest.mark.usefixtures("account")
 async def test_not_found(client: Client, emulator: Emulator) -> None:
     """What isn't there is a problem, too."""
-    for path in ("/messages/1", "/webhooks"):
+    for path in ("/messages/1", "/webhooks/1", "/elsewhere"):
         reply = await client.get("bulksms", path)
         assert reply.status == 404
         assert json.loads(reply.body)["status"] == 404

@@ -1,6 +1,6 @@
 """A provider that reads an account at the emulator."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from custom_components.sms_inbox.providers.base import Account, Provider
 from emulator import Emulator
 
 USERNAME, PASSWORD = "anna", "pass:wörd&|"
+SIGNING_KEY = "abcd1234"
 TIME_ZONE = "Africa/Johannesburg"
 
 type MakeProvider = Callable[..., Provider]
@@ -33,7 +34,11 @@ def make_provider(session: aiohttp.ClientSession, emulator: Emulator) -> MakePro
 
     def make(key: str, *, password: str = PASSWORD, url: str | None = None) -> Provider:
         account = Account(
-            username=USERNAME, password=password, url=url or emulator.url(key), time_zone=ZoneInfo(TIME_ZONE)
+            username=USERNAME,
+            password=password,
+            url=url or emulator.url(key),
+            time_zone=ZoneInfo(TIME_ZONE),
+            signing_key=SIGNING_KEY,
         )
         return PROVIDERS[key](session, account)
 
@@ -69,11 +74,18 @@ async def server() -> AsyncGenerator[CannedServer]:
 
 
 async def drain(provider: Provider, cursor: Cursor | None = None) -> tuple[list[Message], Page]:
-    """Fetch while there is more; return all messages and the last page."""
+    """Fetch and acknowledge while there is more; return all messages and the last page."""
     messages: list[Message] = []
-    page = await provider.fetch(cursor or {})
-    messages += page.messages
-    while page.more:
-        page = await provider.fetch(page.cursor)
+    more = True
+    while more:
+        page = await provider.fetch(cursor or {})
+        await provider.acknowledge(page)
         messages += page.messages
+        cursor, more = page.cursor, page.more
     return messages, page
+
+
+def new(messages: Iterable[Message], known: Iterable[Message] = ()) -> list[Message]:
+    """Return those that are not known yet, each once, as the store does."""
+    ids = {message.message_id for message in known}
+    return [message for message in messages if not (message.message_id in ids or ids.add(message.message_id))]  # type: ignore[func-returns-value]

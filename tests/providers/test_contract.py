@@ -1,27 +1,33 @@
 """What every provider must do: run unchanged against each of them, with the emulator as its server."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-import json
 from pathlib import Path
 from typing import Any
 
+from multidict import CIMultiDict
 import pytest
+from yarl import URL
 
-from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.model import SYNTHETIC_ID
+from custom_components.sms_inbox.providers import POLLED, PROVIDERS
 from custom_components.sms_inbox.providers.base import (
     AuthenticationError,
+    Call,
     ConfigurationError,
     InsecureAddressError,
     ProtocolError,
     Provider,
     ProviderError,
     RateLimitedError,
+    RefusedCallError,
     TemporaryError,
 )
 from custom_components.sms_inbox.store import Status, Store
 from emulator import Account, Emulator
+from emulator.protocol import Outgoing
 
-from .conftest import PASSWORD, TIME_ZONE, USERNAME, MakeProvider, drain
+from .conftest import PASSWORD, SIGNING_KEY, TIME_ZONE, USERNAME, CannedServer, MakeProvider, drain, new
 
 TEXTS = {
     "plain": "Hello",
@@ -38,26 +44,11 @@ TEXTS = {
     "fake status": "0|records to follow|0",
 }
 
-UNKNOWN_FIELDS = {
-    "bulletin": b"brandNew=1&messageId=77&from=%2B447700900123&body=Hello&messageDate=2026-11-21T10:00:00.000Z",
-    "bulksms": json.dumps(
-        {
-            "id": "77",
-            "type": "RECEIVED",
-            "from": "+447700900123",
-            "to": "2",
-            "body": "Hello",
-            "encoding": "TEXT",
-            "status": {"type": "DELIVERED"},
-            "submission": {"date": "2026-11-21T10:00:00Z"},
-            "brandNew": {"a": 1},
-        }
-    ).encode(),
-    "bulksms_eapi": b"77|+447700900123|Hello|2026-11-21 12:00:00|2|0|7bit|brandNew",
-}
+ADDRESS = "https://home.example/api/webhook/abc"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-@pytest.fixture(params=PROVIDERS)
+@pytest.fixture(params=POLLED)
 def key(request: pytest.FixtureRequest) -> str:
     """Run the test for each provider."""
     return str(request.param)
@@ -80,8 +71,11 @@ def test_declares_itself(key: str) -> None:
     provider = PROVIDERS[key]
     assert provider.key == key
     assert provider.name
-    assert provider.default_url.startswith("https://")
+    assert not provider.default_url or provider.default_url.startswith("https://")
+    assert provider.interval
     assert timedelta(seconds=1) <= provider.interval <= timedelta(minutes=5)
+    assert provider.acknowledges or not provider.deletes
+    assert provider.calls or not (provider.registers or provider.signs or provider.call_query)
 
 
 async def test_validate_names_the_account_and_touches_nothing(
@@ -117,9 +111,10 @@ async def test_one_message(provider: Provider, account: Account, text: str) -> N
     sent = account.send(text, sender="MYBANK", recipient="+44771234567", received_at=at)
     messages, page = await drain(provider)
     [message] = messages
-    assert message.message_id == sent.message_id
+    assert message.message_id == sent.message_id or not account.protocol.ids
+    assert message.message_id
     assert message.sender == "MYBANK"
-    assert message.recipient == "+44771234567"
+    assert message.recipient == ("+44771234567" if account.protocol.recipients else None)
     assert message.text == text
     assert message.received_at == at
     assert message.in_reply_to is None
@@ -132,7 +127,7 @@ async def test_reply(provider: Provider, account: Account) -> None:
     """A reply tells what it answers."""
     account.send("yes", in_reply_to="12345")
     [message] = (await drain(provider))[0]
-    assert message.in_reply_to == "12345"
+    assert message.in_reply_to == ("12345" if account.protocol.replies else None)
 
 
 async def test_backlog_of_several_pages(provider: Provider, account: Account) -> None:
@@ -144,17 +139,30 @@ async def test_backlog_of_several_pages(provider: Provider, account: Account) ->
     messages, page = await drain(provider)
     assert [message.text for message in messages] == texts
     account.send("Another")
-    assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["Another"]
+    assert [message.text for message in new((await drain(provider, page.cursor))[0], messages)] == ["Another"]
+
+
+async def test_equal_messages(provider: Provider, account: Account) -> None:
+    """Two messages with the same text from the same sender are two, also within one second."""
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    account.send("Open", received_at=at)
+    messages, page = await drain(provider)
+    account.send("Open", received_at=at)
+    account.send("Open", received_at=at)
+    later, _ = await drain(provider, page.cursor)
+    assert len(new([*messages, *later])) == 3
 
 
 async def test_repeat_is_stored_once(provider: Provider, account: Account, tmp_path: Path) -> None:
     """A message that is handed over again has the same id, by which the store knows it."""
-    account.send("Once", message_id="41")
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    account.send("Once", message_id="41", received_at=at)
     first = await provider.fetch({})
     account.messages.clear()
-    account.send("Once", message_id="41")
+    account.send("Once", message_id="41", received_at=at)
     second = await provider.fetch({})
-    assert [message.message_id for message in (*first.messages, *second.messages)] == ["41", "41"]
+    [message_id] = {message.message_id for message in (*first.messages, *second.messages)}
+    assert message_id == "41" or not account.protocol.ids
     store = Store(tmp_path / "store.db")
     store.begin("a")
     stored = [store.receive("a", page, first_run=False, status=Status.DUE, attempts=1) for page in (first, second)]
@@ -168,14 +176,15 @@ async def test_out_of_order(provider: Provider, account: Account) -> None:
     for number, minutes in (("30", 3), ("10", 1), ("20", 2)):
         account.send(f"Message {number}", message_id=number, received_at=now - timedelta(minutes=minutes))
     messages, _ = await drain(provider)
-    assert sorted(message.message_id for message in messages) == ["10", "20", "30"]
+    assert sorted(message.text for message in messages) == ["Message 10", "Message 20", "Message 30"]
 
 
 async def test_unknown_fields_are_kept(provider: Provider, account: Account, key: str) -> None:
     """A field that nobody knew does no harm, and the record is kept as it came."""
-    account.send_raw(UNKNOWN_FIELDS[key])
+    account.send_raw((FIXTURES / key / "unknown_fields").read_bytes().strip())
     [message] = (await drain(provider))[0]
-    assert (message.message_id, message.sender, message.text) == ("77", "+447700900123", "Hello")
+    assert message.message_id == "77" or not account.protocol.ids
+    assert (message.sender, message.text) == ("+447700900123", "Hello")
     assert message.received_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
     assert b"brandNew" in message.raw
 
@@ -188,10 +197,11 @@ async def test_one_bad_message_among_good_ones(provider: Provider, account: Acco
     messages, unreadable, cursor = [], [], {}
     for _ in range(4):
         page = await provider.fetch(cursor)
+        await provider.acknowledge(page)
         messages += page.messages
         unreadable += page.unreadable
         cursor = dict(page.cursor)
-    assert [message.text for message in messages] == ["First", "Second"]
+    assert [message.text for message in new(messages)] == ["First", "Second"]
     assert b'"nonsense"' in unreadable
 
 
@@ -290,6 +300,84 @@ async def test_redirect_within_the_server(provider: Provider, emulator: Emulator
         await provider.validate()
 
 
+async def test_unknown_call(provider: Provider) -> None:
+    """A call that has nothing of a message in it is refused."""
+    call = Call(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
+    with pytest.raises(RefusedCallError if provider.calls else NotImplementedError):
+        provider.read_call(call)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_call(provider: Provider, account: Account, server: CannedServer, text: str) -> None:
+    """A message comes by a call as it was sent; with the id that the list shows, or as an announcement."""
+    await have_called(provider, account, server)
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
+    sent = account.send(text, sender="+447700900123", recipient="+44771234567", received_at=at)
+    outgoing = account.protocol.calls(sent, account)
+    assert bool(outgoing) == provider.calls
+    for call in map(call_of, outgoing):
+        pushed = provider.read_call(call)
+        [message] = (*pushed.messages, *pushed.announced)
+        assert message.text == text
+        assert message.sender.removeprefix("+") == "447700900123"
+        assert message.raw
+        assert not pushed.unreadable
+        [listed] = (await drain(provider))[0]
+        assert [listed.message_id] * len(pushed.messages) == [message.message_id for message in pushed.messages]
+        assert all(message.message_id.startswith(SYNTHETIC_ID) for message in pushed.announced)
+
+
+async def test_forged_call(provider: Provider, account: Account, server: CannedServer) -> None:
+    """Where the vendor signs, a call that was changed or is old is refused."""
+    await have_called(provider, account, server)
+    for call in map(call_of, account.protocol.calls(account.send("Hello"), account)):
+        provider.read_call(call)
+        if account.protocol.signed:
+            without = {name: value for name, value in call.headers.items() if "signature" not in name.lower()}
+            for forged in (replace(call, body=call.body.replace(b"Hello", b"Hallo")), replace(call, headers=without)):
+                with pytest.raises(RefusedCallError) as raised:
+                    provider.read_call(forged)
+                assert raised.value.status == 403
+
+
+async def have_called(provider: Provider, account: Account, server: CannedServer) -> None:
+    """Have the vendor call an address, as a person or the component would."""
+    account.signing_key = SIGNING_KEY
+    account.callback = f"{ADDRESS}?{provider.call_query}" if provider.call_query else ADDRESS
+    if provider.registers:
+        server.answer = {"status": 200}
+        await provider.register("SMS Inbox", str(server.make_url("/api/webhook/abc")))
+
+
+def call_of(outgoing: Outgoing) -> Call:
+    """Return a request of the emulator as what comes in here."""
+    headers = CIMultiDict(outgoing.headers)
+    url = URL(outgoing.url, encoded=True)
+    return Call(method=outgoing.method, url=url, headers=headers, body=outgoing.body, at=datetime.now(UTC))
+
+
+async def test_registering(provider: Provider, account: Account, server: CannedServer) -> None:
+    """Where the vendor has an API for it, an address is registered once, changed, and removed."""
+    if not provider.registers:
+        with pytest.raises(NotImplementedError):
+            await provider.register("SMS Inbox", ADDRESS)
+        with pytest.raises(NotImplementedError):
+            await provider.unregister("SMS Inbox")
+        return
+    server.answer = {"status": 200}
+    first, second = (str(server.make_url(path)) for path in ("/api/webhook/abc", "/api/webhook/def"))
+    await provider.register("SMS Inbox", first)
+    await provider.register("SMS Inbox", first)
+    assert [webhook["url"] for webhook in account.webhooks] == [first]
+    await provider.register("SMS Inbox", second)
+    assert [webhook["url"] for webhook in account.webhooks] == [second]
+    await provider.unregister("another")
+    assert account.webhooks
+    await provider.unregister("SMS Inbox")
+    await provider.unregister("SMS Inbox")
+    assert account.webhooks == []
+
+
 async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:
     """A server that isn't there is an outage."""
     with pytest.raises(TemporaryError):
@@ -324,7 +412,7 @@ async def test_credentials_are_in_no_address(provider: Provider, emulator: Emula
     await provider.fetch({})
     urls = " ".join(request.url for request in emulator.requests)
     assert urls
-    assert USERNAME not in urls
+    assert USERNAME not in urls or account.protocol.username_in_path
     assert "pass" not in urls
 
 

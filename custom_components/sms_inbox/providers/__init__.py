@@ -6,3 +6,4 @@ from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 
 PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (Bulletin, BulkSms, BulkSmsEapi)}
+POLLED = [key for key, provider in PROVIDERS.items() if provider.interval]

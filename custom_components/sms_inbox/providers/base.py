@@ -1,7 +1,7 @@
 """The contract of a provider, its errors, and the HTTP that providers share.
 
 A provider reads one account's inbox at one SMS service. It knows nothing of Home Assistant: it is handed an aiohttp
-session and the account, and returns pages of messages.
+session and the account, and returns pages of messages. Where the service can call us, it also reads its calls.
 """
 
 from abc import ABC, abstractmethod
@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
+import json
 import time
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, Page
+from ..model import Cursor, Message, Page, Pushed
 
 MAXIMUM_ANSWER = 4 * 1024 * 1024
 MAXIMUM_REDIRECTS = 3
@@ -79,6 +81,19 @@ class InsecureAddressError(ConfigurationError):
     key = "insecure_url"
 
 
+class RefusedCallError(Exception):
+    """A call is not the vendor's, or says nothing; tells nothing of a person.
+
+    Attributes:
+        status: The status of HTTP that it is answered with.
+    """
+
+    def __init__(self, reason: str, *, status: int = HTTPStatus.FORBIDDEN) -> None:
+        """Give the reason in a few words for the log."""
+        super().__init__(reason)
+        self.status = status
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
     """The account that a provider reads.
@@ -88,12 +103,16 @@ class Account:
         password: Password, or the secret of an access token.
         url: The server's address.
         time_zone: The zone of the times that the provider sends without one.
+        signing_key: With what the vendor signs its calls; empty where it doesn't, or where the password is it.
+        delete_stored: Whether a message may be deleted at the provider once it is written down here.
     """
 
     username: str
     password: str = field(repr=False)
     url: str
     time_zone: tzinfo = UTC
+    signing_key: str = field(default="", repr=False)
+    delete_stored: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +142,66 @@ class Answer:
         """Whether a web page came where none is documented: a login page, a notice of maintenance."""
         return self.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<?xml" not in self.body[:64]
 
+    def json(self) -> Any:
+        """Return what the answer says in JSON.
+
+        Raises:
+            ProtocolError: It is none.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as err:
+            # From None: the decoder's error carries the whole document, and with it the texts.
+            raise ProtocolError(f"the answer is no JSON: {type(err).__name__}") from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A request that a vendor makes to us.
+
+    Attributes:
+        method: `GET`, `POST` or `PUT`.
+        url: The address that the vendor was told, with the query of this call as it came.
+        headers: Their names don't differ by case.
+        body: As it came.
+        at: When it came (aware, UTC).
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of query and form, in UTF-8; of a name that comes twice the last."""
+        form = self.body.decode("utf-8", "replace") if self.is_form else ""
+        pairs = [
+            *parse_qsl(self.url.raw_query_string, keep_blank_values=True),
+            *parse_qsl(form, keep_blank_values=True),
+        ]
+        return {name: well_formed(value) for name, value in pairs}
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is announced as a form of HTML."""
+        return self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+
+    @property
+    def record(self) -> bytes:
+        """What came, to be kept: the body, or without one the query."""
+        return self.body or self.url.raw_query_string.encode()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a vendor needs to be told once its call is written down; a wrong one costs money or messages."""
+
+    status: int = HTTPStatus.OK
+    body: str = ""
+    content_type: str = "text/plain"
+
 
 class Provider(ABC):
     """One account at one SMS service.
@@ -130,12 +209,19 @@ class Provider(ABC):
     Attributes:
         key: Its name in the configuration and the translations; never changes.
         name: Its name for people.
-        default_url: The official server address.
-        interval: Pause after an answer without `more`.
+        default_url: The official server address; empty where each account has a server of its own.
+        interval: Pause after an answer without `more`; None where it can't be asked and only calls.
         consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
+        acknowledges: Whether a page changes what the next one shows, by `acknowledge`.
+        deletes: Whether acknowledging deletes messages, so that a person must agree, see `Account.delete_stored`.
         local_time: Whether it sends times without a zone, so that a person must tell the zone.
         successor: The key of the provider that reads the same accounts by the API which the vendor has replaced this
             one by; None where the vendor hasn't.
+        calls: Whether the vendor can call us when a message comes, see `read_call`.
+        call_query: What is put behind the address that the vendor is to call, for vendors that fill in a template.
+        registers: Whether the vendor can be told the address by its API, see `register`.
+        signs: Whether it signs its calls with a key that a person must tell, see `Account.signing_key`.
+        reply: What a call is answered with once it is written down.
         answering: Whether an answer is arriving: its headers are here, its body may not be.
         read_until: By the provider's clock, what it received before has been handed over; None where it doesn't tell.
     """
@@ -143,10 +229,17 @@ class Provider(ABC):
     key: ClassVar[str]
     name: ClassVar[str]
     default_url: ClassVar[str]
-    interval: ClassVar[timedelta]
+    interval: ClassVar[timedelta | None]
     consumes: ClassVar[bool] = False
+    acknowledges: ClassVar[bool] = False
+    deletes: ClassVar[bool] = False
     local_time: ClassVar[bool] = False
     successor: ClassVar[str | None] = None
+    calls: ClassVar[bool] = False
+    call_query: ClassVar[str] = ""
+    registers: ClassVar[bool] = False
+    signs: ClassVar[bool] = False
+    reply: ClassVar[Reply] = Reply()
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
         """Take the session and the account.
@@ -210,6 +303,39 @@ class Provider(ABC):
             ProviderError: One of its kinds. The page may come again.
         """
 
+    def read_call(self, call: Call) -> Pushed:
+        """Read what the vendor's call brings; only asked where `calls` says so.
+
+        What can't be understood is handed on as unreadable, and so kept. The signature is verified first, in constant
+        time, with the replay window that the vendor documents.
+
+        Raises:
+            RefusedCallError: It is not the vendor's, or there is nothing in it.
+        """
+        raise NotImplementedError
+
+    async def register(self, name: str, url: str) -> None:
+        """Have the vendor call an address; done again, it changes nothing, or the address.
+
+        The vendor may call at once to see whether somebody answers.
+
+        Args:
+            name: By which it is known again.
+            url: The address.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError
+
+    async def unregister(self, name: str) -> None:
+        """Have the vendor call no more; it doesn't matter whether it did.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError
+
     def basic_auth(self) -> dict[str, str]:
         """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8."""
         try:
@@ -225,16 +351,18 @@ class Provider(ABC):
         *,
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
+        json: Any = None,
         headers: Mapping[str, str] | None = None,
         hold: float = 0.0,
     ) -> Answer:
         """Make one request and read its whole answer.
 
         Args:
-            method: `GET` or `POST`.
+            method: That of HTTP.
             path: Below the server address, without a leading slash.
             params: The query; never credentials.
             data: A form.
+            json: What the body says in JSON.
             headers: Beside the usual ones.
             hold: Seconds for which the server may keep us waiting before it answers.
 
@@ -245,7 +373,7 @@ class Provider(ABC):
         timeout = aiohttp.ClientTimeout(total=hold + REQUEST_TIMEOUT, sock_connect=15, sock_read=hold + 15)
         for _ in range(MAXIMUM_REDIRECTS + 1):
             try:
-                answer = await self._exchange(method, url, data=data, headers=headers, timeout=timeout)
+                answer = await self._exchange(method, url, data=data, json=json, headers=headers, timeout=timeout)
             except (aiohttp.ClientError, TimeoutError, OSError) as err:
                 raise TemporaryError(f"no answer: {type(err).__name__}") from err
             if not 300 <= answer.status < 400:
@@ -337,6 +465,24 @@ def _http_date(value: str | None) -> datetime | None:
     except ValueError:
         return None
     return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+
+
+def text_of(value: Any) -> str:
+    """Return a value of JSON as text, empty for null."""
+    return "" if value is None else well_formed(str(value))
+
+
+def record_of(row: Any) -> bytes:
+    """Return a row of JSON as it came, in ASCII, which keeps lone surrogates."""
+    return json.dumps(row, separators=(",", ":")).encode()
+
+
+def utc(time: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """Return a time in UTC, where it has no zone of its own one of `zone`; None for one that no calendar has there."""
+    try:
+        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def well_formed(text: str) -> str:

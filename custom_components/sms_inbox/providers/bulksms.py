@@ -5,16 +5,18 @@ Source: the vendor's OpenAPI description of version 1.0.0. What it doesn't say i
 - Without a clause on `submission.date` only the last seven days are searched, so there always is one.
 - Ids rise in the order in which messages appear.
 - No rate limit is published; one request in 15 s is modest, and 429 with `Retry-After` is honoured.
+- Calls carry the same ids as the list.
 """
 
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 import json
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page
-from .base import Answer, Identity, ProtocolError, Provider, printable, well_formed
+from ..model import Cursor, Encoding, Message, Page, Pushed
+from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, printable, record_of, text_of, utc
+from .window import later, since_of
 
-FIRST_LOOK_BACK = timedelta(days=30)
 OVERLAP = timedelta(hours=1)
 ENCODINGS: dict[str, Encoding] = {"TEXT": "text", "UNICODE": "unicode", "BINARY": "binary"}
 
@@ -30,11 +32,13 @@ class BulkSms(Provider):
     name = "BulkSMS"
     default_url = "https://api.bulksms.com/v1"
     interval = timedelta(seconds=15)
+    calls = True
+    registers = True
 
     @override
     async def validate(self) -> Identity:
         """Read the profile of the account."""
-        profile = _json(await self.request("GET", "profile", headers=self.basic_auth()))
+        profile = (await self.request("GET", "profile", headers=self.basic_auth())).json()
         if not isinstance(profile, dict) or not profile.get("id"):
             raise ProtocolError("the profile has no id")
         return Identity(account_id=str(profile["id"]), name=str(profile.get("username") or self._account.username))
@@ -48,49 +52,81 @@ class BulkSms(Provider):
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the received messages after the highest id; only an empty page is the last."""
-        last_id = cursor.get("id", 0)
-        since = datetime.fromisoformat(cursor["since"]) if cursor else datetime.now(UTC) - FIRST_LOOK_BACK
+        last_id, since = cursor.get("id", 0), since_of(cursor)
         clauses = f"type=RECEIVED&id>{last_id}&submission.date>={since - OVERLAP:%Y-%m-%dT%H:%M:%SZ}"
-        answer = await self.request(
-            "GET",
-            "messages",
-            params={"filter": clauses, "sortOrder": "ASCENDING", "limit": "500"},
-            headers=self.basic_auth(),
-        )
-        rows = _json(answer)
-        if not isinstance(rows, list):
-            raise ProtocolError("the messages are no list")
+        params = {"filter": clauses, "sortOrder": "ASCENDING", "limit": "500"}
+        rows = await self._list("messages", params)
         # An empty first page leaves no trace: a clock that was wrong must not decide what is searched later.
         return _page(rows, last_id, since) if rows else Page(messages=(), cursor=cursor, more=False)
 
+    @override
+    def read_call(self, call: Call) -> Pushed:
+        """Read the messages of a call: a list, empty where the vendor only looks whether somebody answers.
 
-def _json(answer: Answer) -> Any:
-    """Return what an answer says in JSON."""
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as err:
-        # From None: the decoder's error carries the whole document, and with it the texts.
-        raise ProtocolError(f"the answer is no JSON: {type(err).__name__}") from None
+        Nothing signs it, and whatever is refused with 4xx is discarded for good.
+        """
+        try:
+            rows = json.loads(call.body)
+        except ValueError, RecursionError:
+            rows = None
+        if not isinstance(rows, list):
+            raise RefusedCallError("no list of messages", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        messages, unreadable = _parse(rows)
+        return Pushed(messages=messages, unreadable=unreadable)
+
+    @override
+    async def register(self, name: str, url: str) -> None:
+        """Make the webhook, or put the one that is there right."""
+        wanted = {
+            "name": name,
+            "url": url,
+            "triggerScope": "RECEIVED",
+            "invokeOption": "MANY",
+            "active": True,
+        }
+        present = await self._webhooks(name)
+        if any(wanted.items() <= row.items() for row in present):
+            return
+        path = f"webhooks/{present[0]['id']}" if present else "webhooks"
+        await self.request("POST", path, json=wanted, headers=self.basic_auth())
+
+    @override
+    async def unregister(self, name: str) -> None:
+        """Delete the webhook."""
+        for row in await self._webhooks(name):
+            await self.request("DELETE", f"webhooks/{row['id']}", headers=self.basic_auth())
+
+    async def _webhooks(self, name: str) -> list[dict[str, Any]]:
+        """Return the webhooks of a name, which the vendor keeps unique."""
+        rows = await self._list("webhooks")
+        return [row for row in rows if isinstance(row, dict) and row.get("name") == name and row.get("id")]
+
+    async def _list(self, path: str, params: dict[str, str] | None = None) -> list[Any]:
+        """Read a list."""
+        rows = (await self.request("GET", path, params=params, headers=self.basic_auth())).json()
+        if not isinstance(rows, list):
+            raise ProtocolError(f"the {path} are no list")
+        return rows
 
 
 def _page(rows: list[Any], last_id: int, since: datetime) -> Page:
     """Return the page of the rows that were read."""
-    received = [row for row in rows if not (isinstance(row, dict) and row.get("type") == "SENT")]
-    parsed = [(row, _message(row)) for row in received]
-    messages = tuple(message for _, message in parsed if message)
+    messages, unreadable = _parse(rows)
     highest = max([last_id, *(id_ for row in rows if (id_ := _number(row)))])
-    seen = max((message.received_at for message in messages if message.received_at), default=None)
     return Page(
         messages=messages,
-        unreadable=tuple(_raw(row) for row, message in parsed if not message),
-        cursor={"id": highest, "since": _later(since, seen).isoformat(timespec="seconds")},
+        unreadable=unreadable,
+        cursor={"id": highest, "since": later(since, messages).isoformat(timespec="seconds")},
         more=highest > last_id,
     )
 
 
-def _later(since: datetime, seen: datetime | None) -> datetime:
-    """Return from when to search after a message of `seen`; one from the future must not hide those to come."""
-    return since if seen is None else max(since, min(seen, datetime.now(UTC)))
+def _parse(rows: list[Any]) -> tuple[tuple[Message, ...], tuple[bytes, ...]]:
+    """Return the messages that were received, and the rows that could not be understood."""
+    received = [row for row in rows if not (isinstance(row, dict) and row.get("type") == "SENT")]
+    parsed = [(row, _message(row)) for row in received]
+    messages = tuple(message for _, message in parsed if message)
+    return messages, tuple(record_of(row) for row, message in parsed if not message)
 
 
 def _number(row: Any) -> int | None:
@@ -99,33 +135,23 @@ def _number(row: Any) -> int | None:
     return int(id_) if id_.isascii() and id_.isdigit() and len(id_) <= 20 else None
 
 
-def _raw(row: Any) -> bytes:
-    """Return a row as it came, in ASCII, which keeps lone surrogates."""
-    return json.dumps(row, separators=(",", ":")).encode()
-
-
 def _message(row: Any) -> Message | None:
     """Return the message of a row, None where it has no id, without which it can't be told from others."""
     if not isinstance(row, dict) or not row.get("id"):
         return None
-    body, encoding = _text(row.get("body")), ENCODINGS.get(str(row.get("encoding")), "text")
+    body, encoding = text_of(row.get("body")), ENCODINGS.get(str(row.get("encoding")), "text")
     data = _binary(body) if encoding == "binary" else None
     return Message(
-        message_id=_text(row["id"]),
-        sender=_text(row.get("from")),
-        recipient=_text(row.get("to")) or None,
+        message_id=text_of(row["id"]),
+        sender=text_of(row.get("from")),
+        recipient=text_of(row.get("to")) or None,
         text=body if data is None else printable(data),
         encoding=encoding,
         data=data,
         received_at=_received_at(row),
-        in_reply_to=_text(row.get("relatedSentMessageId")) or None,
-        raw=_raw(row),
+        in_reply_to=text_of(row.get("relatedSentMessageId")) or None,
+        raw=record_of(row),
     )
-
-
-def _text(value: Any) -> str:
-    """Return a value as text, empty for null."""
-    return "" if value is None else well_formed(str(value))
 
 
 def _binary(body: str) -> bytes | None:
@@ -140,7 +166,6 @@ def _received_at(row: dict[str, Any]) -> datetime | None:
     """Return when the message was processed, in UTC, None where the row doesn't tell."""
     submission = row.get("submission")
     try:
-        received = datetime.fromisoformat(submission["date"])  # type: ignore[index]
-        return received.astimezone(UTC) if received.tzinfo else received.replace(tzinfo=UTC)
-    except KeyError, TypeError, ValueError, OverflowError:
+        return utc(datetime.fromisoformat(submission["date"]))  # type: ignore[index]
+    except KeyError, TypeError, ValueError:
         return None

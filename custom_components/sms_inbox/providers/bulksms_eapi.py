@@ -1,7 +1,7 @@
 r"""BulkSMS EAPI: `get_inbox`, a list that goes on after the last id that was read.
 
-Source: the vendor's page "get_inbox" (version 1.1) and "get_credits". The vendor has deprecated this API in favour of
-the JSON API, see `bulksms`. What it doesn't say is assumed here:
+Source: the vendor's pages "get_inbox" (version 1.1), "get_credits" and "http_push". The vendor has deprecated this API
+in favour of the JSON API, see `bulksms`. What it doesn't say is assumed here:
 
 - `|` inside a text is sent as it is; a record is therefore read from both of its ends: the last time in it is the
   true one, whatever a sender types. Fields behind the known ones are allowed.
@@ -10,21 +10,27 @@ the JSON API, see `bulksms`. What it doesn't say is assumed here:
 - Of the hour that comes twice in autumn, times mean the first.
 - POST with a form is taken like GET, as all public clients do it; it keeps the password out of the address.
 - User names don't differ by case.
+- The HTTP relay's `msg_id` is the id of `get_inbox`; its `received_time`, which only clients tell of, is local, too.
 """
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from http import HTTPStatus
 import re
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page
+from ..model import Cursor, Encoding, Message, Page, Pushed
 from .base import (
     AuthenticationError,
+    Call,
     ConfigurationError,
     Identity,
     ProtocolError,
     Provider,
+    RefusedCallError,
+    Reply,
     TemporaryError,
     printable,
+    utc,
     well_formed,
 )
 
@@ -32,6 +38,7 @@ RECORD = re.compile(
     rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
     rb"\|(?P<recipient>[^|]*)\|(?P<batch>\d*)(?:\|(?P<encoding>7bit|8bit|16bit)(?:\|.*)?)?\|?"
 )
+NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 LEADING_ID = re.compile(rb"(\d{1,20})\|")
 ESCAPE = re.compile(r"\\([nr])")
 HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
@@ -46,6 +53,8 @@ class BulkSmsEapi(Provider):
     interval = timedelta(seconds=30)
     local_time = True
     successor = "bulksms"
+    calls = True
+    reply = Reply(body="OK")  # the vendor wants at least one character
 
     @override
     async def validate(self) -> Identity:
@@ -71,6 +80,26 @@ class BulkSmsEapi(Provider):
             cursor={"last_retrieved_id": max([last_id, *ids])},
             more=max(ids, default=0) > last_id,
         )
+
+    @override
+    def read_call(self, call: Call) -> Pushed:
+        """Read the message of a call of the HTTP relay; nothing signs it, and only 500 is repeated."""
+        fields = call.fields
+        if not {"msg_id", "sender", "message"} & fields.keys():
+            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+        if not NUMBER.fullmatch(fields.get("msg_id", "")):
+            return Pushed(unreadable=(call.record,))
+        batch = fields.get("referring_batch_id", "")
+        message = Message(
+            message_id=fields["msg_id"],
+            sender=fields.get("sender", ""),
+            recipient=fields.get("msisdn") or None,
+            received_at=_received_at(fields.get("received_time", ""), self._account.time_zone),
+            in_reply_to=batch if batch.strip("0") else None,
+            raw=call.record,
+            **_content(fields.get("message", ""), fields.get("dca", "")),
+        )
+        return Pushed(messages=(message,))
 
     async def _call(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:
         """Call the API; return the third field of the status line and the records after it."""
@@ -117,8 +146,8 @@ def _raise_for_code(code: str) -> None:
 def _received_at(value: str, time_zone: tzinfo) -> datetime | None:
     """Return a local time of the account in UTC, None for an impossible date."""
     try:
-        return datetime.fromisoformat(value).replace(tzinfo=time_zone).astimezone(UTC)
-    except ValueError, OverflowError:
+        return utc(datetime.fromisoformat(value), time_zone)
+    except ValueError:
         return None
 
 

@@ -1,7 +1,7 @@
 """Bulletin Messenger: the polling API, which hands out one message a call and marks it read.
 
-Source: the vendor's developer guide, "Receiving Incoming Messages via Polling" and "Message Feed". It documents the
-call, its status codes, the 30 s wait and the meaning of the fields. What it doesn't say is assumed here:
+Source: the vendor's developer guide, "Receiving Incoming Messages via Polling", "Message Feed" and "Callbacks". It
+documents the call, its status codes, the 30 s wait and the meaning of the fields. What it doesn't say is assumed here:
 
 - Names of the fields. Certain: `messageId`, `to`, `inReplyToId`. Seen in the vendor's sibling product: `from`, `body`,
   `contentType`. Assumed: `messageDate`. Names are compared without case, known synonyms are accepted, and the time is
@@ -11,8 +11,10 @@ call, its status codes, the 30 s wait and the meaning of the fields. What it doe
 - The message feed is ATOM 1.0 with `type=reply`: an entry's `published` (else `updated`) is the time of receipt, its
   `author/name` the sender, its `content` (else `summary`) the text, and the last part of its `id` the message's id. The
   feed is only believed where known messages are found in it, see `recovery`.
+- A callback has its values in the query, URL-encoded; names of variables don't differ by case.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 import re
@@ -21,8 +23,8 @@ from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page
-from .base import Identity, ProtocolError, Provider, well_formed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
+from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, well_formed
 
 HOLD = 30.0
 ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -45,6 +47,8 @@ class Bulletin(Provider):
     default_url = "https://www.bulletinmessenger.net"
     interval = timedelta(seconds=30)
     consumes = True
+    calls = True
+    call_query = "inReplyToId={!messageId}&from={!recipient.msisdn}&body={!body}"
 
     @override
     async def validate(self) -> Identity:
@@ -74,6 +78,21 @@ class Bulletin(Provider):
         """Read the message feed, which marks nothing as read."""
         feed = await self._read_feed(FEED_SIZE)
         return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
+
+    @override
+    def read_call(self, call: Call) -> Pushed:
+        """Read the message of a callback, which carries no id of its own and no time; nothing signs it.
+
+        What the vendor had nothing to put in comes as the variable's name.
+        """
+        message = parse(call.url.raw_query_string.encode() or call.body)
+        if message is None:
+            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+        in_reply_to = None if (message.in_reply_to or "").startswith("{!") else message.in_reply_to
+        message_id = f"{SYNTHETIC_ID}{uuid.uuid4()}"
+        return Pushed(
+            announced=(replace(message, message_id=message_id, in_reply_to=in_reply_to, received_at=call.at),)
+        )
 
     async def _read_feed(self, size: int) -> ET.Element:
         """Return the message feed with the latest messages received."""

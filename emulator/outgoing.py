@@ -1,0 +1,80 @@
+"""Calling clients when a message comes, and again until they take it, as vendors do."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from .ledger import Called
+from .model import Account, Message
+from .protocol import Outgoing
+
+if TYPE_CHECKING:
+    from .server import Emulator
+
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+class Caller:
+    """Makes the requests of the vendors; vendors differ in what they take for a settled call."""
+
+    def __init__(self, emulator: Emulator, repeat: float) -> None:
+        """Call for an emulator; seconds until a client is called again."""
+        self._emulator = emulator
+        self.repeat = repeat
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has not taken a message yet."""
+        return bool(self._tasks)
+
+    def tell(self, account: Account, message: Message) -> None:
+        """Tell an account's clients of a message."""
+        if message.sent:
+            return
+        for outgoing in account.protocol.calls(message, account):
+            task = asyncio.get_running_loop().create_task(self._repeat(account, message, outgoing))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def ask(self, outgoing: Outgoing) -> int:
+        """Make a request; the status of the answer, 0 without one."""
+        return (await self._ask(outgoing))[0]
+
+    async def stop(self) -> None:
+        """Call nobody any more."""
+        self.forget()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def forget(self) -> None:
+        """Forget what nobody has taken."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _repeat(self, account: Account, message: Message, outgoing: Outgoing) -> None:
+        while True:
+            status, body = await self._ask(outgoing)
+            self._emulator.calls.note(
+                Called(datetime.now(UTC), account.provider, account.username, message.message_id, status, body)
+            )
+            if status and account.protocol.is_settled(status):
+                return
+            await asyncio.sleep(self.repeat)
+
+    async def _ask(self, outgoing: Outgoing) -> tuple[int, str]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+        url = URL(outgoing.url, encoded=True)
+        try:
+            async with self._session.request(
+                outgoing.method, url, headers=outgoing.headers, data=outgoing.body or None, allow_redirects=False
+            ) as response:
+                return response.status, await response.text("utf-8", "replace")
+        except aiohttp.ClientError, TimeoutError, OSError:
+            return 0, ""
