@@ -10,9 +10,10 @@ from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+import voluptuous as vol
 
 from custom_components.sms_inbox.const import DOMAIN
-from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers import POLLED, PROVIDERS
 from emulator import Account, Emulator
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -130,7 +131,11 @@ async def reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResu
 
 async def change_options(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResult:
     """Open the form of what is kept."""
-    return await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    if result["type"] is FlowResultType.MENU:
+        configure = hass.config_entries.options.async_configure
+        result = await explained(hass, await configure(result["flow_id"], {"next_step_id": "storage"}))
+    return result
 
 
 def time_zone(provider: str) -> dict[str, Any]:
@@ -297,10 +302,12 @@ async def test_form(hass: HomeAssistant, provider: str) -> None:
     result = await choose(hass, provider)
     schema = result["data_schema"].schema
     fields = {str(key): key for key in schema}
-    assert list(fields) == ["username", "password", *time_zone(provider), "deliver_existing", "server"]
-    assert schema["server"].options == {"collapsed": True}
+    deletion = ["delete_stored"] * PROVIDERS[provider].deletes
+    assert list(fields) == ["username", "password", *deletion, *time_zone(provider), "deliver_existing", "server"]
+    official = PROVIDERS[provider].default_url
+    assert schema["server"].options == {"collapsed": bool(official)}
     [url] = schema["server"].schema.schema
-    assert url.default() == PROVIDERS[provider].default_url
+    assert (url.default() if official else url.default) == (official or vol.UNDEFINED)
     if "time_zone" in fields:
         assert fields["time_zone"].default() == hass.config.time_zone
 
@@ -319,10 +326,10 @@ async def test_same_account_again(hass: HomeAssistant, emulator: Emulator, provi
 
 async def test_same_user_at_another_provider(hass: HomeAssistant, emulator: Emulator) -> None:
     """Equal user names at different providers are different accounts."""
-    for provider in PROVIDERS:
+    for provider in POLLED:
         emulator.add_account(provider, USERNAME, PASSWORD)
         await add(hass, emulator, provider)
-    assert len(hass.config_entries.async_entries(DOMAIN)) == len(PROVIDERS)
+    assert len(hass.config_entries.async_entries(DOMAIN)) == len(POLLED)
 
 
 @pytest.mark.usefixtures("account")
@@ -473,7 +480,7 @@ async def test_options(hass: HomeAssistant, emulator: Emulator, provider: str) -
     """Texts are kept for 90 days until somebody chooses otherwise; days are a whole number."""
     entry = await add(hass, emulator, provider)
     result = await change_options(hass, entry)
-    assert result["step_id"] == "init"
+    assert result["step_id"] == "storage"
     assert result["data_schema"]({}) == {"keep_texts": True, "retention_days": 90}
     assert suggested(result["data_schema"]) == {}
     result = await hass.config_entries.options.async_configure(

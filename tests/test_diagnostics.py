@@ -60,6 +60,7 @@ def account(emulator: Emulator, provider: str) -> Account:
 async def get(hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry) -> Get:
     """Return how the file is downloaded that people attach to their reports."""
     assert await async_setup_component(hass, "diagnostics", {})
+    assert await async_setup_component(hass, "webhook", {})
     client = await hass_client()
 
     async def download() -> dict[str, Any]:
@@ -124,7 +125,8 @@ async def test_what_a_fault_is_found_by(
     data = (await get())["data"]
     provider = PROVIDERS[account.provider]
     assert data.keys() == {
-        *("version", "country", "account", "entities", "polling", "store", "inbox", "counts", "messages", "unreadable")
+        *("version", "country", "account", "entities", "polling", "calls", "store", "inbox"),
+        *("counts", "messages", "unreadable"),
     }
     assert data["version"] == json.loads(Path("custom_components/sms_inbox/manifest.json").read_text())["version"]
     assert data["country"] == hass.config.country
@@ -227,6 +229,8 @@ async def test_state_of_the_inbox(
             "bulksms_eapi": {"last_retrieved_id": sent.message_id.isdigit() and int(sent.message_id)},
         }[account.provider],
         "unsure_since": None,
+        "first_call_at": None,
+        "last_call_at": None,
         "last_received_at": "2026-11-20T10:00:03+00:00",
     }
 

@@ -29,6 +29,7 @@ DAY = 24 * 3600
 async def choose(hass: HomeAssistant, entry: MockConfigEntry, **options: bool | int) -> None:
     """Choose what is kept, and wait until the account has begun anew."""
     result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {"next_step_id": "storage"})
     result = await hass.config_entries.options.async_configure(result["flow_id"], options)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await settle(hass)

@@ -92,6 +92,7 @@ class Repairs:
 async def repairs(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> Repairs:
     """Return the dialogs."""
     assert await async_setup_component(hass, "repairs", {})
+    assert await async_setup_component(hass, "webhook", {})
     return Repairs(await hass_client())
 
 

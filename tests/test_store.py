@@ -234,15 +234,13 @@ def test_unreadable_record_becomes_a_message_once(store: Store) -> None:
     store.begin("a")
     store.keep_unreadable("a", b"one")
     store.keep_unreadable("a", b"two")
-    found = store.oldest_unreadable("a")
-    assert found
-    number, raw = found
+    (number, raw), _ = store.unreadable("a", 10)
     assert raw == b"one"
     for _ in range(2):
-        store.settle_unreadable("a", number, replace(MESSAGE, text="one"))
-    assert store.oldest_unreadable("a") == (number + 1, b"two")
-    store.settle_unreadable("a", number + 1, None)
-    assert store.oldest_unreadable("a") is None
+        store.settle_unreadable("a", number, replace(MESSAGE, text="one"), shown_again=False)
+    assert store.unreadable("a", 10) == [(number + 1, b"two")]
+    store.settle_unreadable("a", number + 1, None, shown_again=False)
+    assert store.unreadable("a", 10) == []
     assert [(stored.message.text, stored.redelivered) for stored in store.attempt_due("a", 10)] == [("one", False)]
 
 

@@ -26,7 +26,7 @@ LANGUAGES = {
 ENTITIES = {
     "button": [button.CHECK_NOW],
     "event": [event.MESSAGE],
-    "sensor": sensor.SENSORS,
+    "sensor": (*sensor.SENSORS, sensor.LAST_CALL),
 }
 
 
@@ -94,15 +94,23 @@ def test_errors() -> None:
 @pytest.mark.parametrize("key", PROVIDERS)
 def test_providers(key: str) -> None:
     """Each provider has its step, and each field of it a name and a description."""
-    step = TEXTS["config"]["step"][key]
-    fields = {"username", "password", "deliver_existing"} | ({"time_zone"} if PROVIDERS[key].local_time else set())
+    step, provider = TEXTS["config"]["step"][key], PROVIDERS[key]
+    fields = {"username"}
+    if provider.interval:
+        fields |= {
+            "password",
+            "deliver_existing",
+            *["time_zone"] * provider.local_time,
+            *["delete_stored"] * provider.deletes,
+        }
     assert step["title"]
     assert step["description"]
     assert step["data"].keys() == step["data_description"].keys() == fields
-    server = step["sections"]["server"]
-    assert server["data"].keys() == server["data_description"].keys() == {"url"}
     assert TEXTS["config"]["step"]["user"]["menu_options"][key]
-    assert TEXTS["system_health"]["info"][f"can_reach_{key}"]
+    if provider.interval:
+        server = step["sections"]["server"]
+        assert server["data"].keys() == server["data_description"].keys() == {"url"}
+        assert TEXTS["system_health"]["info"][f"can_reach_{key}"]
 
 
 def test_deprecated_provider_points_to_its_successor() -> None:

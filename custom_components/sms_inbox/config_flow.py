@@ -1,4 +1,4 @@
-"""Adding an account: choose the provider, then tell its credentials; changing it; and what is kept of its messages."""
+"""Adding an account: choose the provider, then tell its credentials; and changing it."""
 
 from collections.abc import Mapping
 from functools import partialmethod
@@ -8,15 +8,14 @@ import zoneinfo
 
 import voluptuous as vol
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, OptionsFlowWithReload
-from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, UnitOfTime
+from homeassistant.components import webhook
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import section
+from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -25,40 +24,30 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .const import (
-    CONF_DELIVER_EXISTING,
-    CONF_KEEP_TEXTS,
-    CONF_PROVIDER,
-    CONF_RETENTION_DAYS,
-    CONF_SERVER,
-    DEFAULT_RETENTION_DAYS,
-    DOMAIN,
-)
+from .const import CONF_CLOUD, CONF_DELETE_STORED, CONF_DELIVER_EXISTING, CONF_PROVIDER, CONF_SERVER, DOMAIN
 from .coordinator import async_create_provider, create_session
+from .options_flow import SmsInboxOptionsFlow
 from .providers import PROVIDERS
 from .providers.base import Identity, Provider, ProviderError
+from .push import async_address, async_has_cloud
 
 _LOGGER = logging.getLogger(__name__)
 
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="username"))
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
 URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
-DAYS = NumberSelector(
-    NumberSelectorConfig(min=1, max=3650, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.DAYS)
-)
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_USERNAME): USERNAME, vol.Required(CONF_PASSWORD): PASSWORD})
-OPTIONS_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_KEEP_TEXTS, default=True): BooleanSelector(),
-        vol.Required(CONF_RETENTION_DAYS, default=DEFAULT_RETENTION_DAYS): vol.All(DAYS, vol.Coerce(int)),
-    }
-)
 
 
 async def async_account_schema(hass: HomeAssistant, provider: type[Provider], *, exists: bool = False) -> vol.Schema:
     """Return the fields of a provider's account; of one that exists, those that can change."""
     password = vol.Optional if exists else vol.Required
-    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME, password(CONF_PASSWORD): PASSWORD}
+    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME}
+    if not provider.interval:
+        return vol.Schema(fields)
+    fields[password(CONF_PASSWORD)] = PASSWORD
+    if provider.deletes:
+        fields[vol.Required(CONF_DELETE_STORED, default=True)] = BooleanSelector()
     if provider.local_time:
         zones = await hass.async_add_executor_job(zoneinfo.available_timezones)
         fields[vol.Required(CONF_TIME_ZONE, default=hass.config.time_zone)] = SelectSelector(
@@ -66,15 +55,15 @@ async def async_account_schema(hass: HomeAssistant, provider: type[Provider], *,
         )
     if not exists:
         fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
-    server = vol.Schema({vol.Required(CONF_URL, default=provider.default_url): URL})
-    fields[vol.Required(CONF_SERVER)] = section(server, {"collapsed": True})
+    url = vol.Required(CONF_URL, default=provider.default_url or vol.UNDEFINED)
+    fields[vol.Required(CONF_SERVER)] = section(vol.Schema({url: URL}), {"collapsed": bool(provider.default_url)})
     return vol.Schema(fields)
 
 
 def without_section(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was typed, the server's fields among the others."""
-    typed = {**user_input, **user_input[CONF_SERVER]}
-    del typed[CONF_SERVER]
+    typed = {**user_input, **user_input.get(CONF_SERVER, {})}
+    typed.pop(CONF_SERVER, None)
     return typed
 
 
@@ -119,12 +108,32 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             if identity:
                 await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
                 self._abort_if_unique_id_configured()
-                return self.async_create_entry(title=f"{provider.name} {identity.name}", data=data)
+                return await self._async_create(provider, identity, data)
         schema = await async_account_schema(self.hass, provider)
         return self.async_show_form(
             step_id=provider.key,
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             errors=errors,
+        )
+
+    async def _async_create(
+        self, provider: type[Provider], identity: Identity, data: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Create the entry; of an account that only is called, with the address that a person has to copy."""
+        title = f"{provider.name} {identity.name}"
+        if provider.interval:
+            return self.async_create_entry(title=title, data=data)
+        options = {CONF_WEBHOOK_ID: webhook.async_generate_id(), CONF_CLOUD: async_has_cloud(self.hass)}
+        try:
+            address = await async_address(self.hass, provider, options)
+        except NoURLAvailableError:
+            return self.async_abort(reason="no_address")
+        return self.async_create_entry(
+            title=title,
+            data=data,
+            options=options,
+            description="called",
+            description_placeholders={"address": address},
         )
 
     async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
@@ -151,9 +160,11 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         """Take another way to the same account: other credentials, another server, another time zone."""
         errors: dict[str, str] = {}
         entry = self._get_reconfigure_entry()
+        if not PROVIDERS[entry.data[CONF_PROVIDER]].interval:
+            return self.async_abort(reason="nothing_to_edit")
         if user_input is not None:
             changes = without_section(user_input)
-            changes[CONF_PASSWORD] = changes.get(CONF_PASSWORD) or entry.data[CONF_PASSWORD]
+            changes[CONF_PASSWORD] = changes.get(CONF_PASSWORD) or entry.data.get(CONF_PASSWORD, "")
             identity, errors = await async_validate(self.hass, {**entry.data, **changes})
             if identity:
                 return await self._async_change(entry, identity, changes)
@@ -173,19 +184,6 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(f"{entry.data[CONF_PROVIDER]}_{identity.account_id}")
         self._abort_if_unique_id_mismatch(reason="another_account")
         return self.async_update_reload_and_abort(entry, data_updates=changes)
-
-
-class SmsInboxOptionsFlow(OptionsFlowWithReload):
-    """Choose what is kept of an account's messages."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Take how long texts are kept, and whether at all."""
-        if user_input is not None:
-            return self.async_create_entry(data=user_input)
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, self.config_entry.options),
-        )
 
 
 for _provider in PROVIDERS.values():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,30 +13,41 @@ from typing import Any, override
 import aiohttp
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.const import (
+    CONF_PASSWORD,
+    CONF_TIME_ZONE,
+    CONF_URL,
+    CONF_USERNAME,
+    CONF_WEBHOOK_ID,
+    EVENT_HOMEASSISTANT_STOP,
+)
+from homeassistant.core import Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
-from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import create_eager_task
 
 from .const import (
+    CONF_DELETE_STORED,
     CONF_DELIVER_EXISTING,
+    CONF_FIELDS,
     CONF_KEEP_TEXTS,
     CONF_PROVIDER,
     CONF_RETENTION_DAYS,
+    CONF_SIGNING_KEY,
     DEFAULT_RETENTION_DAYS,
     DOMAIN,
 )
 from .inbox import Inbox, async_get_store
-from .model import Page
+from .model import Page, Pushed
 from .providers import PROVIDERS
 from .providers.base import (
     Account,
     AuthenticationError,
+    Call,
     ConfigurationError,
     ProtocolError,
     Provider,
@@ -44,6 +55,7 @@ from .providers.base import (
     RateLimitedError,
     TemporaryError,
 )
+from .push import async_address, async_forget_address, async_open, name_at_vendor
 from .recovery import Span, UnprovenError
 from .store import StoreError
 
@@ -56,6 +68,7 @@ SETTLING_SECONDS = 3.0
 KEEP_IDENTITIES = timedelta(days=400)
 LONG_OUTAGE = 6 * 3600.0
 CHECK_SECONDS = 10.0
+ANNOUNCED_SECONDS = 60.0
 POLLS_REMEMBERED = 20
 ISSUES_OF_AN_ACCOUNT = ("deprecated_api", "outage", "unreadable")
 
@@ -86,15 +99,40 @@ def create_session(hass: HomeAssistant, *, auto_cleanup: bool = True) -> aiohttp
     return async_create_clientsession(hass, auto_cleanup=auto_cleanup, cookie_jar=aiohttp.DummyCookieJar())
 
 
-async def async_create_provider(session: aiohttp.ClientSession, data: Mapping[str, Any]) -> Provider:
-    """Return the provider of an account's data."""
+async def async_create_provider(
+    session: aiohttp.ClientSession, data: Mapping[str, Any], options: Mapping[str, Any] | None = None
+) -> Provider:
+    """Return the provider of an account's data and options."""
+    options = options or {}
     account = Account(
         username=data[CONF_USERNAME],
-        password=data[CONF_PASSWORD],
-        url=data[CONF_URL],
+        password=data.get(CONF_PASSWORD, ""),
+        url=data.get(CONF_URL, ""),
         time_zone=await dt_util.async_get_time_zone(data.get(CONF_TIME_ZONE, "UTC")) or dt_util.UTC,
+        signing_key=options.get(CONF_SIGNING_KEY, ""),
+        delete_stored=data.get(CONF_DELETE_STORED, True),
+        fields=options.get(CONF_FIELDS, {}),
     )
     return PROVIDERS[data[CONF_PROVIDER]](session, account)
+
+
+async def async_unregister(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Give back an account's address: the vendor is told to call no more, and Home Assistant Cloud to forget it.
+
+    What fails is logged: it does no harm but for a vendor that calls in vain.
+    """
+    webhook_id = entry.options[CONF_WEBHOOK_ID]
+    await async_forget_address(hass, webhook_id)
+    if not PROVIDERS[entry.data[CONF_PROVIDER]].registers:
+        return
+    session = create_session(hass, auto_cleanup=False)
+    try:
+        provider = await async_create_provider(session, entry.data, entry.options)
+        await provider.unregister(name_at_vendor(webhook_id))
+    except ProviderError as err:
+        _LOGGER.warning("The provider of %s could not be told to call no more: %s", entry.title, err)
+    finally:
+        session.detach()
 
 
 class SmsInboxCoordinator(DataUpdateCoordinator[None]):
@@ -109,7 +147,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._failures = 0
         self._refusals = 0
-        self._resumed = False
+        self._registering = asyncio.Lock()
+        self._rung = False
         self._page: Page | None = None
         self._ahead: asyncio.Task[Page] | None = None
         self._asking = False
@@ -117,6 +156,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._unsure_since: datetime | None = None
         self._settled_at = 0.0
         self._looked = False
+        self._promoting: Callable[[], None] | None = None
         self._down_since: tuple[float, datetime] | None = None
         self.polls: deque[Poll] = deque(maxlen=POLLS_REMEMBERED)
 
@@ -130,7 +170,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         """
         entry, store = self.config_entry, async_get_store(self.hass)
         try:
-            self._provider = await async_create_provider(create_session(self.hass), entry.data)
+            self._provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
             await self._provider.validate()
             state = await self.hass.async_add_executor_job(store.begin, entry.entry_id, self._provider.key)
         except (ProviderError, StoreError) as err:
@@ -146,18 +186,24 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if state.unsure_since and self._provider.consumes:
             self._note_loss(state.unsure_since)
         self._show_issues()
+        async_open(self.hass, entry)
 
     @callback
     def async_start(self, _: HomeAssistant) -> None:
         """Begin to deliver and to ask, now that automations listen."""
         entry = self.config_entry
         self.update_interval = self._provider.interval
+        entry.async_on_unload(self._stop_promoting)
+        if self.inbox.announced:
+            self._promote_later()
         # A coordinator asks only while somebody listens; with all entities disabled, it's the inbox that does.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(self._async_end)
         entry.async_on_unload(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_end))
         entry.async_on_unload(async_track_time_interval(self.hass, self._async_erase, timedelta(days=1)))
         entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} first poll")
+        if self._provider.registers and CONF_WEBHOOK_ID in entry.options:
+            entry.async_create_background_task(self.hass, self._async_register(), f"{self.name} register")
 
     async def async_check_now(self) -> None:
         """Ask at once, unless the provider is being asked anyway, and wait a little for what comes of it.
@@ -165,7 +211,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         Raises:
             HomeAssistantError: The provider could not be asked, or its answer not written down.
         """
-        if self.polls and self.polls[-1].seconds is None:
+        if self._is_polling:
             return
         task = self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} check now")
         await asyncio.wait({task}, timeout=CHECK_SECONDS)
@@ -174,11 +220,101 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def async_deliver_stored(self) -> None:
-        """Deliver what became due in the store by another way than a page, before the provider is asked once more."""
-        if self.update_interval:  # else the first poll does it
-            self._resumed = False
-            refresh = self.async_refresh()
-            self.config_entry.async_create_background_task(self.hass, refresh, f"{self.name} deliver stored")
+        """Deliver what became due in the store by another way than a page or a call."""
+        if self.inbox.resumed:  # else the first poll does it
+            deliver = self._async_try(self.inbox.async_deliver_stored())
+            self.config_entry.async_create_background_task(self.hass, deliver, f"{self.name} deliver stored")
+
+    async def _async_register(self) -> None:
+        """Have the vendor call the address that Home Assistant has now."""
+        try:
+            await self.async_register()
+        except (ProviderError, HomeAssistantError) as err:
+            _LOGGER.warning("The provider of %s could not be told where to call: %s", self.name, err)
+
+    async def async_register(self) -> None:
+        """Have the vendor call us.
+
+        Raises:
+            NoURLAvailableError: Home Assistant has no address that the vendor could reach.
+            ProviderError: One of its kinds.
+        """
+        options = self.config_entry.options
+        address = await async_address(self.hass, type(self._provider), options)
+        async with self._registering:
+            await self._provider.register(name_at_vendor(options[CONF_WEBHOOK_ID]), address)
+
+    def read_call(self, call: Call) -> Pushed:
+        """Read a call of the provider.
+
+        Raises:
+            RefusedCallError: It is not the provider's, or there is nothing in it.
+        """
+        return self._provider.read_call(call)
+
+    async def async_receive_call(self, pushed: Pushed) -> None:
+        """Write down what a call brings, and deliver it; what it only announces is asked for at once.
+
+        Raises:
+            HomeAssistantError: Nothing was written down.
+        """
+        try:
+            await self.inbox.async_receive_call(pushed)
+        except StoreError as err:
+            raise self._translated(err, setting_up=False) from err
+        if pushed.unreadable:
+            self._show_issues()
+        await self._async_try(self.inbox.async_deliver())
+        if pushed.announced:
+            self._ring()
+
+    @callback
+    def _ring(self) -> None:
+        """Ask at once for what was announced, or let the poll that is under way go on until it has it."""
+        self._rung = True
+        self._promote_later()
+        if self.inbox.resumed and self.last_update_success and not self._is_polling:
+            self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} called")
+
+    @callback
+    def _promote_later(self) -> None:
+        """Look in a while whether polls have brought what was announced."""
+        if not self._promoting:
+            promote = partial(self._async_promote, dt_util.utcnow())
+            self._promoting = async_call_later(self.hass, ANNOUNCED_SECONDS, HassJob(promote))
+
+    async def _async_promote(self, before: datetime, _: datetime) -> None:
+        """Deliver what was announced earlier and no poll has brought."""
+        self._promoting = None
+        await self._async_try(self.inbox.async_promote(before))
+        await self._async_try(self.inbox.async_deliver_stored())
+        if self.inbox.announced:
+            self._promote_later()
+
+    async def _async_try(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what is done later where the store fails now, and tell of it."""
+        try:
+            await work
+        except StoreError as err:
+            _LOGGER.debug("The store of %s failed: %s", self.name, err)
+            self._translated(err, setting_up=False)
+
+    @property
+    def _delivers_existing(self) -> bool:
+        """Whether what lay in the inbox before is delivered, too."""
+        return bool(self.config_entry.data.get(CONF_DELIVER_EXISTING))
+
+    @property
+    def _is_polling(self) -> bool:
+        """Whether the provider is being asked."""
+        return bool(self.polls) and self.polls[-1].seconds is None
+
+    @callback
+    def _stop_promoting(self) -> None:
+        """Leave what is announced to the next start."""
+        if self._promoting:
+            self._promoting()
+            self._promoting = None
 
     async def _async_end(self, _: Event | None = None) -> None:
         """Note that this account ends in order, unless a request or a page is under way, which may be lost."""
@@ -238,17 +374,19 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_drain(self, poll: Poll) -> None:
         """Deliver what waits here, then read the provider's inbox to its end."""
         await self.inbox.async_deliver()
-        if not self._resumed:
+        if not self.inbox.resumed:
             await self._async_erase()
+            await self.inbox.async_read_again(self._provider.read_again)
             await self.inbox.async_deliver_stored()
-            self._resumed = self.hass.state is CoreState.running  # else nothing could be delivered
+            self._show_issues()
         more = True
         while more:
+            self._rung = False
             page = await self._async_handle_page()
             poll.pages += 1
             poll.messages += len(page.messages)
             await self._async_recover(caught_up=page.awaited or not page.more)
-            more = page.more
+            more = page.more or self._rung
 
     @callback
     def _note_outage(self, reason: str) -> None:
@@ -331,25 +469,30 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_read_page(self) -> Page:
         """Handle one page; one that could not be written down is kept and tried again."""
         page = self._page = self._page or await self._async_fetch()
-        if page.more and not self._provider.consumes:
+        if page.more and not (self._provider.consumes or self._provider.acknowledges):
             self._look_ahead(page)
         self._writing = True
         try:
-            await self.inbox.async_receive(page, deliver_existing=self.config_entry.data[CONF_DELIVER_EXISTING])
+            await self.inbox.async_receive(page, deliver_existing=self._delivers_existing)
             self._page = None
             self._show_recovery()
             if page.unreadable:
                 self._show_issues()
-            try:
-                await self._provider.acknowledge(page)
-            finally:
-                await self.inbox.async_deliver()
+            await self.inbox.async_deliver()
+            await self._async_acknowledge(page)
         finally:
             self._writing = False
-        if self.config_entry.data[CONF_DELIVER_EXISTING] and not self.inbox.first_run:
+        if self._delivers_existing and not self.inbox.first_run:
             self._forget_deliver_existing()
         _LOGGER.debug("Page of %s: %d messages, more: %s", self.name, len(page.messages), page.more)
         return page
+
+    async def _async_acknowledge(self, page: Page) -> None:
+        """Tell the provider what is written down; what fails is told again with the page that shows it once more."""
+        try:
+            await self._provider.acknowledge(page)
+        except (TemporaryError, ProtocolError) as err:
+            _LOGGER.debug("A page of %s is acknowledged later: %s", self.name, err)
 
     @callback
     def _look_ahead(self, page: Page) -> None:

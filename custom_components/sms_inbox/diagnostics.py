@@ -14,11 +14,22 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.loader import async_get_integration
 
-from .const import CONF_DELIVER_EXISTING, CONF_KEEP_TEXTS, CONF_PROVIDER, CONF_RETENTION_DAYS, DOMAIN
+from .const import (
+    CONF_CLOUD,
+    CONF_DELETE_STORED,
+    CONF_DELIVER_EXISTING,
+    CONF_FIELDS,
+    CONF_KEEP_TEXTS,
+    CONF_PROVIDER,
+    CONF_RETENTION_DAYS,
+    CONF_SIGNING_KEY,
+    DOMAIN,
+)
 from .coordinator import Poll, SmsInboxConfigEntry
 from .inbox import async_get_store
 from .model import StoredMessage
 from .providers import PROVIDERS
+from .push import async_gate
 from .store import Query, Store, StoreError
 
 MESSAGES_SHOWN = 5
@@ -36,6 +47,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmsInbo
         "account": _account(entry),
         "entities": _entities(hass, entry),
         "polling": _polling(entry),
+        "calls": _calls(hass, entry),
         **await hass.async_add_executor_job(_stored, async_get_store(hass), entry.entry_id),
     }
 
@@ -58,7 +70,7 @@ def _shape_of_character(character: str) -> str:
 def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
     """Return how an account is set up, and what came of it."""
     data, options = entry.data, entry.options
-    provider, url = PROVIDERS[data[CONF_PROVIDER]], data[CONF_URL].strip().rstrip("/")
+    provider, url = PROVIDERS[data[CONF_PROVIDER]], data.get(CONF_URL, "").strip().rstrip("/")
     error = (entry.error_reason_translation_placeholders or {}).get("error", "")
     return {
         "provider": provider.key,
@@ -67,7 +79,8 @@ def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
             "scheme": next((scheme for scheme in ("https", "http") if url.startswith(f"{scheme}://")), None),
         },
         "time_zone": data[CONF_TIME_ZONE] if provider.local_time else None,
-        "deliver_existing": bool(data[CONF_DELIVER_EXISTING]),
+        "deliver_existing": bool(data.get(CONF_DELIVER_EXISTING)),
+        "delete_stored": data.get(CONF_DELETE_STORED),
         "options": {key: options[key] for key in (CONF_KEEP_TEXTS, CONF_RETENTION_DAYS) if key in options},
         "state": entry.state.value,
         "disabled": entry.disabled_by is not None,
@@ -91,6 +104,20 @@ def _polling(entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
         "interval": interval and interval.total_seconds(),
         "last_succeeded": coordinator.last_update_success,
         "polls": [_poll(poll) for poll in coordinator.polls],
+    }
+
+
+def _calls(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
+    """Return what came of the provider's calls since the start, None where it is not to call."""
+    if not (gate := async_gate(hass, entry)):
+        return None
+    options = entry.options
+    return {
+        "cloud": bool(options.get(CONF_CLOUD)),
+        "signed": bool(options.get(CONF_SIGNING_KEY)),
+        "fields_told": sorted(key for key, value in options.get(CONF_FIELDS, {}).items() if value),
+        "taken": gate.calls.taken,
+        "refused": dict(gate.calls.refused),
     }
 
 
@@ -128,12 +155,14 @@ def _stored(store: Store, account: str) -> dict[str, Any]:
             "in_use": bool(row["in_use"]),
             "cursor": json.loads(row["cursor"]),
             "unsure_since": row["unsure_since"],
+            "first_call_at": row["first_call_at"],
+            "last_call_at": row["last_call_at"],
             "last_received_at": last[0].received_at.isoformat() if last and last[0].received_at else None,
         }
     return told | {
         "counts": asdict(counts),
         "messages": [_message(stored) for stored in found],
-        "unreadable": [{"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))} for raw in unreadable],
+        "unreadable": [{"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))} for _, raw in unreadable],
     }
 
 

@@ -4,7 +4,6 @@ from abc import abstractmethod
 from functools import partial
 import logging
 from pathlib import Path
-import re
 from typing import Any, override
 
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
@@ -15,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from .config_flow import REAUTH_SCHEMA, async_validate
 from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .inbox import as_it_is, async_get_store
+from .inbox import as_it_is, async_get_store, readable
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
 from .providers.base import Identity, ProviderError
@@ -25,7 +24,6 @@ _LOGGER = logging.getLogger(__name__)
 
 CHOICE = "choice"
 DELIVER, DISCARD = "deliver", "discard"
-LONGEST_RECORD = 2000
 
 
 async def async_create_fix_flow(
@@ -126,17 +124,18 @@ class UnreadableFlow(AccountFlow):
             await coordinator.inbox.async_settle_unreadable(number, message)
             if message:
                 coordinator.async_deliver_stored()
-        oldest = await self.hass.async_add_executor_job(async_get_store(self.hass).oldest_unreadable, entry.entry_id)
-        if not oldest:
+        unreadable = async_get_store(self.hass).unreadable
+        left = await self.hass.async_add_executor_job(unreadable, entry.entry_id, 1)
+        if not left:
             return self.async_create_entry(data={})
-        self._shown = oldest
+        self._shown = left[0]
         return self.async_show_menu(
             step_id="init",
             menu_options=[DELIVER, DISCARD],
             description_placeholders={
                 "account": entry.title,
                 "count": str(coordinator.inbox.unreadable),
-                "raw": readable(oldest[1]),
+                "raw": readable(self._shown[1]),
             },
         )
 
@@ -181,10 +180,3 @@ class DeprecatedApiFlow(AccountFlow):
             _LOGGER.exception("Unexpected exception")
             return {"base": "unknown"}
         return {}
-
-
-def readable(raw: bytes) -> str:
-    """Return a record for people: cut, and unable to leave the block of code that it is shown in."""
-    text = raw.decode("utf-8", "replace")
-    cut = text if len(text) <= LONGEST_RECORD else f"{text[:LONGEST_RECORD]}…"
-    return re.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
-from homeassistant.const import MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory
+from homeassistant.const import CONF_WEBHOOK_ID, MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import SmsInboxConfigEntry
 from .entity import SmsInboxMessageEntity
-from .inbox import Inbox
+from .inbox import SIGNAL_CALLED, Inbox
 
 PARALLEL_UPDATES = 0
 
@@ -60,11 +61,22 @@ SENSORS = (
 )
 
 
+LAST_CALL = SmsInboxSensorDescription(
+    key="last_call",
+    translation_key="last_call",
+    device_class=SensorDeviceClass.TIMESTAMP,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    value_fn=lambda inbox: inbox.last_call_at,
+)
+
+
 async def async_setup_entry(
     _hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account."""
     async_add_entities(SmsInboxSensor(entry.runtime_data, description) for description in SENSORS)
+    if CONF_WEBHOOK_ID in entry.options:
+        async_add_entities([SmsInboxCallSensor(entry.runtime_data, LAST_CALL)])
 
 
 class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):
@@ -85,3 +97,14 @@ class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         """Return all fields of the last message where the sensor shows them."""
         return self.entity_description.attributes_fn(self.coordinator.inbox)
+
+
+class SmsInboxCallSensor(SmsInboxSensor):
+    """When the provider called last, whether a message came by it or not."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for calls."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_CALLED.format(self.coordinator.config_entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self.async_write_ha_state))

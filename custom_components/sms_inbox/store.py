@@ -7,8 +7,9 @@ block, so they are called in a thread of the executor.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+import hashlib
 import json
 from pathlib import Path
 import sqlite3
@@ -16,9 +17,11 @@ from threading import Lock
 import time
 from typing import Any, Final
 
-from .model import Cursor, Message, Page, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, Pushed, StoredMessage
+from .recovery import plain_sender
 
 BUSY_TIMEOUT: Final = 10.0
+CALLS_REPEAT: Final = timedelta(days=2)  # vendors give up a call after that
 LONGEST_BACKUP: Final = 12 * 3600.0
 MIGRATIONS: Final = (
     """
@@ -95,6 +98,27 @@ BEGIN
     UPDATE account SET delivered = delivered + 1 WHERE account = NEW.account;
 END;
 """,
+    """
+ALTER TABLE account ADD COLUMN first_call_at TEXT;
+ALTER TABLE account ADD COLUMN last_call_at TEXT;
+ALTER TABLE unreadable ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX message_announced ON message (account) WHERE announced = 2;
+CREATE TABLE announcement (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT,
+    text TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    data BLOB,
+    received_at TEXT NOT NULL,
+    in_reply_to TEXT,
+    raw BLOB NOT NULL,
+    stored_at TEXT NOT NULL
+) STRICT;
+""",
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 DAMAGED: Final = ".damaged-"
@@ -109,6 +133,14 @@ ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = 
 
 class StoreError(Exception):
     """The store could not read or write; nothing of the transaction happened. Holds no text of a message."""
+
+
+class Announced(IntEnum):
+    """Whether a call without an id and a message of a poll have been found to be the same."""
+
+    NO = 0
+    MATCHED = 1
+    ALONE = 2  # it came by a call alone, was delivered, and no poll has brought it yet
 
 
 class Status(IntEnum):
@@ -133,6 +165,9 @@ class AccountState:
         unsure_since: When the last message was received that was written down before one may have been lost, None
             where none can have been.
         repeats: What comes until the inbox is read to its end may have been delivered before.
+        first_call_at: When the vendor called for the first time, None where it never did.
+        last_call_at: When it called last.
+        announced: How many announcements wait for the poll that brings their messages.
     """
 
     cursor: Cursor
@@ -143,6 +178,9 @@ class AccountState:
     last_received_at: datetime | None
     unsure_since: datetime | None
     repeats: bool
+    first_call_at: datetime | None
+    last_call_at: datetime | None
+    announced: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,9 +285,12 @@ class Store:
                 latest=latest and _stored(latest),
                 delivered=row["delivered"],
                 unreadable=_count_unreadable(db, account),
-                last_received_at=last and datetime.fromisoformat(last[0]),
-                unsure_since=unsure_since and datetime.fromisoformat(unsure_since),
+                last_received_at=last and _time(last[0]),
+                unsure_since=_time(unsure_since),
                 repeats=bool(row["repeats"]),
+                first_call_at=_time(row["first_call_at"]),
+                last_call_at=_time(row["last_call_at"]),
+                announced=_count_announced(db, account),
             )
 
     def set_unsure(self, account: str, since: datetime | None) -> None:
@@ -311,18 +352,35 @@ class Store:
                 account=dict(row) if row else None,
             )
 
-    def unreadable(self, account: str, limit: int) -> list[bytes]:
-        """Return the oldest records that could not be understood."""
+    def unreadable(self, account: str, limit: int) -> list[tuple[int, bytes]]:
+        """Return number and bytes of the oldest records that could not be understood."""
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT raw FROM unreadable WHERE account = ? ORDER BY sequence LIMIT ?", (account, limit)
+                "SELECT sequence, raw FROM unreadable WHERE account = ? AND NOT settled ORDER BY sequence LIMIT ?",
+                (account, limit),
             )
-            return [row["raw"] for row in rows]
+            return [tuple(row) for row in rows]
+
+    def last_record(self, account: str) -> bytes | None:
+        """Return what came last as it came, understood or not; None where nothing did or it is erased."""
+        with self._transaction() as db:
+            message = db.execute(
+                "SELECT raw, stored_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
+            ).fetchone()
+            unreadable = db.execute(
+                "SELECT raw, stored_at FROM unreadable WHERE account = ? AND NOT settled"
+                " ORDER BY sequence DESC LIMIT 1",
+                (account,),
+            ).fetchone()
+            last = max((row for row in (message, unreadable) if row), key=lambda row: row["stored_at"], default=None)
+            return last and last["raw"]
 
     def receive(
         self, account: str, page: Page, *, first_run: bool, status: Status, attempts: int
     ) -> list[StoredMessage]:
-        """Write down a page and its cursor; return those of its messages that were not known yet, oldest first.
+        """Write down a page and its cursor; return those of its messages that are to be delivered, oldest first.
+
+        These are all that were not known yet, but for those that a call has brought, see `receive_call`.
 
         Args:
             account: Whose page it is.
@@ -337,29 +395,87 @@ class Store:
                 row
                 for message in page.messages
                 if (row := _insert(db, account, message, now=now, status=status, attempts=attempts))
+                and not _settle_announced(db, row)
             ]
             _insert_unreadable(db, account, page.unreadable, now)
             _save_state(db, account, page.cursor, first_run=first_run, more=page.more)
             return [_stored(row) for row in rows]
+
+    def receive_call(self, account: str, pushed: Pushed, *, attempts: int) -> list[StoredMessage]:
+        """Write down what a call brings; return those of its messages that were not known yet.
+
+        A message with an id is one of a page that comes early. One without is an announcement: polls tell which
+        messages there are, since they alone have ids, and so neither swallow nor double equal messages. Each message
+        of a poll is matched with one announcement at most, and each announcement with one message, if sender and text
+        are the same, whichever comes first. A call that was repeated thus remains alone, see `promote`.
+
+        Args:
+            account: Whose call it is.
+            pushed: What it brings.
+            attempts: How often its messages may have been delivered, this time included if it is at once.
+        """
+        now = datetime.now(UTC)
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE account SET first_call_at = coalesce(first_call_at, :now), last_call_at = :now"
+                " WHERE account = :account",
+                {"account": account, "now": now.isoformat()},
+            )
+            rows = [
+                row
+                for message in pushed.messages
+                if (row := _insert(db, account, message, now=now, status=Status.DUE, attempts=attempts))
+            ]
+            for message in pushed.announced:
+                _announce(db, account, message, now)
+            _insert_unreadable(db, account, pushed.unreadable, now)
+            return [_stored(row) for row in rows]
+
+    def promote(self, account: str, before: datetime) -> int:
+        """Make messages of the announcements of an earlier time that no poll has confirmed; return how many are left.
+
+        They are due, with `redelivered` where an equal message is known of the time for which vendors repeat their
+        calls. Should a poll bring such a message later, it is the same.
+        """
+        now = datetime.now(UTC)
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT * FROM announcement WHERE account = ? AND stored_at < ? ORDER BY sequence",
+                (account, before.isoformat()),
+            ).fetchall()
+            for row in rows:
+                repeated = _may_be_known(db, row, now - CALLS_REPEAT)
+                made = _insert(db, account, _message(row), now=now, status=Status.DUE, attempts=int(repeated))
+                if made:
+                    _mark(db, made, Announced.ALONE)
+                db.execute("DELETE FROM announcement WHERE sequence = ?", (row["sequence"],))
+            return _count_announced(db, account)
 
     def keep_unreadable(self, account: str, raw: bytes) -> None:
         """Write down an answer that could not be understood."""
         with self._transaction() as db:
             _insert_unreadable(db, account, (raw,), datetime.now(UTC))
 
-    def oldest_unreadable(self, account: str) -> tuple[int, bytes] | None:
-        """Return number and bytes of the oldest record that could not be understood, None where none is left."""
-        with self._transaction() as db:
-            row = db.execute(
-                "SELECT sequence, raw FROM unreadable WHERE account = ? ORDER BY sequence LIMIT 1", (account,)
-            ).fetchone()
-            return row and tuple(row)
+    def settle_unreadable(self, account: str, number: int, message: Message | None, *, shown_again: bool) -> None:
+        """Drop a record that could not be understood; with a message, that one is due in its place.
 
-    def settle_unreadable(self, account: str, number: int, message: Message | None) -> None:
-        """Drop a record that could not be understood; with a message, that one is due in its place."""
+        Args:
+            account: Whose it is.
+            number: Its number.
+            message: What is due in its place, if anything.
+            shown_again: Whether its provider may show it once more, so that it must be known.
+        """
         now = datetime.now(UTC)
         with self._transaction() as db:
-            gone = db.execute("DELETE FROM unreadable WHERE account = ? AND sequence = ?", (account, number)).rowcount
+            gone = db.execute(
+                "DELETE FROM unreadable WHERE account = ? AND sequence = ? AND NOT settled RETURNING raw",
+                (account, number),
+            ).fetchone()
+            if gone and shown_again:
+                db.execute(
+                    "INSERT OR IGNORE INTO unreadable (account, raw, stored_at, settled) VALUES (?, ?, ?, 1)",
+                    (account, _digest(gone["raw"]), now.isoformat()),
+                )
             if gone and message:
                 _insert(db, account, message, now=now, status=Status.DUE, attempts=0)
 
@@ -437,7 +553,8 @@ class Store:
             keep_texts: Without it only the message that was written down last keeps its text: it is shown, and what was
                 lost in a crash is found by it.
             texts_before: Of messages written down earlier, only the identity is kept.
-            identities_before: Messages written down earlier are forgotten.
+            identities_before: Messages received and written down earlier are forgotten: what a provider may still
+                show must be known, also where our clock was wrong.
         """
         values = {
             "account": account,
@@ -448,23 +565,27 @@ class Store:
         with self._transaction() as db:
             db.execute(
                 f"DELETE FROM message WHERE account = :account AND status <> {Status.DUE}"
-                " AND stored_at < :identities_before",
+                " AND max(stored_at, received_at) < :identities_before",
                 values,
             )
             db.execute(
                 f"UPDATE message SET {ERASED}"
                 f" WHERE account = :account AND status <> {Status.DUE} AND text IS NOT NULL"
-                " AND (stored_at < :texts_before OR NOT :keep_texts AND sequence <"
+                f" AND (stored_at < :texts_before OR NOT :keep_texts AND announced <> {Announced.ALONE} AND sequence <"
                 f" (SELECT max(sequence) FROM message WHERE account = :account AND status <> {Status.DUE}))",
                 values,
             )
-            db.execute("DELETE FROM unreadable WHERE account = :account AND stored_at < :texts_before", values)
+            db.execute(
+                "DELETE FROM unreadable WHERE account = :account"
+                " AND stored_at < CASE settled WHEN 0 THEN :texts_before ELSE :identities_before END",
+                values,
+            )
         self._clear_log()
 
     def remove(self, account: str) -> None:
         """Forget an account with all its messages."""
         with self._transaction() as db:
-            for table in ("account", "message", "unreadable"):
+            for table in ("account", "message", "unreadable", "announcement"):
                 db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
         self._clear_log()
 
@@ -684,7 +805,9 @@ def _counts(db: sqlite3.Connection, account: str) -> Counts:
 
 def _count_unreadable(db: sqlite3.Connection, account: str) -> int:
     """Return how many records of an account could not be understood."""
-    return int(db.execute("SELECT count(*) FROM unreadable WHERE account = ?", (account,)).fetchone()[0])
+    return int(
+        db.execute("SELECT count(*) FROM unreadable WHERE account = ? AND NOT settled", (account,)).fetchone()[0]
+    )
 
 
 def _senders(db: sqlite3.Connection, is_from: Callable[[str], bool]) -> list[str]:
@@ -716,48 +839,141 @@ def _insert(
         " in_reply_to, raw, stored_at, status, attempts) VALUES"
         " (?, coalesce((SELECT provider FROM account WHERE account = ?), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         f" ON CONFLICT (account, provider, message_id) DO NOTHING RETURNING {COLUMNS}",
-        (
-            account,
-            account,
-            message.message_id,
-            message.sender,
-            message.recipient,
-            message.text,
-            message.encoding,
-            message.data,
-            (message.received_at or now).isoformat(),
-            message.in_reply_to,
-            message.raw,
-            now.isoformat(),
-            status,
-            attempts,
-        ),
+        (account, account, *_values(message, now), now.isoformat(), status, attempts),
     )
     row: sqlite3.Row | None = cursor.fetchone()
     return row
 
 
+def _values(message: Message, now: datetime) -> tuple[Any, ...]:
+    """Return a message's values in the order of the columns, from its id to what it was read from."""
+    return (
+        message.message_id,
+        message.sender,
+        message.recipient,
+        message.text,
+        message.encoding,
+        message.data,
+        (message.received_at or now).isoformat(),
+        message.in_reply_to,
+        message.raw,
+    )
+
+
 def _insert_unreadable(db: sqlite3.Connection, account: str, records: Iterable[bytes], now: datetime) -> None:
     """Write down records that could not be understood, each once."""
     db.executemany(
-        "INSERT OR IGNORE INTO unreadable (account, raw, stored_at) VALUES (?, ?, ?)",
-        [(account, raw, now.isoformat()) for raw in records],
+        "INSERT OR IGNORE INTO unreadable (account, raw, stored_at) SELECT ?, ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM unreadable WHERE account = ? AND raw = ? AND settled)",
+        [(account, raw, now.isoformat(), account, _digest(raw)) for raw in records],
     )
+
+
+def _digest(raw: bytes) -> bytes:
+    """Return by what a record is known again that is not to be kept."""
+    return hashlib.sha256(raw).digest()
+
+
+def _count_announced(db: sqlite3.Connection, account: str) -> int:
+    """Return how many announcements wait for their messages."""
+    return int(db.execute("SELECT count(*) FROM announcement WHERE account = ?", (account,)).fetchone()[0])
+
+
+def _announce(db: sqlite3.Connection, account: str, message: Message, now: datetime) -> None:
+    """Match an announcement with the oldest equal message of a poll that has none, or write it down."""
+    rows = db.execute(
+        "SELECT sequence, sender FROM message WHERE account = ? AND text = ? AND received_at >= ?"
+        " AND stored_at >= ? AND announced = ? AND message_id NOT LIKE ? ORDER BY sequence",
+        (
+            account,
+            message.text,
+            (now - 2 * CALLS_REPEAT).isoformat(),
+            (now - CALLS_REPEAT).isoformat(),
+            Announced.NO,
+            f"{SYNTHETIC_ID}%",
+        ),
+    )
+    same = next((row for row in rows if plain_sender(row["sender"]) == plain_sender(message.sender)), None)
+    if same:
+        _mark(db, same, Announced.MATCHED)
+        return
+    db.execute(
+        "INSERT INTO announcement (account, message_id, sender, recipient, text, encoding, data, received_at,"
+        " in_reply_to, raw, stored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (account, *_values(message, now), now.isoformat()),
+    )
+
+
+def _may_be_known(db: sqlite3.Connection, announcement: sqlite3.Row, since: datetime) -> bool:
+    """Whether a message written down since then says the same, or is erased, so that nobody can tell."""
+    rows = db.execute(
+        "SELECT sender, text FROM message WHERE account = ? AND stored_at >= ? AND coalesce(text, ?) = ?",
+        (announcement["account"], since.isoformat(), announcement["text"], announcement["text"]),
+    )
+    return any(row["text"] is None or _is_from(row, announcement) for row in rows)
+
+
+def _settle_announced(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Match a new message of a poll with the oldest equal announcement; return whether it was delivered as such."""
+    waiting = db.execute("SELECT * FROM announcement WHERE account = ? ORDER BY sequence", (row["account"],)).fetchall()
+    if same := next((other for other in waiting if _is_same(other, row)), None):
+        db.execute("DELETE FROM announcement WHERE sequence = ?", (same["sequence"],))
+        _mark(db, row, Announced.MATCHED)
+        return False
+    alone = db.execute(
+        f"SELECT sequence, sender, text FROM message WHERE account = ? AND announced = {Announced.ALONE}"
+        " ORDER BY sequence",
+        (row["account"],),
+    ).fetchall()
+    if same := next((other for other in alone if _is_same(other, row)), None):
+        for each in (same, row):
+            _mark(db, each, Announced.MATCHED)
+        db.execute("UPDATE message SET status = ? WHERE sequence = ?", (Status.EXISTING, row["sequence"]))
+    return same is not None
+
+
+def _mark(db: sqlite3.Connection, row: sqlite3.Row, announced: Announced) -> None:
+    """Note what is known of a message's announcement."""
+    db.execute("UPDATE message SET announced = ? WHERE sequence = ?", (announced, row["sequence"]))
+
+
+def _is_same(one: sqlite3.Row, other: sqlite3.Row) -> bool:
+    """Whether a call and a message tell the same."""
+    return bool(one["text"] == other["text"]) and _is_from(one, other)
+
+
+def _is_from(one: sqlite3.Row, other: sqlite3.Row) -> bool:
+    """Whether two come from the same sender."""
+    return plain_sender(one["sender"]) == plain_sender(other["sender"])
 
 
 def _stored(row: sqlite3.Row) -> StoredMessage:
-    """Return the message of a row."""
-    values: dict[str, Any] = dict(row)
+    """Return the message of a row with what is known of it."""
     return StoredMessage(
-        sequence=values.pop("sequence"),
-        account=values.pop("account"),
-        provider=values.pop("provider"),
-        stored_at=datetime.fromisoformat(values.pop("stored_at")),
-        redelivered=values.pop("attempts") > 1,
-        message=Message(
-            received_at=datetime.fromisoformat(values.pop("received_at")),
-            text=values.pop("text") or "",
-            raw=values.pop("raw") or b"",
-            **values,
-        ),
+        sequence=row["sequence"],
+        account=row["account"],
+        provider=row["provider"],
+        stored_at=datetime.fromisoformat(row["stored_at"]),
+        redelivered=row["attempts"] > 1,
+        message=_message(row),
     )
+
+
+def _message(row: sqlite3.Row) -> Message:
+    """Return the message of a row; of one that is erased without its text."""
+    return Message(
+        message_id=row["message_id"],
+        sender=row["sender"],
+        recipient=row["recipient"],
+        text=row["text"] or "",
+        encoding=row["encoding"],
+        data=row["data"],
+        received_at=datetime.fromisoformat(row["received_at"]),
+        in_reply_to=row["in_reply_to"],
+        raw=row["raw"] or b"",
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    """Return a time that is written down, None where there is none."""
+    return datetime.fromisoformat(value) if value else None

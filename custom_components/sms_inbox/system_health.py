@@ -24,7 +24,8 @@ async def async_info(hass: HomeAssistant) -> dict[str, Any]:
     servers: dict[str, set[str]] = {}
     entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False, include_disabled=False)
     for entry in entries:
-        servers.setdefault(entry.data[CONF_PROVIDER], set()).add(entry.data[CONF_URL])
+        if url := entry.data.get(CONF_URL):
+            servers.setdefault(entry.data[CONF_PROVIDER], set()).add(url)
     return {
         "accounts": len(entries),
         "stored_messages": _async_stored_messages(hass),

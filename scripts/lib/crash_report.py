@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 MOMENT = 1.0  # seconds
+SYNTHETIC = "synthetic-"
 CONSUMING = frozenset({"bulletin"})
 
 type Key = tuple[str, str]
@@ -102,8 +103,16 @@ class Report:
         return not any(faults) and self.handed_over == self.sent
 
 
-def compare(messages: Sequence[Message], seen: Seen, stops: Sequence[Stop]) -> Report:
-    """Return how the messages fared; they come in the order in which each account got them."""
+def compare(messages: Sequence[Message], seen: Seen, stops: Sequence[Stop], *, ordered: bool = True) -> Report:
+    """Return how the messages fared; they come in the order in which each account got them.
+
+    Args:
+        messages: What was sent.
+        seen: What came of it.
+        stops: When something was stopped.
+        ordered: Whether the order is judged.
+    """
+    seen = _identified(messages, seen)
     started = _by_key(seen.started)
     in_flight = {key for stop in stops for key in _in_flight(messages, started, stop)}
     unarmed = _unarmed(seen, stops) - started.keys()
@@ -121,8 +130,28 @@ def compare(messages: Sequence[Message], seen: Seen, stops: Sequence[Stop]) -> R
         lost=[key for key in missing if key not in in_flight | unarmed],
         repeated=[key for key, found in started.items() for again in found[1:] if not again.redelivered],
         altered=_altered(messages, (*seen.started, *seen.fired, *seen.reported)),
-        out_of_order=_out_of_order(messages, started),
+        out_of_order=_out_of_order(messages, started) if ordered else [],
     )
+
+
+def _identified(messages: Sequence[Message], seen: Seen) -> Seen:
+    """Return what was seen with the ids of the provider, also where a call carried none: there the text tells."""
+    known = {delivery.key for delivery in seen.started}
+    by_text: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for message in messages:
+        by_text[message.provider, message.text].append(message.message_id)
+    ids: dict[str, str] = {}
+    for delivery in (*seen.started, *seen.fired):
+        if delivery.message_id.startswith(SYNTHETIC) and delivery.message_id not in ids:
+            candidates = by_text[delivery.provider, delivery.text] or [delivery.message_id]
+            unseen = [each for each in candidates if (delivery.provider, each) not in known]
+            ids[delivery.message_id] = (unseen or candidates)[0]
+            known.add((delivery.provider, ids[delivery.message_id]))
+
+    def named(deliveries: Sequence[Delivery]) -> list[Delivery]:
+        return [replace(each, message_id=ids.get(each.message_id, each.message_id)) for each in deliveries]
+
+    return Seen(started=named(seen.started), fired=named(seen.fired), reported=named(seen.reported))
 
 
 def _by_key(deliveries: Iterable[Delivery]) -> dict[Key, list[Delivery]]:

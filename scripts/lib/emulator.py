@@ -45,11 +45,19 @@ ACCOUNTS = (
 class Emulator:
     """The emulator on a port of 127.0.0.1, and its admin interface."""
 
-    def __init__(self, port: int, data: Path, *, latency: float = 0.0) -> None:
-        """Name the port, the file which keeps the accounts and their messages, and the seconds before each answer."""
+    def __init__(self, port: int, data: Path, *, latency: float = 0.0, repeat: float = 5.0) -> None:
+        """Name the port, the file which keeps the accounts and their messages, and how it answers and calls.
+
+        Args:
+            port: The port.
+            data: The file.
+            latency: Seconds before each answer.
+            repeat: Seconds until a client is called again.
+        """
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
         self._latency = latency
+        self._repeat = repeat
         self._data = data
         self._log = data.with_suffix(".log")
         self._child: Child | None = None
@@ -69,7 +77,7 @@ class Emulator:
         if not port_is_free(self._port):
             raise EmulatorError(f"Port {self._port} is in use.")
         command = [sys.executable, "-m", "emulator", "--port", str(self._port), "--data", str(self._data.resolve())]
-        command += ["--latency", str(self._latency)]
+        command += ["--latency", str(self._latency), "--repeat", str(self._repeat)]
         self._child = await Child.start(command, self._log, cwd=REPOSITORY)
         self._session = aiohttp.ClientSession(self.url)
         try:

@@ -35,6 +35,7 @@ homeassistant:
   unit_system: metric
   latitude: 51.5
   longitude: 0
+  external_url: {url}
 automation: !include automations.yaml
 history:
 logbook:
@@ -104,7 +105,7 @@ class HomeAssistant:
         self.url = f"http://127.0.0.1:{port}"
         self.client_id = f"{self.url}/"
         self.tokens: dict[str, Any] = {}
-        self._configuration = CONFIGURATION.format(level=level) + more
+        self._configuration = CONFIGURATION.format(level=level, url=self.url) + more
         self._components = components.resolve()
         self._renew_at = 0.0
         self._child: Child | None = None

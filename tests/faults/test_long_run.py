@@ -12,10 +12,9 @@ import tracemalloc
 
 import pytest
 
-from custom_components.sms_inbox.providers import PROVIDERS
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
-from tests.conftest import PASSWORD, USERNAME, Clock, make_entry, set_up, settle, texts
+from tests.conftest import DISCIPLINES, PASSWORD, USERNAME, Clock, make_entry, set_up, settle, texts
 
 DAYS = 30
 STEP = 1800.0  # seconds
@@ -50,7 +49,7 @@ class Life:
     def __init__(self, hass: HomeAssistant, emulator: Emulator, clock: Clock, received: list[Event]) -> None:
         """Add the accounts."""
         self.hass, self.emulator, self.clock, self.received = hass, emulator, clock, received
-        self.accounts = [emulator.add_account(key, USERNAME, PASSWORD) for key in PROVIDERS]
+        self.accounts = [emulator.add_account(key, USERNAME, PASSWORD) for key in DISCIPLINES]
         self.entries = [make_entry(emulator, account) for account in self.accounts]
         self.chance = random.Random(1)  # noqa: S311 - chance, not secrets
         self.sent = 0

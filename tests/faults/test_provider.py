@@ -8,10 +8,9 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.sms_inbox.providers import PROVIDERS
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
-from tests.conftest import Clock, poll, set_up, texts
+from tests.conftest import DISCIPLINES, Clock, poll, set_up, texts
 
 OUTAGES = [
     ("unauthorized", {}, "invalid_auth"),
@@ -53,7 +52,7 @@ def impatience() -> Any:
 
 CASES = [
     pytest.param(provider, *outage, id="-".join(map(str, (provider, outage[0], *outage[1].values()))))
-    for provider in PROVIDERS
+    for provider in DISCIPLINES
     for outage in OUTAGES
     # Codes are the EAPI's, and nonsense from Bulletin may have been a message, see below.
     if (outage[0] != "code" or provider == "bulksms_eapi")

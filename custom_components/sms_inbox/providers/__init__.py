@@ -4,6 +4,15 @@ from .base import Provider
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
+from .webhook import Webhook
 
-PROVIDERS: dict[str, type[Provider]] = {provider.key: provider for provider in (Bulletin, BulkSms, BulkSmsEapi)}
+PROVIDERS: dict[str, type[Provider]] = {
+    provider.key: provider
+    for provider in (
+        Bulletin,
+        BulkSms,
+        BulkSmsEapi,
+        Webhook,
+    )
+}
 POLLED = [key for key, provider in PROVIDERS.items() if provider.interval]

@@ -105,6 +105,7 @@ class Account:
         time_zone: The zone of the times that the provider sends without one.
         signing_key: With what the vendor signs its calls; empty where it doesn't, or where the password is it.
         delete_stored: Whether a message may be deleted at the provider once it is written down here.
+        fields: What the fields of a call are called, for a sender that has no protocol of its own.
     """
 
     username: str
@@ -113,6 +114,7 @@ class Account:
     time_zone: tzinfo = UTC
     signing_key: str = field(default="", repr=False)
     delete_stored: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +211,7 @@ class Provider(ABC):
     Attributes:
         key: Its name in the configuration and the translations; never changes.
         name: Its name for people.
-        default_url: The official server address; empty where each account has a server of its own.
+        default_url: The official server address; empty where each account has a server of its own, or none.
         interval: Pause after an answer without `more`; None where it can't be asked and only calls.
         consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
         acknowledges: Whether a page changes what the next one shows, by `acknowledge`.
@@ -254,7 +256,7 @@ class Provider(ABC):
         """
         self._session = session
         self._account = account
-        self._url = check_url(account.url)
+        self._url = check_url(account.url) if self.interval else URL()
         self.answering = False
         self.read_until: datetime | None = None
 
@@ -313,6 +315,14 @@ class Provider(ABC):
             RefusedCallError: It is not the vendor's, or there is nothing in it.
         """
         raise NotImplementedError
+
+    def read_again(self, record: bytes) -> Message | None:
+        """Read a record that could not be understood before; None where it still can't.
+
+        It is asked for where a person may have told more since, see `Account.fields`.
+        """
+        del record
+        return None
 
     async def register(self, name: str, url: str) -> None:
         """Have the vendor call an address; done again, it changes nothing, or the address.

@@ -1,0 +1,203 @@
+"""Webhook: any sender that can post a form or JSON, or call an address with a query.
+
+There is no vendor and no document. A person tells what the fields are called; what isn't told is looked for under the
+names that senders use. Assumed is:
+
+- A JSON list holds several messages. A field inside another is told with a dot: `data.text`.
+- Where the body is plain text and the address has a query, the body is the text alone, and all fields are in the query.
+- Text is UTF-8, else Windows-1252. Times are ISO 8601, seconds or milliseconds since 1970; without a zone they are UTC.
+- A signature is HMAC-SHA256 of the body (without one of the query) in hexadecimal or base64, `sha256=` may stand before
+  it. Where there is a time beside it (seconds since 1970), it is signed, too, behind the body, and no older than five
+  minutes.
+- A message without an id is new each time. One with an id that comes again is the same.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
+import hmac
+from http import HTTPStatus
+import json
+import re
+from typing import Any, override
+from urllib.parse import parse_qsl, urlencode
+import uuid
+
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
+from .base import Call, Identity, Provider, RefusedCallError, record_of, text_of, utc, well_formed
+
+NAMES = {
+    "sender": ("from", "sender", "number", "msisdn", "phonenumber", "phone", "originator", "src", "source"),
+    "text": ("text", "message", "body", "content", "msg", "sms"),
+    "message_id": ("messageid", "id", "smsid", "msgid", "messagesid", "smssid", "uuid"),
+    "recipient": ("to", "recipient", "destination", "dst", "receiver"),
+    "received_at": ("receivedat", "receivedtime", "timestamp", "epoch", "sentat", "sentstamp", "date", "time", "ts"),
+}
+REPLAY_SECONDS = 300
+MILLISECONDS = 100_000_000_000
+
+
+class Webhook(Provider):
+    """One sender, which is never asked; there is no cursor."""
+
+    key = "webhook"
+    name = "Webhook"
+    default_url = ""
+    interval = None
+    calls = True
+
+    @override
+    async def validate(self) -> Identity:
+        """Take the name that a person has given it."""
+        name = self._account.username.strip()
+        return Identity(account_id=name.casefold(), name=name)
+
+    @override
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read nothing: there is nobody to ask."""
+        return Page(messages=(), cursor=cursor, more=False)
+
+    @override
+    def read_call(self, call: Call) -> Pushed:
+        """Read the messages of a call; a record without a text is kept until a person tells where it is."""
+        if self._account.signing_key:
+            self._verify(call)
+        records = _records(call)
+        if not any(fields_of(record) for record in records):
+            raise RefusedCallError("no fields", status=HTTPStatus.BAD_REQUEST)
+        parsed = [(record, self.read_again(record)) for record in records]
+        return Pushed(
+            messages=tuple(message for _, message in parsed if message),
+            unreadable=tuple(record for record, message in parsed if not message),
+        )
+
+    @override
+    def read_again(self, record: bytes) -> Message | None:
+        """Read a record with the names that a person has told by now."""
+        return parse(record, self._account.fields)
+
+    def _verify(self, call: Call) -> None:
+        """Refuse what isn't signed, or was signed too long ago."""
+        told, fields = call.headers, self._account.fields
+        at = told.get(fields.get("timestamp_header") or "X-Timestamp", "")
+        content = (call.body or call.url.raw_query_string.encode()) + at.encode()
+        digest = hmac.digest(self._account.signing_key.encode(), content, "sha256")
+        signature = told.get(fields.get("signature_header") or "X-Signature", "").removeprefix("sha256=").strip()
+        hexadecimal, base_64 = digest.hex().encode(), base64.b64encode(digest)
+        if not (
+            hmac.compare_digest(signature.lower().encode(), hexadecimal)
+            or hmac.compare_digest(signature.encode(), base_64)
+        ):
+            raise RefusedCallError("wrong signature")
+        if at and abs(call.at.timestamp() - (float(at) if at.isdecimal() else 0.0)) > REPLAY_SECONDS:
+            raise RefusedCallError("signed too long ago")
+
+
+def parse(record: bytes, names: Mapping[str, str]) -> Message | None:
+    """Return the message of a record, None where no text is found in it.
+
+    Args:
+        record: A JSON object or a form.
+        names: What a person has told that the fields are called.
+    """
+    fields = fields_of(record)
+    found = {name: _find(name, fields, names) for name in NAMES}
+    if (text := found["text"]) is None:
+        return None
+    return Message(
+        message_id=found["message_id"] or f"{SYNTHETIC_ID}{uuid.uuid4()}",
+        sender=found["sender"] or "",
+        recipient=found["recipient"] or None,
+        text=text,
+        encoding="text" if text.isascii() else "unicode",
+        data=None,
+        received_at=_time(found["received_at"] or ""),
+        in_reply_to=None,
+        raw=record,
+    )
+
+
+def _find(name: str, fields: Mapping[str, str], names: Mapping[str, str]) -> str | None:
+    """Return the value of a field: under the name that was told, else under the first usual one."""
+    if told := names.get(name):
+        return fields.get(told)
+    plain = {_plain(path): value for path, value in reversed(list(fields.items()))}
+    return next((plain[usual] for usual in NAMES[name] if usual in plain), None)
+
+
+def fields_of(record: bytes) -> dict[str, str]:
+    """Return the fields of a record by name, those inside others with a dot; empty where there are none."""
+    if record.lstrip()[:1] == b"{":
+        row = _json(record)
+        return dict(_flat(row)) if isinstance(row, dict) else {}
+    pairs = parse_qsl(record.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape")
+    return {_decoded(name): _decoded(value) for name, value in pairs}
+
+
+def _records(call: Call) -> list[bytes]:
+    """Return the messages of a call, as they came: JSON objects or forms."""
+    kind = call.headers.get("Content-Type", "")
+    if kind.startswith("text/plain") and call.url.query_string:
+        return [call.url.raw_query_string.encode()]
+    if kind.startswith("multipart/form-data"):
+        return [_form_of(kind, call.body)]
+    if call.body.lstrip()[:1] == b"[" and isinstance(rows := _json(call.body), list):
+        return [record_of(row) for row in rows]
+    return [call.record]
+
+
+def _json(record: bytes) -> Any:
+    """Return what a record says in JSON, None where it says nothing; line breaks inside texts do no harm."""
+    try:
+        return json.loads(record, strict=False)
+    except ValueError, RecursionError:
+        return None
+
+
+def _form_of(kind: str, body: bytes) -> bytes:
+    """Return a form in parts (RFC 7578) as an ordinary one."""
+    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    fields = [
+        (part.get_param("name", "", "Content-Disposition"), part.get_payload(decode=True))
+        for part in parts.iter_parts()
+    ]
+    return urlencode([(str(name), value) for name, value in fields if isinstance(value, bytes)]).encode()
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return the fields of JSON by their paths."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flat(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _flat(inner, f"{path}.{number}")
+    else:
+        yield path, text_of(value)
+
+
+def _plain(path: str) -> str:
+    """Return the last part of a path as it is compared: small letters and digits."""
+    return re.sub(r"[^a-z0-9]", "", path.rpartition(".")[2].lower())
+
+
+def _decoded(value: str) -> str:
+    """Return a value that was read as UTF-8; what is none is Windows-1252."""
+    data = value.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return well_formed(data.decode("cp1252", "replace"))
+
+
+def _time(value: str) -> datetime | None:
+    """Return a time in UTC, None for what is none."""
+    try:
+        if re.fullmatch(r"\d{9,14}(\.\d+)?", value, re.ASCII):
+            number = float(value)
+            return datetime.fromtimestamp(number / 1000 if number >= MILLISECONDS else number, UTC)
+        return utc(datetime.fromisoformat(value.strip()))
+    except ValueError, OverflowError, OSError:
+        return None
