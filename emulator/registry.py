@@ -3,6 +3,15 @@
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
+from .gammu import Gammu
 from .protocol import Protocol
 
-PROTOCOLS: dict[str, Protocol] = {protocol.key: protocol for protocol in (Bulletin(), BulkSmsEapi(), BulkSms())}
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.key: protocol
+    for protocol in (
+        Bulletin(),
+        BulkSmsEapi(),
+        BulkSms(),
+        Gammu(),
+    )
+}

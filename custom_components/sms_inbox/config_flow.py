@@ -181,9 +181,11 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         self, entry: ConfigEntry, identity: Identity, changes: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Change an account, unless it would become another, whose messages would be taken for its own."""
-        await self.async_set_unique_id(f"{entry.data[CONF_PROVIDER]}_{identity.account_id}")
-        self._abort_if_unique_id_mismatch(reason="another_account")
-        return self.async_update_reload_and_abort(entry, data_updates=changes)
+        provider = PROVIDERS[entry.data[CONF_PROVIDER]]
+        other = await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
+        if other or not provider.known_by_address:
+            self._abort_if_unique_id_mismatch(reason="another_account")
+        return self.async_update_reload_and_abort(entry, unique_id=self.unique_id, data_updates=changes)
 
 
 for _provider in PROVIDERS.values():

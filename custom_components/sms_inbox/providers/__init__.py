@@ -4,6 +4,7 @@ from .base import Provider
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
+from .gammu import Gammu
 from .webhook import Webhook
 
 PROVIDERS: dict[str, type[Provider]] = {
@@ -12,6 +13,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         Bulletin,
         BulkSms,
         BulkSmsEapi,
+        Gammu,
         Webhook,
     )
 }

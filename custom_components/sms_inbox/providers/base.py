@@ -5,7 +5,7 @@ session and the account, and returns pages of messages. Where the service can ca
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
@@ -213,6 +213,7 @@ class Provider(ABC):
         name: Its name for people.
         default_url: The official server address; empty where each account has a server of its own, or none.
         interval: Pause after an answer without `more`; None where it can't be asked and only calls.
+        known_by_address: Whether nothing but the server's address tells its accounts apart, so that it may change.
         consumes: Whether a read takes the message out of the inbox, so that an answer must not be lost.
         acknowledges: Whether a page changes what the next one shows, by `acknowledge`.
         deletes: Whether acknowledging deletes messages, so that a person must agree, see `Account.delete_stored`.
@@ -232,6 +233,7 @@ class Provider(ABC):
     name: ClassVar[str]
     default_url: ClassVar[str]
     interval: ClassVar[timedelta | None]
+    known_by_address: ClassVar[bool] = False
     consumes: ClassVar[bool] = False
     acknowledges: ClassVar[bool] = False
     deletes: ClassVar[bool] = False
@@ -364,6 +366,7 @@ class Provider(ABC):
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         hold: float = 0.0,
+        accept: Collection[int] = (),
     ) -> Answer:
         """Make one request and read its whole answer.
 
@@ -375,9 +378,10 @@ class Provider(ABC):
             json: What the body says in JSON.
             headers: Beside the usual ones.
             hold: Seconds for which the server may keep us waiting before it answers.
+            accept: Statuses beside 2xx that say what is asked.
 
         Raises:
-            ProviderError: For every answer but 2xx, for none, and for one that is too large.
+            ProviderError: For every other answer, for none, and for one that is too large.
         """
         url = self._url.joinpath(*path.split("/")).with_query(params or {})
         timeout = aiohttp.ClientTimeout(total=hold + REQUEST_TIMEOUT, sock_connect=15, sock_read=hold + 15)
@@ -386,6 +390,8 @@ class Provider(ABC):
                 answer = await self._exchange(method, url, data=data, json=json, headers=headers, timeout=timeout)
             except (aiohttp.ClientError, TimeoutError, OSError) as err:
                 raise TemporaryError(f"no answer: {type(err).__name__}") from err
+            if answer.status in accept:
+                return answer
             if not 300 <= answer.status < 400:
                 _raise_for_status(answer)
                 return answer
@@ -395,6 +401,7 @@ class Provider(ABC):
     async def _exchange(self, method: str, url: URL, **options: Any) -> Answer:
         """Send one request and read its answer up to the limit."""
         started = time.monotonic()
+        options["middlewares"] = (_send_once,) if method == "DELETE" else None
         async with self._session.request(method, url, allow_redirects=False, **options) as response:
             self.answering = True
             try:
@@ -415,6 +422,14 @@ class Provider(ABC):
         if target.origin() != url.origin():
             raise ConfigurationError("the server redirects to another one")
         return target
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request that aiohttp repeats by itself when a connection breaks: the second may delete something else."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as err:
+        raise aiohttp.ClientConnectionError(type(err).__name__) from err
 
 
 def check_url(address: str) -> URL:

@@ -1,0 +1,180 @@
+"""Gammu gateway: the REST API of sms-gammu-gateway and of the add-ons made from it, a list of what a modem holds.
+
+Source: the gateway's own code and README (`run.py`, `support.py`). It reads everything that lies on SIM card and modem,
+has no ids, and numbers rows by their place in the list. What it doesn't say is assumed here:
+
+- `Date` is the local time of the mobile network, without a zone; two messages of one sender with one text and one
+  `Date` are two as long as both are listed, or one comes after this object has deleted the other.
+- `GET /sms` is asked and never `/getsms`, which deletes before anything can be written down.
+- Long messages are joined, but what has come of one so far is listed, too. So a text that fills its parts to the end
+  waits for the next list; of parts that come later than that, or in the wrong order, each is a message.
+- A row whose `State` is `Sent` or `UnSent` was written here.
+- A number above all rows is answered 404 with a `message`, which proves the credentials without reading a message.
+- User names and hosts don't differ by case.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+import hashlib
+from http import HTTPStatus
+from typing import Any, override
+
+import aiohttp
+
+from ..model import SYNTHETIC_ID, Cursor, Message, Page
+from .base import Account, Answer, Identity, ProtocolError, Provider, record_of, text_of, utc
+
+ABOVE_ALL = 2**31 - 1
+HOLD = 15.0  # a modem takes its time to read a full SIM card
+MIN = datetime.min.replace(tzinfo=UTC)
+CONTENT = ("Number", "Date", "Text")
+WRITTEN_HERE = ("Sent", "UnSent")
+TWO_SEPTETS = "^{}\\[~]|€\f"
+
+
+class Gammu(Provider):
+    """One gateway. Cursor: `{"listed": true}` once it has been read, so that what comes is new."""
+
+    key = "gammu"
+    name = "Gammu gateway"
+    default_url = ""
+    known_by_address = True
+    interval = timedelta(seconds=10)
+    acknowledges = True
+    deletes = True
+    local_time = True
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Begin without a list."""
+        super().__init__(session, account)
+        self._rows: list[Any] = []
+        self._written: set[str | bytes] = set()
+        self._deleted: Counter[bytes] = Counter()
+
+    @override
+    async def validate(self) -> Identity:
+        """Ask for a message that isn't there; what doesn't answer as it should must at least list."""
+        answer = await self._ask("GET", f"sms/{ABOVE_ALL}")
+        if answer.status != HTTPStatus.NOT_FOUND or b'"message"' not in answer.body:
+            await self._list()
+        account_id = f"{self._url.host}:{self._url.port} {self._account.username}"
+        return Identity(account_id=account_id.casefold(), name=self._account.username)
+
+    @override
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read the whole list; what this object knows to be written down is left out."""
+        before, self._rows = set(map(_content, self._rows)), await self._list()
+        found = list(zip(self._rows, self._messages(self._rows), strict=True))
+        messages = [
+            message
+            for row, message in found
+            if message and not (cursor and _may_go_on(message.text) and _content(row) not in before)
+        ]
+        unreadable = [record_of(row) for row, message in found if not message and not _is_nothing(row)]
+        self._written.intersection_update([*(message.message_id for message in messages), *unreadable])
+        new = (message for message in messages if message.message_id not in self._written)
+        return Page(
+            messages=tuple(sorted(new, key=lambda message: message.received_at or MIN)),
+            unreadable=tuple(record for record in unreadable if record not in self._written),
+            cursor={"listed": True},
+            more=False,
+        )
+
+    @override
+    async def acknowledge(self, page: Page) -> None:
+        """Delete what is written down, from the highest place down, each by a list of its own.
+
+        Others may delete, too, and a gateway may say that it has deleted and not have done so: a place is never taken
+        from an older list, and only what is seen to be gone counts as deleted. What stays is tried at the next page.
+        """
+        self._written.update((*(message.message_id for message in page.messages), *page.unreadable))
+        if not self._account.delete_stored or self._last_written(self._rows) is None:
+            return
+        rows = await self._list()
+        while (place := self._last_written(rows)) is not None:
+            content, present = _content(rows[place]), Counter(map(_content, rows))
+            await self._ask("DELETE", f"sms/{place}")
+            rows = await self._list()
+            if Counter(map(_content, rows))[content] >= present[content]:
+                return
+            self._deleted[content] += 1
+
+    async def _list(self) -> list[Any]:
+        """Return all rows, in the order by which they are numbered."""
+        rows = (await self.request("GET", "sms", headers=self.basic_auth(), hold=HOLD)).json()
+        if not isinstance(rows, list):
+            raise ProtocolError("the messages are no list")
+        return rows
+
+    async def _ask(self, method: str, path: str) -> Answer:
+        """Ask for a row, which need not be there."""
+        accept = (HTTPStatus.NOT_FOUND,)
+        return await self.request(method, path, headers=self.basic_auth(), hold=HOLD, accept=accept)
+
+    def _messages(self, rows: list[Any]) -> Iterator[Message | None]:
+        """Yield the message of each row, None where it has none; equal ones differ by how many came before."""
+        occurrences = self._deleted.copy()
+        for row in rows:
+            content = _content(row)
+            digest = hashlib.sha256(b"%s %d" % (content, occurrences[content])).hexdigest()
+            occurrences[content] += 1
+            yield _message(row, f"{SYNTHETIC_ID}{digest[:32]}", self._account.time_zone)
+
+    def _last_written(self, rows: list[Any]) -> int | None:
+        """Return the highest place of a message that is written down, None where there is none."""
+        ids = [message and message.message_id for message in self._messages(rows)]
+        return max((place for place, id_ in enumerate(ids) if id_ in self._written), default=None)
+
+
+def _content(row: Any) -> bytes:
+    """Return what makes a row the message it is: its state changes when it is read."""
+    return record_of([row.get(name) for name in CONTENT] if isinstance(row, dict) else row)
+
+
+def _is_nothing(row: Any) -> bool:
+    """Whether a row is no message that was received: one that was written here, or one with nothing in it."""
+    if not isinstance(row, dict):
+        return False
+    return row.get("State") in WRITTEN_HERE or all(row.get(name, "missing") in ("", None) for name in CONTENT)
+
+
+def _message(row: Any, message_id: str, time_zone: tzinfo) -> Message | None:
+    """Return the message of a row, None where it is nothing or can't be understood."""
+    if _is_nothing(row) or not isinstance(row, dict) or not isinstance(row.get("Text", 0), str | None):
+        return None
+    text = text_of(row["Text"])
+    return Message(
+        message_id=message_id,
+        sender=text_of(row.get("Number")),
+        recipient=None,
+        text=text,
+        encoding="text" if text.isascii() else "unicode",
+        data=None,
+        received_at=_received_at(text_of(row.get("Date")), time_zone),
+        in_reply_to=None,
+        raw=record_of(row),
+    )
+
+
+def _received_at(value: str, time_zone: tzinfo) -> datetime | None:
+    """Return a local time in UTC, None for an impossible one."""
+    try:
+        return utc(datetime.fromisoformat(value), time_zone)
+    except ValueError:
+        return None
+
+
+def _may_go_on(text: str) -> bool:
+    """Whether a text fills its parts to the end: so does one of which more is to come.
+
+    A part of a long message has 153 septets or 67 units of UTF-16, one less where its number takes two bytes, and
+    another one less where a character would be torn apart.
+    """
+    septets, units = len(text) + sum(map(text.count, TWO_SEPTETS)), len(text.encode("utf-16-le")) // 2
+    return _fills(septets, 151, 153) or (not text.isascii() and _fills(units, 65, 67))
+
+
+def _fills(length: int, least: int, most: int) -> bool:
+    """Whether a length is that of full parts."""
+    return length >= least * -(-length // most) > 0

@@ -1,0 +1,105 @@
+"""A gammu REST gateway: what lies on a SIM card, by its place in a list that closes up when something is deleted."""
+
+import json
+import re
+from typing import override
+
+from .model import Account, Message
+from .protocol import Answer, Call, Protocol, html_page
+
+NOTHING = {"Date": "", "Number": "", "State": "", "Text": ""}
+
+
+class Gammu(Protocol):
+    """`/sms`, `/sms/{n}` and `/getsms`, by Basic authentication.
+
+    A real gateway has one modem and asks nobody who deletes; here the user name says whose modem it is.
+    """
+
+    key = "gammu"
+    name = "Gammu gateway"
+    content_type = "application/json"
+    ids = False
+    recipients = False
+    replies = False
+    binary = False
+    methods = ("GET", "DELETE")
+    opening = b'[{"Date": "2026-11-21 10:00:00", "Number": "'
+
+    @override
+    def credentials(self, call: Call) -> tuple[str, str] | None:
+        return call.basic
+
+    @override
+    def unauthorized(self) -> Answer:
+        challenge = {"WWW-Authenticate": 'Basic realm="Authentication Required"'}
+        return Answer(status=401, body=b"Unauthorized Access", headers=challenge)
+
+    @override
+    def not_found(self) -> Answer:
+        return html_page(404, "Not Found")
+
+    @override
+    async def answer(self, call: Call, account: Account) -> Answer:
+        place = re.fullmatch(r"/sms/(\d+)", call.path)
+        if place:
+            return self._one(call, account, int(place[1]))
+        if call.path in ("/sms", "/getsms") and call.method != "GET":
+            return self.wrong_method()
+        match call.path:
+            case "/sms":
+                return self._answer(account, account.messages)
+            case "/getsms":
+                return self._take(account)
+        return self.not_found()
+
+    @override
+    def wrong_method(self) -> Answer:
+        return _told(405, "The method is not allowed for the requested URL.")
+
+    def _one(self, call: Call, account: Account, place: int) -> Answer:
+        """Show or delete what has a place in the list."""
+        if place >= len(account.messages):
+            return _told(404, f"Sms with id '{place}' not found")
+        if call.method == "GET":
+            return self._answer(account, [account.messages[place]], one=True)
+        _delete(account, account.messages[place])
+        return Answer(status=204)
+
+    def _take(self, account: Account) -> Answer:
+        """Hand out the first message and delete it; without one there are only empty fields."""
+        if not account.messages:
+            return Answer(body=json.dumps(NOTHING).encode() + b"\n", content_type=self.content_type)
+        answer = self._answer(account, [account.messages[0]], one=True)
+        _delete(account, account.messages[0])
+        return answer
+
+    def _answer(self, account: Account, messages: list[Message], *, one: bool = False) -> Answer:
+        rows = b", ".join(_row(message, account) for message in messages)
+        received = tuple(message for message in messages if not message.sent)
+        body = rows if one else b"[" + rows + b"]"
+        return Answer(body=body + b"\n", content_type=self.content_type, messages=received)
+
+
+def _delete(account: Account, message: Message) -> None:
+    account.messages.remove(message)
+    if message in account.unread:
+        account.unread.remove(message)
+    account.on_change()
+
+
+def _told(status: int, message: str) -> Answer:
+    body = json.dumps({"message": message}).encode() + b"\n"
+    return Answer(status=status, body=body, content_type="application/json")
+
+
+def _row(message: Message, account: Account) -> bytes:
+    if message.raw is not None:
+        return message.raw
+    row = {
+        "Date": message.received_at.astimezone(account.zone).strftime("%Y-%m-%d %H:%M:%S"),
+        "Number": message.recipient if message.sent else message.sender,
+        "State": "Sent" if message.sent else "Read" if message.fetches else "UnRead",
+        "Text": message.text,
+    }
+    return json.dumps(row).encode()

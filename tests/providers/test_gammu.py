@@ -1,0 +1,385 @@
+"""Gammu gateway: a list without ids, deletion by place, and long messages that come part by part."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import pytest
+
+from custom_components.sms_inbox.model import Cursor, Page
+from custom_components.sms_inbox.providers.base import (
+    Account,
+    AuthenticationError,
+    ConfigurationError,
+    ProtocolError,
+    TemporaryError,
+)
+from custom_components.sms_inbox.providers.gammu import Gammu
+from emulator import Account as Modem, Emulator
+from emulator.protocol import Answer, Call
+
+from .conftest import PASSWORD, USERNAME, CannedServer, drain
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/gammu"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LISTED: Cursor = {"listed": True}
+FULL_PART = "x" * 153
+
+
+@pytest.fixture
+def modem(emulator: Emulator) -> Modem:
+    """Return the modem at the emulator."""
+    return emulator.add_account("gammu", USERNAME, PASSWORD)
+
+
+@pytest.fixture
+def account(emulator: Emulator) -> Account:
+    """Return the account that reads the modem."""
+    return Account(username=USERNAME, password=PASSWORD, url=emulator.url("gammu"))
+
+
+@pytest.fixture
+def gateway(session: aiohttp.ClientSession, account: Account, modem: Modem) -> Gammu:
+    """Return the provider that reads the modem."""
+    del modem
+    return Gammu(session, account)
+
+
+@pytest.fixture
+def canned(session: aiohttp.ClientSession, server: CannedServer) -> Gammu:
+    """Return a provider at the canned server, whose network is in Johannesburg."""
+    zone = ZoneInfo("Africa/Johannesburg")
+    url = str(server.make_url("/"))
+    return Gammu(session, Account(username="john", password=PASSWORD, url=url, time_zone=zone))
+
+
+def asked(emulator: Emulator) -> list[str]:
+    """Return what the gateway was asked."""
+    return [f"{request.method} {request.url.partition('/gammu')[2]}" for request in emulator.requests]
+
+
+def texts(page: Page) -> list[str]:
+    """Return the texts of a page."""
+    return [message.text for message in page.messages]
+
+
+def on_sim(modem: Modem) -> list[str]:
+    """Return the texts that the modem still has."""
+    return [message.text for message in modem.messages]
+
+
+async def listed(canned: Gammu, server: CannedServer, *rows: Any) -> Page:
+    """Return the page of a list with these rows."""
+    server.answer = {"text": json.dumps(rows), "content_type": "application/json"}
+    return await canned.fetch({})
+
+
+async def test_real_answer(canned: Gammu, server: CannedServer) -> None:
+    """An answer as captured, with a long text in place of the one that was not kept (G2): JSON is decoded once."""
+    server.answer = {"body": (FIXTURES / "sms").read_bytes(), "content_type": "application/json"}
+    page = await canned.fetch({})
+    plain, emoji, long = page.messages
+    assert (plain.sender, plain.text, plain.encoding) == ("+4412345678", r"Hi there | pipe \n end", "text")
+    assert (plain.recipient, plain.in_reply_to, plain.data) == (None, None, None)
+    assert plain.received_at == datetime(2026, 11, 21, 8, tzinfo=UTC)
+    assert (emoji.text, emoji.encoding) == ("Emoji 😀 ok", "unicode")
+    assert len(long.text) == 204
+    assert (page.unreadable, page.more) == ((), False)
+
+
+async def test_unauthorized(canned: Gammu, server: CannedServer) -> None:
+    """A refusal comes as a page for people (G1)."""
+    server.answer = {"status": 401, "text": "Unauthorized Access", "content_type": "text/html"}
+    for call in (canned.validate(), canned.fetch({})):
+        with pytest.raises(AuthenticationError):
+            await call
+
+
+async def test_never_asks_for_what_deletes_at_once(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """`/getsms` takes a message away before it is written down (G3)."""
+    modem.send("Hello")
+    await gateway.validate()
+    await drain(gateway)
+    assert asked(emulator) == ["GET /sms/2147483647", "GET /sms", "GET /sms", "DELETE /sms/0", "GET /sms"]
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+async def test_nothing(canned: Gammu, server: CannedServer, nothing: str | None) -> None:
+    """A row with nothing in it is no message (G4), one with anything in it is."""
+    empty = dict.fromkeys(("Date", "Number", "State", "Text"), nothing)
+    page = await listed(canned, server, empty, {**empty, "Number": "+447700900123"})
+    assert [message.sender for message in page.messages] == ["+447700900123"]
+    assert page.unreadable == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 404, "text": """{"message": "Sms with id '2147483647' not found"}"""},
+        {"status": 200, "text": "[]"},
+    ],
+)
+async def test_validate(canned: Gammu, server: CannedServer, answer: dict[str, Any]) -> None:
+    """That a message isn't there proves the credentials (G5); so does a list."""
+    server.answer = answer
+    identity = await canned.validate()
+    assert identity.account_id == f"127.0.0.1:{server.port} john"
+    assert identity.name == "john"
+
+
+async def test_another_server(canned: Gammu, server: CannedServer) -> None:
+    """One that has never heard of messages is none."""
+    server.answer = {"status": 404, "text": "<html>Not Found</html>"}
+    with pytest.raises(ConfigurationError):
+        await canned.validate()
+
+
+async def test_gateways_are_told_apart(session: aiohttp.ClientSession, emulator: Emulator) -> None:
+    """Everybody's user is `admin`, so the server is part of the account; upper case is not."""
+    emulator.add_account("gammu", "Admin", PASSWORD)
+    account = Account(username="Admin", password=PASSWORD, url=emulator.url("gammu"))
+    identity = await Gammu(session, account).validate()
+    assert (identity.account_id, identity.name) == (f"127.0.0.1:{emulator.port} admin", "Admin")
+
+
+@pytest.mark.parametrize("body", ['{"message": "Hello"}', "null", "[", ""])
+async def test_no_list(canned: Gammu, server: CannedServer, body: str) -> None:
+    """What is no list is not taken for an empty one."""
+    server.answer = {"text": body}
+    with pytest.raises(ProtocolError):
+        await canned.fetch({})
+
+
+@pytest.mark.parametrize(
+    ("date", "received_at"),
+    [
+        ("2026-11-21 12:00:05", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026-02-30 12:00:05", None),
+        ("None", None),
+        ("", None),
+        (None, None),
+    ],
+)
+async def test_date(canned: Gammu, server: CannedServer, date: str | None, received_at: datetime | None) -> None:
+    """It is the network's local time; a message without one is a message."""
+    page = await listed(canned, server, {"Date": date, "Number": "1", "State": "Read", "Text": "x"})
+    assert [message.received_at for message in page.messages] == [received_at]
+
+
+@pytest.mark.parametrize("row", [None, "x", 5, [], {}, {"Number": "1"}, {"Number": "1", "Date": "", "Text": 5}])
+async def test_what_is_no_message(canned: Gammu, server: CannedServer, row: Any) -> None:
+    """It is kept as it came, and takes nothing with it."""
+    good = {"Date": "2026-11-21 12:00:05", "Number": "1", "State": "Read", "Text": "x"}
+    page = await listed(canned, server, row, good)
+    assert texts(page) == ["x"]
+    assert [json.loads(record) for record in page.unreadable] == [row]
+
+
+async def test_half_a_character(canned: Gammu, server: CannedServer) -> None:
+    """A lone surrogate is replaced in the text and kept in the record."""
+    page = await listed(canned, server, {"Date": "", "Number": "1", "State": "Read", "Text": "a\ud83d"})
+    assert texts(page) == ["a\ufffd"]
+    assert rb"a\ud83d" in page.messages[0].raw
+
+
+async def test_reading_changes_no_identity(gateway: Gammu, modem: Modem) -> None:
+    """The modem notes that a message was read; it is the same one."""
+    modem.send("Hello")
+    first, second = [(await gateway.fetch({})).messages[0] for _ in range(2)]
+    assert (b"UnRead" in first.raw, b"UnRead" in second.raw) == (True, False)
+    assert first.message_id == second.message_id
+
+
+async def test_oldest_first(gateway: Gammu, modem: Modem) -> None:
+    """A new message takes whatever place is free."""
+    for hours in (2, 0, 1):
+        modem.send(f"{hours} hours later", received_at=NOON + timedelta(hours=hours))
+    assert texts(await gateway.fetch({})) == ["0 hours later", "1 hours later", "2 hours later"]
+
+
+async def test_what_was_written_here_is_left_alone(gateway: Gammu, modem: Modem) -> None:
+    """The list has sent messages, too: they are neither delivered nor deleted."""
+    modem.send("Sent", sent=True)
+    modem.send("Received")
+    messages, page = await drain(gateway)
+    assert [message.text for message in messages] == ["Received"]
+    assert page.unreadable == ()
+    assert on_sim(modem) == ["Sent"]
+
+
+async def test_deletes_what_is_written_down(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """From the highest place down, while what can't be read and what came meanwhile stay."""
+    modem.send("First")
+    modem.send_raw(b'"nonsense"')
+    modem.send("Second")
+    page = await gateway.fetch({})
+    modem.send("Third")
+    await gateway.acknowledge(page)
+    assert on_sim(modem) == ['"nonsense"', "Third"]
+    assert [line for line in asked(emulator) if "DELETE" in line] == ["DELETE /sms/2", "DELETE /sms/0"]
+    assert texts(await gateway.fetch(page.cursor)) == ["Third"]
+
+
+async def test_another_client_deletes_too(gateway: Gammu, modem: Modem) -> None:
+    """A place is another's then: what was never read stays."""
+    modem.send("First")
+    modem.send("Second")
+    page = await gateway.fetch({})
+    del modem.messages[0]
+    modem.send("Third")
+    await gateway.acknowledge(page)
+    assert on_sim(modem) == ["Third"]
+
+
+async def test_gone_before_it_is_deleted(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """Somebody was faster: that is no error."""
+    modem.send("First")
+    page = await gateway.fetch({})
+    answer = modem.protocol.answer
+
+    async def answer_too_late(call: Call, account: Modem) -> Answer:
+        if call.method == "DELETE":
+            modem.messages.clear()
+        return await answer(call, account)
+
+    with patch.object(modem.protocol, "answer", answer_too_late):
+        await gateway.acknowledge(page)
+    assert asked(emulator)[-2:] == ["DELETE /sms/0", "GET /sms"]
+    assert emulator.requests[-2].status == HTTPStatus.NOT_FOUND
+
+
+async def test_gateway_that_only_says_that_it_deletes(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """A message that stays is not delivered again, and deleting is tried again with the next page."""
+    modem.send("Hello")
+    with patch("emulator.gammu._delete"):
+        messages, page = await drain(gateway)
+        again, page = await drain(gateway, page.cursor)
+    assert [message.text for message in (*messages, *again)] == ["Hello"]
+    assert asked(emulator).count("DELETE /sms/0") == 2
+    await drain(gateway, page.cursor)
+    assert on_sim(modem) == []
+
+
+async def test_deletion_is_never_repeated_by_itself(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """The connection breaks after a message was deleted: its place is now that of one that was never read."""
+    modem.send("First")
+    page = await gateway.fetch({})
+    modem.send("Second")
+    emulator.fault("gammu", "dropped", path="/sms/", consume=True)
+    with pytest.raises(TemporaryError):
+        await gateway.acknowledge(page)
+    assert on_sim(modem) == ["Second"]
+    assert texts(await gateway.fetch(page.cursor)) == ["Second"]
+
+
+async def test_deletion_that_fails_is_made_up_for(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """The message is deleted with the next page, and not delivered again."""
+    modem.send("Hello")
+    page = await gateway.fetch({})
+    emulator.fault("gammu", "server_error", path="/sms/")
+    with pytest.raises(TemporaryError):
+        await gateway.acknowledge(page)
+    assert on_sim(modem) == ["Hello"]
+    assert (await drain(gateway, page.cursor))[0] == []
+    assert on_sim(modem) == []
+
+
+async def test_after_a_restart(session: aiohttp.ClientSession, account: Account, modem: Modem) -> None:
+    """What could not be deleted before has the identity it had, also the second of two equal ones."""
+    for _ in range(2):
+        modem.send("Open", received_at=NOON)
+    first = await Gammu(session, account).fetch({})
+    second = await Gammu(session, account).fetch(first.cursor)
+    ids = [message.message_id for message in first.messages]
+    assert ids == [message.message_id for message in second.messages]
+    assert len(set(ids)) == 2
+
+
+async def test_without_deleting(
+    session: aiohttp.ClientSession, account: Account, modem: Modem, emulator: Emulator
+) -> None:
+    """A person who said no keeps the messages; what is written down is not shown again and again."""
+    gateway = Gammu(session, replace(account, delete_stored=False))
+    modem.send("Hello")
+    modem.send_raw(b'"nonsense"')
+    messages, page = await drain(gateway)
+    assert [message.text for message in messages] == ["Hello"]
+    assert await drain(gateway, page.cursor) == ([], Page(messages=(), cursor=page.cursor, more=False))
+    assert asked(emulator) == ["GET /sms", "GET /sms"]
+    assert on_sim(modem) == ["Hello", '"nonsense"']
+
+
+async def test_steady_polling_is_cheap(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """One request a poll, also while something lies there that can't be read."""
+    modem.send_raw(b'"nonsense"')
+    _, page = await drain(gateway)
+    assert page.unreadable == (b'"nonsense"',)
+    before = len(emulator.requests)
+    for _ in range(3):
+        assert await drain(gateway, page.cursor) == ([], Page(messages=(), cursor=page.cursor, more=False))
+    assert len(emulator.requests) == before + 3
+
+
+async def test_gateway_without_deletion(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """A refusal is told, and loses nothing."""
+    modem.send("Hello")
+    page = await gateway.fetch({})
+    emulator.fault("gammu", "server_error", status=HTTPStatus.METHOD_NOT_ALLOWED, path="/sms/")
+    with pytest.raises(ConfigurationError):
+        await gateway.acknowledge(page)
+    assert on_sim(modem) == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        FULL_PART,
+        "x" * 152,
+        "x" * 306,
+        "€" * 76,
+        "{" + "x" * 151,
+        "ш" * 67,
+        "ш" * 66,
+        "😀" * 33,
+        "ш" * 134,
+    ],
+)
+async def test_long_message_that_is_still_coming(gateway: Gammu, modem: Modem, part: str) -> None:
+    """A text that fills its parts waits for the next list, where it may have gone on."""
+    first = modem.send(part, received_at=NOON)
+    assert texts(await gateway.fetch(LISTED)) == []
+    first.text += " and the rest"
+    page = await gateway.fetch(LISTED)
+    assert texts(page) == [f"{part} and the rest"]
+    await gateway.acknowledge(page)
+    assert on_sim(modem) == []
+
+
+async def test_message_that_fills_its_parts(gateway: Gammu, modem: Modem) -> None:
+    """One that was whole all the same comes with the next list, and is not deleted before."""
+    modem.send(FULL_PART)
+    assert (await drain(gateway, LISTED))[0] == []
+    assert on_sim(modem) == [FULL_PART]
+    assert [message.text for message in (await drain(gateway, LISTED))[0]] == [FULL_PART]
+    assert on_sim(modem) == []
+
+
+@pytest.mark.parametrize("text", ["x" * 67, "x" * 150, "x" * 160, "x" * 301, "ш" * 70, "ш" * 64, "ш" * 129, ""])
+async def test_message_that_is_whole(gateway: Gammu, modem: Modem, text: str) -> None:
+    """Others don't wait."""
+    modem.send(text)
+    assert texts(await gateway.fetch(LISTED)) == [text]
+
+
+async def test_first_list_is_complete(gateway: Gammu, modem: Modem) -> None:
+    """What was there before the account was added must not look new afterwards."""
+    modem.send(FULL_PART)
+    page = await gateway.fetch({})
+    assert texts(page) == [FULL_PART]
+    assert page.cursor == LISTED
