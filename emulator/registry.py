@@ -5,6 +5,7 @@ from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .gammu import Gammu
 from .protocol import Protocol
+from .smsgate import SmsGate
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.key: protocol
@@ -13,5 +14,6 @@ PROTOCOLS: dict[str, Protocol] = {
         BulkSmsEapi(),
         BulkSms(),
         Gammu(),
+        SmsGate(),
     )
 }

@@ -5,6 +5,7 @@ from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .gammu import Gammu
+from .smsgate import SmsGate
 from .webhook import Webhook
 
 PROVIDERS: dict[str, type[Provider]] = {
@@ -14,6 +15,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         BulkSms,
         BulkSmsEapi,
         Gammu,
+        SmsGate,
         Webhook,
     )
 }

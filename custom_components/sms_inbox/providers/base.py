@@ -25,6 +25,13 @@ MAXIMUM_ANSWER = 4 * 1024 * 1024
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
 
 
 class ProviderError(Exception):
@@ -466,10 +473,10 @@ def _raise_for_status(answer: Answer) -> None:
         raise AuthenticationError("the provider refused the credentials")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise RateLimitedError("too many requests", retry_after=retry_after)
+    if status in REFUSALS:
+        raise ConfigurationError(f"HTTP status {status}")
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         raise TemporaryError(f"HTTP status {status}", retry_after=retry_after)
-    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        raise ConfigurationError(f"HTTP status {status}")
     raise ProtocolError(f"HTTP status {status}")
 
 
