@@ -6,6 +6,7 @@ from .bulletin import Bulletin
 from .gammu import Gammu
 from .protocol import Protocol
 from .smsgate import SmsGate
+from .voipms import VoipMs
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.key: protocol
@@ -15,5 +16,6 @@ PROTOCOLS: dict[str, Protocol] = {
         BulkSms(),
         Gammu(),
         SmsGate(),
+        VoipMs(),
     )
 }

@@ -46,6 +46,7 @@ def impatience() -> Any:
     with (
         patch("custom_components.sms_inbox.providers.base.REQUEST_TIMEOUT", 0.2),
         patch("custom_components.sms_inbox.providers.bulletin.HOLD", 0.0),
+        patch("custom_components.sms_inbox.providers.voipms.SLOW", 0.0),
     ):
         yield
 

@@ -6,6 +6,7 @@ from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .gammu import Gammu
 from .smsgate import SmsGate
+from .voipms import VoipMs
 from .webhook import Webhook
 
 PROVIDERS: dict[str, type[Provider]] = {
@@ -16,6 +17,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         BulkSmsEapi,
         Gammu,
         SmsGate,
+        VoipMs,
         Webhook,
     )
 }

@@ -370,6 +370,7 @@ class Provider(ABC):
         *,
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
+        multipart: bool = False,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         hold: float = 0.0,
@@ -382,6 +383,7 @@ class Provider(ABC):
             path: Below the server address, without a leading slash.
             params: The query; never credentials.
             data: A form.
+            multipart: Whether the form is sent in parts (RFC 7578), for servers that take no other.
             json: What the body says in JSON.
             headers: Beside the usual ones.
             hold: Seconds for which the server may keep us waiting before it answers.
@@ -393,8 +395,9 @@ class Provider(ABC):
         url = self._url.joinpath(*path.split("/")).with_query(params or {})
         timeout = aiohttp.ClientTimeout(total=hold + REQUEST_TIMEOUT, sock_connect=15, sock_read=hold + 15)
         for _ in range(MAXIMUM_REDIRECTS + 1):
+            form = aiohttp.FormData(dict(data or {}), default_to_multipart=True) if multipart else data
             try:
-                answer = await self._exchange(method, url, data=data, json=json, headers=headers, timeout=timeout)
+                answer = await self._exchange(method, url, data=form, json=json, headers=headers, timeout=timeout)
             except (aiohttp.ClientError, TimeoutError, OSError) as err:
                 raise TemporaryError(f"no answer: {type(err).__name__}") from err
             if answer.status in accept:

@@ -4,15 +4,19 @@ There is no vendor and no document. A person tells what the fields are called; w
 names that senders use. Assumed is:
 
 - A JSON list holds several messages. A field inside another is told with a dot: `data.text`.
-- Where the body is plain text and the address has a query, the body is the text alone, and all fields are in the query.
-- Text is UTF-8, else Windows-1252. Times are ISO 8601, seconds or milliseconds since 1970; without a zone they are UTC.
-- A signature is HMAC-SHA256 of the body (without one of the query) in hexadecimal or base64, `sha256=` may stand before
-  it. Where there is a time beside it (seconds since 1970), it is signed, too, behind the body, and no older than five
-  minutes.
+- Where the body is announced as plain text, it is the text, and the other fields are in the query (so posts Kannel).
+  Without a query it may be JSON all the same: browsers announce that as plain text.
+- Text is UTF-8, else Windows-1252; of a plain text, the charset may be announced. Times are ISO 8601, seconds or
+  milliseconds since 1970; without a zone they are UTC.
+- A signature is HMAC-SHA256 of the body (without one of the query; where both are read of the query, a line feed and
+  the body) in hexadecimal or base64, `sha256=` may stand before it. Where there is a time beside it (seconds since
+  1970), it is signed, too, behind the body, and no older than five minutes; it must be there once a person has told
+  its header.
 - A message without an id is new each time. One with an id that comes again is the same.
 """
 
 import base64
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.parser import BytesParser
@@ -37,6 +41,10 @@ NAMES = {
 }
 REPLAY_SECONDS = 300
 MILLISECONDS = 100_000_000_000
+LONGEST_PATH = 200
+# Not all that Python knows: some take seconds for a large body.
+CHARSET = re.compile(r'charset="?((utf-?(16|32)|ucs|iso|windows|cp|latin|koi8|gb|big5|euc|shift)[\w.:-]*)', re.A | re.I)
+UCS2 = ("utf-16", "ucs-2", "iso-10646-ucs-2")
 
 
 class Webhook(Provider):
@@ -82,15 +90,13 @@ class Webhook(Provider):
         """Refuse what isn't signed, or was signed too long ago."""
         told, fields = call.headers, self._account.fields
         at = told.get(fields.get("timestamp_header") or "X-Timestamp", "")
-        content = (call.body or call.url.raw_query_string.encode()) + at.encode()
-        digest = hmac.digest(self._account.signing_key.encode(), content, "sha256")
-        signature = told.get(fields.get("signature_header") or "X-Signature", "").removeprefix("sha256=").strip()
+        digest = hmac.digest(self._account.signing_key.encode(), _signed(call) + _as_sent(at), "sha256")
+        signature = _as_sent(told.get(fields.get("signature_header") or "X-Signature", "")).removeprefix(b"sha256=")
         hexadecimal, base_64 = digest.hex().encode(), base64.b64encode(digest)
-        if not (
-            hmac.compare_digest(signature.lower().encode(), hexadecimal)
-            or hmac.compare_digest(signature.encode(), base_64)
-        ):
+        if not (hmac.compare_digest(signature.lower(), hexadecimal) or hmac.compare_digest(signature, base_64)):
             raise RefusedCallError("wrong signature")
+        if fields.get("timestamp_header") and not at:
+            raise RefusedCallError("signed without a time")
         if at and abs(call.at.timestamp() - (float(at) if at.isdecimal() else 0.0)) > REPLAY_SECONDS:
             raise RefusedCallError("signed too long ago")
 
@@ -120,45 +126,86 @@ def parse(record: bytes, names: Mapping[str, str]) -> Message | None:
 
 
 def _find(name: str, fields: Mapping[str, str], names: Mapping[str, str]) -> str | None:
-    """Return the value of a field: under the name that was told, else under the first usual one."""
+    """Return the value of a field: under the name that was told, else under the first usual one that isn't empty."""
     if told := names.get(name):
         return fields.get(told)
     plain = {_plain(path): value for path, value in reversed(list(fields.items()))}
-    return next((plain[usual] for usual in NAMES[name] if usual in plain), None)
+    found = [plain[usual] for usual in NAMES[name] if usual in plain]
+    return next(filter(None, found), "" if found else None)
 
 
 def fields_of(record: bytes) -> dict[str, str]:
     """Return the fields of a record by name, those inside others with a dot; empty where there are none."""
-    if record.lstrip()[:1] == b"{":
+    if _opening(record) == b"{":
         row = _json(record)
         return dict(_flat(row)) if isinstance(row, dict) else {}
     pairs = parse_qsl(record.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape")
-    return {_decoded(name): _decoded(value) for name, value in pairs}
+    return {_decoded(_as_sent(name)): _decoded(_as_sent(value)) for name, value in pairs}
 
 
 def _records(call: Call) -> list[bytes]:
     """Return the messages of a call, as they came: JSON objects or forms."""
     kind = call.headers.get("Content-Type", "")
-    if kind.startswith("text/plain") and call.url.query_string:
-        return [call.url.raw_query_string.encode()]
+    if _is_text(call):
+        return [_text_record(kind, call)]
     if kind.startswith("multipart/form-data"):
         return [_form_of(kind, call.body)]
-    if call.body.lstrip()[:1] == b"[" and isinstance(rows := _json(call.body), list):
+    if _opening(call.body) == b"[" and isinstance(rows := _json(call.body), list):
         return [record_of(row) for row in rows]
     return [call.record]
 
 
-def _json(record: bytes) -> Any:
-    """Return what a record says in JSON, None where it says nothing; line breaks inside texts do no harm."""
+def _is_text(call: Call) -> bool:
+    """Whether the body is a text, and no form or JSON."""
+    if not call.headers.get("Content-Type", "").startswith("text/plain"):
+        return False
+    return bool(call.url.raw_query_string or (call.body and not isinstance(_json(call.body), dict | list)))
+
+
+def _signed(call: Call) -> bytes:
+    """Return what a signature covers: all that is read."""
+    query = call.url.raw_query_string
+    return _as_sent(query) + b"\n" + call.body if query and _is_text(call) else call.record
+
+
+def _text_record(kind: str, call: Call) -> bytes:
+    """Return a text and the fields beside it as one form; an empty text yields to one in the query."""
+    text, query = urlencode({"text": _text(kind, call.body)}), call.url.raw_query_string
+    return _as_sent("&".join(filter(None, (query, text) if call.body else (text, query))))
+
+
+def _text(kind: str, body: bytes) -> str:
+    """Return a body in the charset that is announced."""
+    if not (announced := CHARSET.search(kind)):
+        return _decoded(body)
+    charset = announced[1].lower()
+    if charset in UCS2:
+        charset = "utf-16" if body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) else "utf-16-be"
     try:
-        return json.loads(record, strict=False)
+        return well_formed(body.decode(charset, "replace"))
+    except LookupError:
+        return _decoded(body)
+
+
+def _opening(record: bytes) -> bytes:
+    """Return the character that a record begins with."""
+    return record.removeprefix(BOM_UTF8).lstrip()[:1]
+
+
+def _json(record: bytes) -> Any:
+    """Return what a record says in JSON, its numbers as they are written, and None where it says nothing.
+
+    Line breaks inside texts do no harm.
+    """
+    try:
+        return json.loads(_decoded(record.removeprefix(BOM_UTF8)), strict=False, parse_float=str, parse_int=str)
     except ValueError, RecursionError:
         return None
 
 
 def _form_of(kind: str, body: bytes) -> bytes:
     """Return a form in parts (RFC 7578) as an ordinary one."""
-    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + _as_sent(kind) + b"\r\n\r\n" + body)
     fields = [
         (part.get_param("name", "", "Content-Disposition"), part.get_payload(decode=True))
         for part in parts.iter_parts()
@@ -166,16 +213,15 @@ def _form_of(kind: str, body: bytes) -> bytes:
     return urlencode([(str(name), value) for name, value in fields if isinstance(value, bytes)]).encode()
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Return the fields of JSON by their paths."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flat(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _flat(inner, f"{path}.{number}")
+def _flat(value: Any, path: str | None = None) -> Iterator[tuple[str, str]]:
+    """Return the fields of JSON by their paths, but for those that are so long or deep that nobody tells them."""
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            longer = str(name) if path is None else f"{path}.{name}"
+            if len(longer) <= LONGEST_PATH:
+                yield from _flat(inner, longer)
     else:
-        yield path, text_of(value)
+        yield well_formed(path or ""), text_of(value)
 
 
 def _plain(path: str) -> str:
@@ -183,9 +229,13 @@ def _plain(path: str) -> str:
     return re.sub(r"[^a-z0-9]", "", path.rpartition(".")[2].lower())
 
 
-def _decoded(value: str) -> str:
-    """Return a value that was read as UTF-8; what is none is Windows-1252."""
-    data = value.encode("utf-8", "surrogateescape")
+def _as_sent(value: str) -> bytes:
+    """Return the bytes of something that was read as UTF-8, though it may be none."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def _decoded(data: bytes) -> str:
+    """Return a text in UTF-8; what is none is Windows-1252."""
     try:
         return data.decode()
     except UnicodeDecodeError:
