@@ -3,6 +3,7 @@
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
+from .clicksend import ClickSend
 from .gammu import Gammu
 from .protocol import Protocol
 from .smsgate import SmsGate
@@ -17,5 +18,6 @@ PROTOCOLS: dict[str, Protocol] = {
         Gammu(),
         SmsGate(),
         VoipMs(),
+        ClickSend(),
     )
 }

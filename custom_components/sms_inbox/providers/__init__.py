@@ -4,6 +4,7 @@ from .base import Provider
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
+from .clicksend import ClickSend
 from .gammu import Gammu
 from .smsgate import SmsGate
 from .voipms import VoipMs
@@ -18,6 +19,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         Gammu,
         SmsGate,
         VoipMs,
+        ClickSend,
         Webhook,
     )
 }

@@ -1,0 +1,437 @@
+"""ClickSend: the row, the walk through the list, marking read one by one, and calls."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from multidict import CIMultiDict
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from yarl import URL
+
+from custom_components.sms_inbox.model import SYNTHETIC_ID, Page
+from custom_components.sms_inbox.providers.base import (
+    Account,
+    Call,
+    ProtocolError,
+    RateLimitedError,
+    RefusedCallError,
+    TemporaryError,
+)
+from custom_components.sms_inbox.providers.clicksend import ClickSend
+import emulator as emulation
+from emulator import Emulator
+from emulator.clicksend import ClickSend as Protocol
+from homeassistant.core import Event, HomeAssistant
+from tests.conftest import Clock, set_up, texts
+
+from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain, new
+
+SAMPLE = (Path(__file__).parents[1] / "fixtures/clicksend/inbound").read_text()
+ROW: dict[str, Any] = {
+    "timestamp": 1795255200,
+    "from": "+447700900123",
+    "body": "Hi|\n😀",
+    "original_body": "What do you say?",
+    "original_message_id": "373F7121-8089-42FA-8F5C-8F8F7C18DFAA",
+    "to": "+61411111111",
+    "custom_string": "",
+    "message_id": "C557B56E-83C0-4070-A74C-9BF05474B418",
+    "_keyword": "Hi",
+    "brandNew": {"a": 1},
+}
+TEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+type Fetch = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+def provider(session: aiohttp.ClientSession, server: CannedServer) -> ClickSend:
+    """Return the provider of an account at the canned server."""
+    return ClickSend(session, Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/v3"))))
+
+
+@pytest.fixture
+def fetch(provider: ClickSend, server: CannedServer) -> Fetch:
+    """Return what fetches one canned answer: rows, or a whole body."""
+
+    async def fetch(rows: Any) -> Page:
+        data = {"total": 1, "current_page": 1, "last_page": 1, "data": rows}
+        server.answer = {"text": rows if isinstance(rows, str) else json.dumps({"http_code": 200, "data": data})}
+        return await provider.fetch({})
+
+    return fetch
+
+
+@pytest.fixture
+def account(emulator: Emulator) -> emulation.Account:
+    """Return the account at the emulator."""
+    return emulator.add_account("clicksend", USERNAME, PASSWORD)
+
+
+def asked(emulator: Emulator, method: str) -> list[str]:
+    """Return what was asked for since the last time: the pages of the list, or the ids that were marked read."""
+    urls = [URL(request.url) for request in emulator.requests if request.method == method]
+    emulator.requests.clear()
+    return [url.query.get("page") or url.name for url in urls]
+
+
+async def test_message(fetch: Fetch, server: CannedServer) -> None:
+    """All fields of a row."""
+    page = await fetch([ROW])
+    [message] = page.messages
+    assert re.fullmatch(r"C557B56E-83C0-4070-A74C-9BF05474B418-1795255200-[0-9a-f]{8}", message.message_id)
+    assert (message.sender, message.recipient) == ("+447700900123", "+61411111111")
+    assert (message.text, message.encoding, message.data) == ("Hi|\n😀", "unicode", None)
+    assert message.received_at == TEN
+    assert message.in_reply_to == "373F7121-8089-42FA-8F5C-8F8F7C18DFAA"
+    assert json.loads(message.raw) == ROW
+    assert (page.cursor, page.more) == ({"since": TEN.isoformat()}, False)
+    [(request, _)] = server.requests
+    assert (request.method, request.path) == ("GET", "/v3/sms/inbound")
+    assert dict(request.query) == {"page": "1", "limit": "100"}
+    assert request.headers["Authorization"] == aiohttp.encode_basic_auth(USERNAME, PASSWORD)
+
+
+async def test_sample(fetch: Fetch, provider: ClickSend, server: CannedServer) -> None:
+    """Three rows with one id are three messages, oldest first, which are marked read at once (V50)."""
+    page = await fetch(SAMPLE)
+    assert [message.text.split()[0] for message in page.messages] == ["Jelly", "Lemon", "Liquorice"]
+    assert len({message.message_id for message in page.messages}) == 3
+    await provider.acknowledge(page)
+    assert [request.path for request, _ in server.requests if request.method == "PUT"] == [
+        "/v3/sms/inbound-read/C557B56E-83C0-4070-A74C-9BF05474B418"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"timestamp": "1795255200"}, {"received_at": TEN}),
+        ({"timestamp": None, "timestamp_send": 1795255200}, {"received_at": TEN}),
+        ({"timestamp": None}, {"received_at": None}),
+        ({"timestamp": "2026-11-21"}, {"received_at": None}),
+        ({"timestamp": 10**30}, {"received_at": None}),
+        ({"timestamp": "9" * 5000}, {"received_at": None}),
+        ({"from": None}, {"sender": ""}),
+        ({"to": None}, {"recipient": None}),
+        ({"body": None}, {"text": "", "encoding": "text"}),
+        ({"body": "a\x00b"}, {"text": "a\x00b", "encoding": "text"}),
+        ({"body": "\ud83d half"}, {"text": "\ufffd half"}),
+        ({"original_message_id": None}, {"in_reply_to": None}),
+        ({"original_message_id": ""}, {"in_reply_to": None}),
+    ],
+)
+async def test_fields(fetch: Fetch, change: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Odd values of a field are delivered as well as they can be."""
+    [message] = (await fetch([ROW | change])).messages
+    assert {name: getattr(message, name) for name in expected} == expected
+
+
+async def test_several_rules(fetch: Fetch) -> None:
+    """A message that is listed once for each rule is one; what has another id, time, sender or text is another."""
+    others = [{"message_id": "7"}, {"timestamp": ROW["timestamp"] + 1}, {"from": "+1"}, {"body": "Hi"}]
+    page = await fetch([ROW, ROW, *(ROW | other for other in others), ROW])
+    assert len(page.messages) == len({message.message_id for message in page.messages}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("row", ["text", None, ["list"], {"body": "no id"}, {"message_id": "", "body": "no id"}])
+async def test_row_that_is_no_message(fetch: Fetch, provider: ClickSend, row: Any) -> None:
+    """It is kept, and the others come."""
+    page = await fetch([row, ROW])
+    assert len(page.messages) == 1
+    assert [json.loads(raw) for raw in page.unreadable] == [row]
+    await provider.acknowledge(page)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "{}", '{"data": null}', '{"data": {"data": []}}', '{"data": {"data": {}, "last_page": 1}}', "<html>"],
+)
+async def test_what_is_no_list(fetch: Fetch, body: str) -> None:
+    """What the API never says is told apart."""
+    with pytest.raises(ProtocolError):
+        await fetch(body)
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        ({"user_id": 3819, "username": "X", "_subaccount": {"subaccount_id": 1716, "api_key": "k"}}, "3819-1716"),
+        ({"user_id": 3819, "_subaccount": None}, "3819"),
+    ],
+)
+async def test_identity(provider: ClickSend, server: CannedServer, account: dict[str, Any], expected: str) -> None:
+    """Subaccounts are accounts of their own."""
+    server.answer = {"text": json.dumps({"http_code": 200, "data": account})}
+    identity = await provider.validate()
+    assert (identity.account_id, identity.name) == (expected, USERNAME)
+
+
+@pytest.mark.parametrize("body", ["[]", '{"data": null}', '{"data": {"username": "anna"}}'])
+async def test_account_without_an_id(provider: ClickSend, server: CannedServer, body: str) -> None:
+    """An answer that names no account proves nothing."""
+    server.answer = {"text": body}
+    with pytest.raises(ProtocolError):
+        await provider.validate()
+
+
+async def test_vanishing(emulator: Emulator, make_provider: MakeProvider, account: emulation.Account) -> None:
+    """What is marked read is neither listed nor marked again."""
+    provider = make_provider("clicksend")
+    account.send("Hello", message_id="a-1")
+    messages, page = await drain(provider)
+    assert (asked(emulator, "PUT"), account.messages[0].read) == (["a-1"], True)
+    account.send("Again", message_id="a-2")
+    again, page = await drain(provider, page.cursor)
+    assert [message.text for message in new(again, messages)] == ["Again"]
+    assert (asked(emulator, "PUT"), page.unreadable) == (["a-2"], ())
+    nothing, last = await drain(provider, page.cursor)
+    assert (nothing, last.cursor) == ([], page.cursor)
+
+
+async def test_staying(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the list goes on showing what is read, each message is marked once, and not once more with the next."""
+    monkeypatch.setattr(Protocol, "hides_read", False)
+    provider = make_provider("clicksend")
+    account.send("Hello", message_id="a-1")
+    _, page = await drain(provider)
+    assert asked(emulator, "PUT") == ["a-1"]
+    account.send("Again", message_id="a-2")
+    messages, page = await drain(provider, page.cursor)
+    assert [message.text for message in messages] == ["Hello", "Again"]
+    assert asked(emulator, "PUT") == ["a-2"]
+    assert (await drain(provider, page.cursor))[1].cursor == page.cursor
+    assert asked(emulator, "PUT") == []
+
+
+async def test_few_at_once(emulator: Emulator, make_provider: MakeProvider, account: emulation.Account) -> None:
+    """A backlog is marked read little by little, the oldest first, so that the rate limit holds up no message."""
+    provider = make_provider("clicksend")
+    for number in range(25):
+        account.send("x", message_id=str(number), received_at=TEN + timedelta(seconds=number))
+    marked = []
+    for _ in range(4):
+        _, page = await drain(provider)
+        marked.append(sorted(map(int, asked(emulator, "PUT"))))
+    assert marked == [list(range(10)), list(range(10, 20)), list(range(20, 25)), []]
+    assert page.messages == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"), [({"status": 500}, TemporaryError), ({"status": 418}, ProtocolError)], ids=["500", "418"]
+)
+async def test_one_that_fails(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    options: dict[str, Any],
+    error: type[Exception],
+) -> None:
+    """It is told, stops no other, and is tried again (V50)."""
+    provider = make_provider("clicksend")
+    for message_id in ("a", "bad", "c"):
+        account.send("x", message_id=message_id)
+    emulator.fault("clicksend", "server_error", path="/bad", **options)
+    page = await provider.fetch({})
+    with pytest.raises(error):
+        await provider.acknowledge(page)
+    assert [message.read for message in account.messages] == [True, False, True]
+    emulator.requests.clear()
+    await provider.acknowledge(page)
+    assert asked(emulator, "PUT") == ["bad"]
+
+
+async def test_rate_limit(emulator: Emulator, make_provider: MakeProvider, account: emulation.Account) -> None:
+    """How long to wait is told."""
+    provider = make_provider("clicksend")
+    account.send("x")
+    emulator.fault("clicksend", "rate_limited", path="inbound-read", retry_after=40)
+    page = await provider.fetch({})
+    with pytest.raises(RateLimitedError) as raised:
+        await provider.acknowledge(page)
+    assert raised.value.retry_after == 40
+
+
+async def test_refused(emulator: Emulator, make_provider: MakeProvider, account: emulation.Account) -> None:
+    """What the vendor will not mark read, since it is or since we may not, is no error and not asked for again."""
+    provider = make_provider("clicksend")
+    account.send("x", message_id="a")
+    account.send("y", message_id="b")
+    page = await provider.fetch({})
+    account.messages.pop(0)
+    await provider.acknowledge(page)
+    assert sorted(asked(emulator, "PUT")) == ["a", "b"]
+    await provider.acknowledge(page)
+    assert asked(emulator, "PUT") == []
+
+
+async def test_never_all_at_once(fetch: Fetch, provider: ClickSend, server: CannedServer) -> None:
+    """No id that a row may have becomes the address that marks all messages read (V50)."""
+    odd = ["", ".", "..", "/", "../inbound-read", "a/..", "?", "#", "%2e", " ", "é", "a\n", {"a": 1}, ["a"], 7]
+    page = await fetch([ROW | {"message_id": id_, "body": str(id_)} for id_ in odd])
+    assert len(page.messages) == len(odd) - 1
+    await provider.acknowledge(page)
+    assert [request.raw_path for request, _ in server.requests[1:]] == ["/v3/sms/inbound-read/7"]
+
+
+async def test_fired_once(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: emulation.Account,
+    emulator: Emulator,
+    received: list[Event],
+    clock: Clock,
+) -> None:
+    """A message that can't be marked read is fired all the same, once, and marked later (V50)."""
+    await set_up(hass, entry)
+    emulator.fault("clicksend", "server_error", count=2, path="inbound-read")
+    account.send("Hello")
+    await clock.advance(31)
+    assert (texts(received), account.messages[0].read) == (["Hello"], False)
+    await clock.advance(300)
+    assert (texts(received), account.messages[0].read) == (["Hello"], True)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize(
+    ("days", "forwards", "backwards"),
+    [
+        # Pages of three, of which the last may be shorter; what counts are the two days before the latest message.
+        ([0, 0, 0, 0, 0, 0, 0], "123", "123"),
+        ([9, 9, 9, 9, 9, 9, 0], "12", "132"),
+        ([9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 0], "123", "1432"),
+        ([9, 8, 7, 6, 5, 4, 3, 3, 3], "13", "13"),
+        ([9, 9, 9, 9, 0, 0, 0, 0], "123", "132"),
+    ],
+)
+async def test_growing_list(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    newest_first: bool,
+    days: list[int],
+    forwards: str,
+    backwards: str,
+) -> None:
+    """A list that never ends is read down to two days before the latest message, whichever end is first."""
+    monkeypatch.setattr(Protocol, "hides_read", False)
+    monkeypatch.setattr(Protocol, "newest_first", newest_first)
+    account.page_size = 3
+    for number, day in enumerate(days):
+        account.send(f"Message {number}", received_at=TEN - timedelta(days=day, seconds=-number))
+    provider = make_provider("clicksend")
+    page = await provider.fetch({"since": TEN.isoformat()})
+    recent = [f"Message {number}" for number, day in enumerate(days) if day < 2]
+    assert [message.text for message in page.messages][-len(recent) or len(days) :] == recent
+    pages = "".join(asked(emulator, "GET"))
+    assert pages == (forwards if newest_first else backwards)
+    whole = await provider.fetch({})
+    assert [message.text for message in whole.messages] == [f"Message {number}" for number in range(len(days))]
+
+
+async def test_first_walk(make_provider: MakeProvider, account: emulation.Account) -> None:
+    """The first time all is read, however old it is."""
+    account.page_size = 3
+    for days in (68, 67, 66, 65, 64, 63, 0):
+        account.send(f"{days} days", received_at=datetime.now(UTC) - timedelta(days=days))
+    assert len((await make_provider("clicksend").fetch({})).messages) == 7
+
+
+async def test_message_that_comes_during_the_walk(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It pushes others on to the next page, even to one that was not there: none is passed over, none comes twice."""
+    account.page_size = 3
+    for number in range(6):
+        account.send(f"Message {number}", received_at=TEN + timedelta(seconds=number))
+    listed = Protocol._list  # noqa: SLF001
+
+    def send_and_list(protocol: Protocol, *args: Any) -> Any:
+        answer = listed(protocol, *args)
+        if len(account.messages) == 6:
+            account.send("Message 6", received_at=TEN + timedelta(seconds=6))
+        return answer
+
+    monkeypatch.setattr(Protocol, "_list", send_and_list)
+    provider = make_provider("clicksend")
+    page = await provider.fetch({})
+    assert asked(emulator, "GET") == ["1", "2", "3"]
+    later = await provider.fetch(page.cursor)
+    assert sorted(message.text for message in new([*page.messages, *later.messages])) == [
+        f"Message {number}" for number in range(7)
+    ]
+
+
+def call(body: Any = b"", *, query: str = "", content_type: str = "application/json") -> Call:
+    """Return a call."""
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    url = URL(f"https://home.example/api/webhook/abc?{query}", encoded=True)
+    headers = CIMultiDict({"Content-Type": content_type})
+    return Call(method="POST", url=url, headers=headers, body=body, at=datetime.now(UTC))
+
+
+FORM = urlencode({**{key: value for key, value in ROW.items() if key != "brandNew"}, "user_id": "1", "message": "x"})
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        call(ROW),
+        call(ROW | {"timestamp": "1795255200", "user_id": 1}),
+        call(FORM.encode(), content_type="application/x-www-form-urlencoded"),
+        call(query=FORM, content_type="text/plain"),
+    ],
+    ids=["json", "json with texts", "form", "query"],
+)
+async def test_call(fetch: Fetch, provider: ClickSend, made: Call) -> None:
+    """Each kind of call brings the message with the id of the list, and is kept as it came."""
+    [listed] = (await fetch([ROW])).messages
+    pushed = provider.read_call(made)
+    [message] = pushed.messages
+    assert message.message_id == listed.message_id
+    assert (message.text, message.sender, message.received_at) == (listed.text, listed.sender, listed.received_at)
+    assert (message.recipient, message.in_reply_to) == (listed.recipient, listed.in_reply_to)
+    assert message.raw == made.record
+    assert (pushed.announced, pushed.unreadable) == ((), ())
+
+
+@pytest.mark.parametrize("missing", ["message_id", "timestamp"])
+def test_call_without_an_id(provider: ClickSend, missing: str) -> None:
+    """What can't be told from others is announced, and the list brings it."""
+    pushed = provider.read_call(call({key: value for key, value in ROW.items() if key != missing}))
+    [message] = pushed.announced
+    assert message.message_id.startswith(SYNTHETIC_ID)
+    assert (message.text, message.sender) == (ROW["body"], ROW["from"])
+    assert (pushed.messages, pushed.unreadable) == ((), ())
+
+
+def test_call_without_a_text(provider: ClickSend) -> None:
+    """It is kept."""
+    made = call({"message_id": "a", "from": "1", "text": "called otherwise"})
+    pushed = provider.read_call(made)
+    assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), (made.body,))
+
+
+def test_delivery_report(provider: ClickSend) -> None:
+    """It brings nothing."""
+    report = {"message_id": "a", "status_code": "201", "status_text": "Success", "timestamp": "1795255200"}
+    pushed = provider.read_call(call(report))
+    assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), ())
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"[]", b'["body"]', b"{}", b'{"status": "1"}', b"[" * 100_000, b"nul"])
+def test_call_with_nothing_in_it(provider: ClickSend, body: bytes) -> None:
+    """It is refused."""
+    with pytest.raises(RefusedCallError) as raised:
+        provider.read_call(call(body))
+    assert raised.value.status == 400
