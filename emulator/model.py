@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import re
 import time
 from typing import TYPE_CHECKING, Any
-import uuid
 from zoneinfo import ZoneInfo
 
 from .alphabet import is_plain
@@ -151,7 +150,7 @@ class Account:
 
     def _new_id(self) -> str:
         if not self.protocol.numeric_ids:
-            return str(uuid.uuid4())
+            return self.protocol.new_id()
         self._last_id += 1
         return str(self._last_id)
 

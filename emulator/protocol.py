@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import re
 from typing import Any
 from urllib.parse import urlencode
+import uuid
 
 from .model import Account, Message
 
@@ -139,6 +140,10 @@ class Protocol(ABC):
         """The message id inside a raw record, if it has one."""
         found = re.match(rb"\d+", record) if self.numeric_ids else None
         return found[0].decode() if found else None
+
+    def new_id(self) -> str:
+        """The id of a new message, where ids are no numbers."""
+        return str(uuid.uuid4())
 
     def check(self, message: Message) -> None:
         """Raise ValueError for a message that this protocol can't carry."""

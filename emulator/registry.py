@@ -7,6 +7,7 @@ from .clicksend import ClickSend
 from .gammu import Gammu
 from .protocol import Protocol
 from .smsgate import SmsGate
+from .twilio import Twilio
 from .voipms import VoipMs
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -19,5 +20,6 @@ PROTOCOLS: dict[str, Protocol] = {
         SmsGate(),
         VoipMs(),
         ClickSend(),
+        Twilio(),
     )
 }

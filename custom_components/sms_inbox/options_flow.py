@@ -170,7 +170,7 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
             fields[vol.Required(CONF_CALLS, default=True)] = BooleanSelector()
         if async_has_cloud(self.hass):
             fields[vol.Required(CONF_CLOUD, default=True)] = BooleanSelector()
-        if self._provider.signs or not self._provider.interval:
+        if self._provider.signs:
             fields[vol.Optional(CONF_SIGNING_KEY)] = KEY
         return vol.Schema(fields)
 
@@ -178,7 +178,7 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
         """Open the gate at an address; return what is wrong, if something is, with all as it was before."""
         before = dict(self.config_entry.options)
         options = {**before, **changes}
-        if self._provider.signs and not options.get(CONF_SIGNING_KEY):
+        if self._provider.needs_key and not options.get(CONF_SIGNING_KEY):
             return "signing_key_missing"
         options.setdefault(CONF_WEBHOOK_ID, webhook.async_generate_id())
         try:

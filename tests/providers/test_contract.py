@@ -76,6 +76,7 @@ def test_declares_itself(key: str) -> None:
     assert timedelta(seconds=1) <= provider.interval <= timedelta(minutes=5)
     assert provider.acknowledges or not provider.deletes
     assert provider.calls or not (provider.registers or provider.signs or provider.call_query)
+    assert provider.signs or not provider.needs_key
 
 
 async def test_validate_names_the_account_and_touches_nothing(
@@ -406,7 +407,7 @@ def test_plain_http_at_home(key: str, make_provider: MakeProvider, url: str) -> 
     assert make_provider(key, url=url).key == key
 
 
-async def test_credentials_are_in_no_address(provider: Provider, emulator: Emulator) -> None:
+async def test_credentials_are_in_no_address(provider: Provider, account: Account, emulator: Emulator) -> None:
     """Neither user name nor password is in a URL."""
     await provider.validate()
     await provider.fetch({})

@@ -7,6 +7,7 @@ from .bulletin import Bulletin
 from .clicksend import ClickSend
 from .gammu import Gammu
 from .smsgate import SmsGate
+from .twilio import Twilio
 from .voipms import VoipMs
 from .webhook import Webhook
 
@@ -20,6 +21,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         SmsGate,
         VoipMs,
         ClickSend,
+        Twilio,
         Webhook,
     )
 }

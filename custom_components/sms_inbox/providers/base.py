@@ -200,7 +200,7 @@ class Call:
     @property
     def record(self) -> bytes:
         """What came, to be kept: the body, or without one the query."""
-        return self.body or self.url.raw_query_string.encode()
+        return self.body or self.url.raw_query_string.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,7 +230,8 @@ class Provider(ABC):
         calls: Whether the vendor can call us when a message comes, see `read_call`.
         call_query: What is put behind the address that the vendor is to call, for vendors that fill in a template.
         registers: Whether the vendor can be told the address by its API, see `register`.
-        signs: Whether it signs its calls with a key that a person must tell, see `Account.signing_key`.
+        signs: Whether it signs its calls with a key that a person can tell, see `Account.signing_key`.
+        needs_key: Whether no call can be verified without that key.
         reply: What a call is answered with once it is written down.
         answering: Whether an answer is arriving: its headers are here, its body may not be.
         read_until: By the provider's clock, what it received before has been handed over; None where it doesn't tell.
@@ -250,6 +251,7 @@ class Provider(ABC):
     call_query: ClassVar[str] = ""
     registers: ClassVar[bool] = False
     signs: ClassVar[bool] = False
+    needs_key: ClassVar[bool] = False
     reply: ClassVar[Reply] = Reply()
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:

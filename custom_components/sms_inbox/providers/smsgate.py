@@ -42,6 +42,7 @@ class SmsGate(Provider):
     calls = True
     registers = True
     signs = True
+    needs_key = True
 
     @override
     async def validate(self) -> Identity:
