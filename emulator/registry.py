@@ -4,6 +4,7 @@ from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .clicksend import ClickSend
+from .elks import Elks
 from .gammu import Gammu
 from .protocol import Protocol
 from .smsgate import SmsGate
@@ -21,5 +22,6 @@ PROTOCOLS: dict[str, Protocol] = {
         VoipMs(),
         ClickSend(),
         Twilio(),
+        Elks(),
     )
 }

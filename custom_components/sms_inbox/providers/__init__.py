@@ -5,6 +5,7 @@ from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .clicksend import ClickSend
+from .elks import Elks
 from .gammu import Gammu
 from .smsgate import SmsGate
 from .twilio import Twilio
@@ -22,6 +23,7 @@ PROVIDERS: dict[str, type[Provider]] = {
         VoipMs,
         ClickSend,
         Twilio,
+        Elks,
         Webhook,
     )
 }
