@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlite3
 import stat
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.sms_inbox.model import Message, Page
@@ -211,7 +212,7 @@ def test_delivered_messages_are_counted_for_good(store: Store) -> None:
     receive(store, *(replace(MESSAGE, message_id=str(number)) for number in range(3)))
     for _ in range(2):
         store.tick_off([1, 2])
-    future = datetime.now(UTC) + timedelta(days=1)
+    future = datetime(9999, 1, 1, tzinfo=UTC)
     store.erase("a", keep_texts=True, texts_before=future, identities_before=future)
     assert store.begin("a").delivered == 2
     assert store.counts("a") == Counts(due=1, delivered=0, existing=0, with_text=1, unreadable=0)
@@ -227,6 +228,61 @@ def test_only_identities_are_kept(store: Store) -> None:
     assert [stored.sequence for stored in store.find(Query(limit=10))] == [4, 3]
     assert [message.text for message in store.recent("a", 10)] == [MESSAGE.text] * 2 + [""] * 2
     assert receive(store, MESSAGE) == []
+
+
+def forget(store: Store) -> None:
+    """Forget what is older than 400 days."""
+    now = datetime.now(UTC)
+    store.erase("a", keep_texts=True, texts_before=now, identities_before=now - timedelta(days=400))
+
+
+@pytest.mark.parametrize(
+    ("received", "stored", "known"),
+    [(0, 0, False), (0, 100, True), (100, 0, True)],
+    ids=["old", "came late, or our clock was ahead", "our clock was behind"],
+)
+def test_identity_is_kept_for_400_days(
+    store: Store, freezer: FrozenDateTimeFactory, received: int, stored: int, *, known: bool
+) -> None:
+    """Since the message was received and since it was written down, whatever is later."""
+    begin = datetime(2026, 11, 21, tzinfo=UTC)
+    message = replace(MESSAGE, received_at=begin + timedelta(days=received))
+    freezer.move_to(begin + timedelta(days=stored))
+    receive(store, message)
+    freezer.move_to(begin + timedelta(days=450))
+    receive(store, replace(MESSAGE, message_id="2", received_at=datetime.now(UTC)))
+    store.tick_off([1, 2])
+    forget(store)
+    assert receive(store, message) == ([] if known else ["1"])
+
+
+def test_identity_is_kept_while_nothing_comes(store: Store, freezer: FrozenDateTimeFactory) -> None:
+    """A list by time goes on showing the latest messages, however old; they are forgotten when others have come."""
+    freezer.move_to(begin := datetime(2026, 11, 21, tzinfo=UTC))
+    messages = [replace(MESSAGE, message_id=str(day), received_at=begin - timedelta(days=day)) for day in (2, 0)]
+    receive(store, *messages)
+    store.tick_off([1, 2])
+    freezer.move_to(begin + timedelta(days=1000))
+    forget(store)
+    assert receive(store, *messages) == []
+    receive(store, replace(MESSAGE, message_id="new", received_at=datetime.now(UTC)))
+    forget(store)
+    assert receive(store, *messages) == ["2", "0"]
+
+
+@pytest.mark.parametrize("deliver", [False, True])
+def test_record_that_is_shown_again_is_settled_once(store: Store, *, deliver: bool) -> None:
+    """A list goes on showing what a person has delivered or discarded; nobody is asked about it again."""
+    store.begin("a")
+    shown = replace(page(), unreadable=(b"nonsense", b"more"))
+    store.receive("a", shown, first_run=False, status=Status.DUE, attempts=0)
+    (number, raw), _ = store.unreadable("a", 10)
+    assert raw == b"nonsense"
+    store.settle_unreadable("a", number, MESSAGE if deliver else None, shown_again=True)
+    store.receive("a", shown, first_run=False, status=Status.DUE, attempts=0)
+    assert [raw for _, raw in store.unreadable("a", 10)] == [b"more"]
+    assert store.begin("a").unreadable == 1
+    assert len(store.attempt_due("a", 10)) == deliver
 
 
 def test_unreadable_record_becomes_a_message_once(store: Store) -> None:

@@ -319,7 +319,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_end(self, _: Event | None = None) -> None:
         """Note that this account ends in order, unless a request or a page is under way, which may be lost."""
         if not (self._asking or self._page):
-            end = partial(async_get_store(self.hass).end, cursor=self.inbox.cursor, first_run=self.inbox.first_run)
+            inbox = self.inbox
+            end = partial(
+                async_get_store(self.hass).end, cursor=inbox.cursor, first_run=inbox.first_run, known=inbox.shown
+            )
             await self._async_try_to_write(end)
 
     async def _async_erase(self, _: datetime | None = None) -> None:
@@ -545,6 +548,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._show_issue(
                 f"unreadable_{entry_id}", "unreadable", ir.IssueSeverity.WARNING, account, data={"entry_id": entry_id}
             )
+        else:
+            ir.async_delete_issue(self.hass, DOMAIN, f"unreadable_{entry_id}")
         if successor := self._provider.successor:
             self._show_issue(
                 f"deprecated_api_{entry_id}",

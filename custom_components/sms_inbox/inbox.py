@@ -117,6 +117,7 @@ class Inbox:
         first_call_at: When the provider called for the first time, None where it never did.
         last_call_at: When it called last.
         announced: Whether announcements wait for the poll that brings their messages.
+        shown: Ids of the messages on the last page that was written down.
     """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, state: AccountState) -> None:
@@ -127,10 +128,11 @@ class Inbox:
         self._due: deque[StoredMessage] = deque()
         self._fired: list[int] = []
         self._repeats = state.repeats
-        self._shown: set[str | bytes] = set()
+        self._shown_unreadable: frozenset[bytes] = frozenset()
         # One at a time writes or delivers, so that messages leave in the order in which they are written down.
         self._lock = asyncio.Lock()
         self.resumed = False
+        self.shown: frozenset[str] = frozenset()
         self.first_call_at = state.first_call_at
         self.last_call_at = state.last_call_at
         self.announced = bool(state.announced)
@@ -162,15 +164,16 @@ class Inbox:
                 return
             status = Status.EXISTING if existing else Status.DUE
             await self._async_write(new, first_run=first_run, status=status, attempts_before=int(self._repeats))
-            self._shown = {message.message_id for message in page.messages} | set(page.unreadable)
+            self.shown = frozenset(message.message_id for message in page.messages)
+            self._shown_unreadable = frozenset(page.unreadable)
             self._repeats = self._repeats and page.more
 
     def _without_known(self, page: Page) -> Page:
         """Return a page without what the page before has shown already, which is written down."""
         return replace(
             page,
-            messages=tuple(message for message in page.messages if message.message_id not in self._shown),
-            unreadable=tuple(record for record in page.unreadable if record not in self._shown),
+            messages=tuple(message for message in page.messages if message.message_id not in self.shown),
+            unreadable=tuple(record for record in page.unreadable if record not in self._shown_unreadable),
         )
 
     async def async_receive_call(self, pushed: Pushed) -> None:
@@ -228,6 +231,7 @@ class Inbox:
                 first_run=first_run,
                 status=status,
                 attempts=attempts_before + attempt,
+                known=self.shown,
             )
         )
         self.cursor, self.first_run = page.cursor, first_run

@@ -298,9 +298,17 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE account SET unsure_since = ? WHERE account = ?", (since and since.isoformat(), account))
 
-    def end(self, account: str, cursor: Cursor, *, first_run: bool) -> None:
-        """Note that an account ended in order, with no answer of its provider under way, and where it stood."""
+    def end(self, account: str, cursor: Cursor, *, first_run: bool, known: Collection[str] = ()) -> None:
+        """Note that an account ended in order, with no answer of its provider under way, and where it stood.
+
+        Args:
+            account: Whose end it is.
+            cursor: Where the next page begins.
+            first_run: Whether the inbox is still not read to its end.
+            known: See `receive`.
+        """
         with self._transaction() as db:
+            _know_again(db, account, known)
             _save_state(db, account, cursor, first_run=first_run, more=True)
             db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
 
@@ -376,7 +384,14 @@ class Store:
             return last and last["raw"]
 
     def receive(
-        self, account: str, page: Page, *, first_run: bool, status: Status, attempts: int
+        self,
+        account: str,
+        page: Page,
+        *,
+        first_run: bool,
+        status: Status,
+        attempts: int,
+        known: Collection[str] = (),
     ) -> list[StoredMessage]:
         """Write down a page and its cursor; return those of its messages that are to be delivered, oldest first.
 
@@ -388,9 +403,12 @@ class Store:
             first_run: Whether the inbox is still not read to its end after this page.
             status: What is noted of the new messages.
             attempts: How often they may have been delivered, this time included if it is at once.
+            known: Ids of messages that were written down before and that its provider may go on showing; they are noted
+                again where the file was deleted since.
         """
         now = datetime.now(UTC)
         with self._transaction() as db:
+            _know_again(db, account, known)
             rows = [
                 row
                 for message in page.messages
@@ -553,16 +571,17 @@ class Store:
             keep_texts: Without it only the message that was written down last keeps its text: it is shown, and what was
                 lost in a crash is found by it.
             texts_before: Of messages written down earlier, only the identity is kept.
-            identities_before: Messages received and written down earlier are forgotten: what a provider may still
-                show must be known, also where our clock was wrong.
+            identities_before: Messages received and written down earlier are forgotten, as far as the account's latest
+                message is as much younger: what a provider may still show must be known, also where our clock was
+                wrong, or where nothing has come for long.
         """
-        values = {
-            "account": account,
-            "texts_before": texts_before.isoformat(),
-            "identities_before": identities_before.isoformat(),
-            "keep_texts": keep_texts,
-        }
         with self._transaction() as db:
+            values = {
+                "account": account,
+                "texts_before": texts_before.isoformat(),
+                "identities_before": _forgettable_before(db, account, identities_before).isoformat(),
+                "keep_texts": keep_texts,
+            }
             db.execute(
                 f"DELETE FROM message WHERE account = :account AND status <> {Status.DUE}"
                 " AND max(stored_at, received_at) < :identities_before",
@@ -777,6 +796,26 @@ def _save_state(db: sqlite3.Connection, account: str, cursor: Cursor, *, first_r
         " ON CONFLICT (account) DO UPDATE SET cursor = :cursor, first_run = :first_run, repeats = repeats AND :more",
         {"account": account, "cursor": json.dumps(cursor), "first_run": first_run, "more": more},
     )
+
+
+def _know_again(db: sqlite3.Connection, account: str, known: Iterable[str]) -> None:
+    """Note messages by their ids alone, where the file was deleted while it was in use: none of them may fire again."""
+    if not db.execute("SELECT 1 FROM account WHERE account = ?", (account,)).fetchone():
+        now = datetime.now(UTC).isoformat()
+        db.executemany(
+            "INSERT OR IGNORE INTO message (account, provider, message_id, sender, encoding, received_at, stored_at,"
+            " status, attempts) VALUES (?, '', ?, '', 'text', ?, ?, ?, 0)",
+            [(account, message_id, now, now, Status.EXISTING) for message_id in known],
+        )
+
+
+def _forgettable_before(db: sqlite3.Connection, account: str, before: datetime) -> datetime:
+    """Return a time, earlier by the age of the latest message: lists by time begin a while before that one."""
+    latest = db.execute(
+        "SELECT max(min(stored_at, received_at)) FROM message WHERE account = ?", (account,)
+    ).fetchone()[0]
+    age = datetime.now(UTC) - datetime.fromisoformat(latest) if latest else timedelta()
+    return before - max(age, timedelta())
 
 
 def _move_back(db: sqlite3.Connection, account: str, provider: str) -> None:

@@ -152,8 +152,10 @@ async def test_deleted_while_running(
 async def test_deleted_while_running_without_a_message(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], clock: Clock
 ) -> None:
-    """Where the account stood is written into the new file at the end, so it doesn't begin anew."""
+    """Where the account stood is written into the new file at the end: nothing fires twice, and nothing is missed."""
     await set_up(hass, entry)
+    account.send("Before")
+    await clock.advance(31)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
     for path in store.path.parent.glob("sms_inbox.db*"):
         path.unlink()
@@ -161,7 +163,10 @@ async def test_deleted_while_running_without_a_message(
     account.send("While stopped")
     await set_up(hass, entry)
     await clock.advance(31)
-    assert texts(received) == ["While stopped"]
+    assert [(event.data["text"], event.data["redelivered"]) for event in received] == [
+        ("Before", False),
+        ("While stopped", False),
+    ]
 
 
 def damaged(path: Path) -> None:
