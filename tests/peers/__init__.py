@@ -1,0 +1,1 @@
+"""Tests with real programs, run by scripts/test-peers."""
