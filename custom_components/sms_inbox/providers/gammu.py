@@ -169,10 +169,10 @@ def _may_go_on(text: str) -> bool:
     """Whether a text fills its parts to the end: so does one of which more is to come.
 
     A part of a long message has 153 septets or 67 units of UTF-16, one less where its number takes two bytes, and
-    another one less where a character would be torn apart.
+    another one less where a character would be torn apart. A part in plain ASCII can be one of UTF-16, too.
     """
     septets, units = len(text) + sum(map(text.count, TWO_SEPTETS)), len(text.encode("utf-16-le")) // 2
-    return _fills(septets, 151, 153) or (not text.isascii() and _fills(units, 65, 67))
+    return _fills(septets, 151, 153) or _fills(units, 65, 67)
 
 
 def _fills(length: int, least: int, most: int) -> bool:
