@@ -201,11 +201,22 @@ def _out_of_order(messages: Sequence[Message], started: dict[Key, list[Delivery]
     ]
 
 
-def table(report: Report, kinds: Counter[str], seed: int, seconds: float) -> str:
-    """Return the report for a person."""
+def table(
+    report: Report, kinds: Counter[str], seed: int, seconds: float, *, answers: Sequence[int] | None = None
+) -> str:
+    """Return the report for a person.
+
+    Args:
+        report: How the messages fared.
+        kinds: How often what was done.
+        seed: What repeats it.
+        seconds: How long it took.
+        answers: The status of each call's answer, 0 where none came; None where nobody calls.
+    """
     rows: list[tuple[str, object]] = [
         ("sent", report.sent),
         ("handed over", report.handed_over),
+        *_calls(answers),
         ("delivered", report.delivered),
         ("  reported by the automation to a server outside", report.reported),
         ("  fired while the automation was being replaced", report.unarmed),
@@ -222,3 +233,10 @@ def table(report: Report, kinds: Counter[str], seed: int, seconds: float) -> str
         ("seconds", f"{seconds:.0f}"),
     ]
     return "\n".join(f"{name:50} {value:>8}" for name, value in rows)
+
+
+def _calls(answers: Sequence[int] | None) -> list[tuple[str, object]]:
+    if answers is None:
+        return []
+    taken = [status for status in answers if 200 <= status < 300]
+    return [("calls made", len(answers)), ("  of these taken", len(taken))]

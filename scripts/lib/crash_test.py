@@ -111,7 +111,8 @@ class CrashTest:
             await self._harm(harm)
             await self._settle(harm)
             report = compare(await self._messages(), self._seen(), harm.stops, ordered=not self._options.push)
-        print(f"\n{table(report, self._kinds, self._options.seed, time.monotonic() - began)}")
+            answers = await self._answers() if self._options.push else None
+        print(f"\n{table(report, self._kinds, self._options.seed, time.monotonic() - began, answers=answers)}")
         _explain(report)
         return report.kept
 
@@ -215,6 +216,15 @@ class CrashTest:
             )
             for sent in (await self._emulator.get("/admin/messages"))["messages"]
         ]
+
+    async def _answers(self) -> list[int]:
+        """Return the statuses of the answers to the providers' calls."""
+        statuses: list[int] = []
+        last = 0
+        while (calls := await self._emulator.get(f"/admin/calls?since={last}"))["entries"]:
+            statuses += (call["status"] for call in calls["entries"])
+            last = calls["last"]
+        return statuses
 
     def _seen(self) -> Seen:
         lines = _lines(self._home_assistant.config / "witness.jsonl")

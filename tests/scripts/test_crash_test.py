@@ -142,12 +142,61 @@ def test_fired_while_no_automation_was_armed() -> None:
     assert compare([message("1", 10)], saw, [killed(20, "1")]).lost == [("bulletin", "1")]
 
 
+class TestCalls:
+    """Messages that came by calls without an id of the provider's."""
+
+    def test_text_tells(self) -> None:
+        """The text tells which message it was, also to whoever saw it without the automation, in any order."""
+        messages = [message("1", 10), message("2", 11), message("3", 12)]
+        late, third = delivery("synthetic-a", 13, text="text 1"), delivery("synthetic-b", 12, text="text 3")
+        report = compare(messages, seen(third, delivery("2", 12), late, reported=[late, third]), [], ordered=False)
+        assert report.kept
+        assert (report.delivered, report.reported) == (3, 2)
+        assert compare(messages, seen(third, delivery("2", 12)), [], ordered=False).lost == [("bulletin", "1")]
+
+    @pytest.mark.parametrize(("calls", "lost"), [(1, [("bulletin", "2")]), (2, [])])
+    def test_equal_texts(self, calls: int, lost: list[tuple[str, str]]) -> None:
+        """Each call stands for one message, beginning with those that came by no poll."""
+        messages = [message(each, 10, text="") for each in ("1", "2", "3")]
+        called = [delivery(f"synthetic-{number}", 11, text="") for number in range(calls)]
+        report = compare(messages, seen(*called, delivery("3", 12, text="")), [], ordered=False)
+        assert (report.lost, report.repeated, report.altered) == (lost, [], [])
+
+    @pytest.mark.parametrize(("redelivered", "repeated"), [(True, []), (False, [("bulletin", "1")])])
+    def test_repeat(self, *, redelivered: bool, repeated: list[tuple[str, str]]) -> None:
+        """A message that came by a call and by a poll is a repeat, and must say so."""
+        polled = delivery("1", 10)
+        called = delivery("synthetic-a", 20, text="text 1", redelivered=redelivered)
+        report = compare([message("1", 10)], seen(polled, called), [killed(10, "1")], ordered=False)
+        assert (report.repeated, report.redelivered) == (repeated, int(redelivered))
+
+    def test_same_call_again(self) -> None:
+        """What is delivered twice under one such id is one message."""
+        twice = [delivery("synthetic-a", at, text="", redelivered=at > 10) for at in (10, 20)]
+        report = compare([message("1", 10, text=""), message("2", 10, text="")], seen(*twice), [], ordered=False)
+        assert (report.delivered, report.redelivered, report.lost) == (1, 1, [("bulletin", "2")])
+
+    def test_never_sent(self) -> None:
+        """A call with a text that nobody sent, or that another provider got, is a fault."""
+        saw = seen(delivery("synthetic-a", 10, text="text 1"))
+        for sent in ([], [message("1", 10, "bulksms")]):
+            assert compare(sent, saw, [], ordered=False).altered == [("bulletin", "synthetic-a")]
+
+
 def test_table() -> None:
-    """The table has a row for each count."""
+    """The table has a row for each count, and for calls where they were made."""
     report = compare([message("1", 10)], seen(), [])
-    shown = {line[:50].strip(): line[50:].strip() for line in table(report, Counter(kill=2), 7, 61.4).splitlines()}
+    shown = rows(table(report, Counter(kill=2), 7, 61.4))
     assert shown["handed over"] == "1"
     assert shown["lost"] == "1"
     assert shown["rounds: kill"] == "2"
     assert shown["seed"] == "7"
     assert shown["seconds"] == "61"
+    assert "calls made" not in shown
+    shown = rows(table(report, Counter(), 7, 1, answers=[200, 500, 0, 204, 302]))
+    assert (shown["calls made"], shown["of these taken"]) == ("5", "2")
+
+
+def rows(shown: str) -> dict[str, str]:
+    """Return the rows of a table."""
+    return {line[:50].strip(): line[50:].strip() for line in shown.splitlines()}
