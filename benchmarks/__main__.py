@@ -1,6 +1,7 @@
 """Measure and print: `python -m benchmarks`."""
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 import os
@@ -34,12 +35,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--row", choices=ROWS, action="append")
+    parser.add_argument("--polled", type=int)
     options = parser.parse_args()
+    scale = QUICK if options.quick else FULL
+    if options.polled is not None:
+        scale = replace(scale, polled=options.polled)
     print(f"{machine()}\n", flush=True)
     lines = []
     for name in options.row or ROWS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        lines += in_fresh_process(measure, name, QUICK if options.quick else FULL)
+        lines += in_fresh_process(measure, name, scale)
     print(table(lines))
     return 0
 

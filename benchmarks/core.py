@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+import json
 import logging
+from pathlib import Path
+import socket
 from tempfile import TemporaryDirectory
 import time
 from typing import Any
@@ -14,6 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.inbox import EVENT_SMS_RECEIVED
+from homeassistant.const import EVENT_HOMEASSISTANT_START
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall, callback
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
@@ -47,6 +51,7 @@ async def home_assistant(state: CoreState = CoreState.running) -> AsyncGenerator
     logging.getLogger("homeassistant.loader").setLevel(logging.ERROR)
     resolver = patch("homeassistant.helpers.aiohttp_client._async_make_resolver", Resolver)
     with TemporaryDirectory(dir=FOLDER) as folder, resolver:
+        _choose_port(Path(folder))
         async with async_test_home_assistant(config_dir=folder, initial_state=state) as hass:
             hass.data.pop(DATA_CUSTOM_COMPONENTS)
             try:
@@ -55,18 +60,40 @@ async def home_assistant(state: CoreState = CoreState.running) -> AsyncGenerator
                 await hass.async_stop(force=True)
 
 
-async def add_account(hass: HomeAssistant, account: dict[str, Any]) -> MockConfigEntry:
+def _choose_port(folder: Path) -> None:
+    """Have the server, once it is set up, listen on a free port of this machine alone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        data = {"server_host": ["127.0.0.1"], "server_port": server.getsockname()[1]}
+    storage = folder / ".storage"
+    storage.mkdir()
+    (storage / "http").write_text(json.dumps({"version": 1, "minor_version": 1, "key": "http", "data": data}))
+
+
+async def serve(hass: HomeAssistant) -> str:
+    """Start Home Assistant's server, and return its address."""
+    if not await async_setup_component(hass, "http", {}):
+        raise RuntimeError("The server could not be set up.")
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_START)
+    await hass.async_block_till_done()
+    return f"http://127.0.0.1:{hass.http.server_port}"
+
+
+async def add_account(
+    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None
+) -> MockConfigEntry:
     """Set up an account."""
-    entry = MockConfigEntry(domain=DOMAIN, title=account["username"], data=account)
+    entry = MockConfigEntry(domain=DOMAIN, title=account["username"], data=account, options=options or {})
     entry.add_to_hass(hass)
     if not await hass.config_entries.async_setup(entry.entry_id):
         raise RuntimeError("The account could not be set up.")
     return entry
 
 
-async def add_idle_account(hass: HomeAssistant, account: dict[str, Any]) -> MockConfigEntry:
+async def add_idle_account(
+    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None
+) -> MockConfigEntry:
     """Set up an account, and wait for its first poll to end."""
-    entry = await add_account(hass, account)
+    entry = await add_account(hass, account, options)
     await hass.async_block_till_done(wait_background_tasks=True)
     return entry
 
@@ -99,9 +126,9 @@ class Counter:
         self._changed.set()
 
 
-async def add_automation(hass: HomeAssistant, **options: Any) -> Counter:
+async def add_automation(hass: HomeAssistant, counter: Counter | None = None, **options: Any) -> Counter:
     """Set up Home Assistant's automations with one that counts messages."""
-    counter = Counter()
+    counter = counter or Counter()
 
     @callback
     def count(call: ServiceCall) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 import sys
 from tempfile import TemporaryDirectory
+import time
 from typing import Any
 
 import aiohttp
@@ -26,6 +29,7 @@ class Emulator:
         """Take a session at its address."""
         self._session = session
         self._names = count(1)
+        self._calls = 0
 
     async def add(self, provider: str) -> dict[str, Any]:
         """Make an account, and return the data of its config entry."""
@@ -39,10 +43,33 @@ class Emulator:
         fields = {"provider": account["provider"], "username": account["username"], "text": text, "count": number}
         await self._request("POST", "/admin/messages", json=fields)
 
-    async def send_one(self, account: dict[str, Any], text: str) -> None:
-        """Send one message to an account."""
+    async def send_one(self, account: dict[str, Any], text: str) -> str:
+        """Send one message to an account, and return its id."""
         fields = {"provider": account["provider"], "username": account["username"], "text": text}
-        await self._request("POST", "/admin/messages", json=fields)
+        return str((await self._request("POST", "/admin/messages", json=fields))["message_id"])
+
+    async def sent_at(self, provider: str) -> dict[str, float]:
+        """Return when a provider's messages arrived there (`perf_counter`), by text."""
+        messages = (await self._request("GET", f"/admin/messages?provider={provider}"))["messages"]
+        return {message["text"]: _on_our_clock(message["sent_at"]) for message in messages}
+
+    async def let_call(self, account: dict[str, Any], url: str) -> None:
+        """Tell an account's provider the address to call."""
+        fields = {"provider": account["provider"], "username": account["username"], "url": url}
+        await self._request("POST", "/admin/callback", json=fields)
+
+    async def called_at(self, message_id: str) -> float:
+        """Return when the latest call began (`perf_counter`), once it is answered; it must be for this message."""
+        while True:
+            calls = await self._request("GET", f"/admin/calls?since={self._calls}")
+            if calls["entries"]:
+                break
+            await asyncio.sleep(0.002)
+        self._calls = calls["last"]
+        [call] = calls["entries"]
+        if call["message_id"] != message_id or call["status"] != HTTPStatus.OK:
+            raise RuntimeError(f"A call was answered {call['status']}, or came late.")
+        return _on_our_clock(call["time"])
 
     async def requests(self) -> int:
         """Return how many requests there were."""
@@ -63,6 +90,11 @@ class Emulator:
     async def _request(self, method: str, path: str, **options: Any) -> Any:
         async with self._session.request(method, path, raise_for_status=True, **options) as response:
             return await response.json()
+
+
+def _on_our_clock(at: str) -> float:
+    """Return a time of day as `perf_counter` would have told it."""
+    return datetime.fromisoformat(at).timestamp() - time.time() + time.perf_counter()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ class Scale:
         repeats: How often the two sides of a ratio take turns.
         messages: How many wait at the provider.
         singles: How many are sent one by one.
+        polled: How many are sent to each provider at random moments, to be polled.
         backlog: How many wait in the test of the heartbeat.
         flood_seconds: How long the flood lasts.
         loads: How often the test of the heartbeat is done.
@@ -20,11 +21,14 @@ class Scale:
     repeats: int
     messages: int
     singles: int
+    polled: int
     backlog: int
     flood_seconds: float
     loads: int
     rows: int
 
 
-FULL = Scale(repeats=7, messages=1000, singles=200, backlog=10_000, flood_seconds=60.0, loads=3, rows=100_000)
-QUICK = Scale(repeats=3, messages=200, singles=40, backlog=2000, flood_seconds=4.0, loads=1, rows=10_000)
+FULL = Scale(
+    repeats=7, messages=1000, singles=200, polled=20, backlog=10_000, flood_seconds=60.0, loads=3, rows=100_000
+)
+QUICK = Scale(repeats=3, messages=200, singles=40, polled=5, backlog=2000, flood_seconds=4.0, loads=1, rows=10_000)

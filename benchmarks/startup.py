@@ -31,10 +31,13 @@ def start(accounts: list[dict[str, Any]]) -> float:
 
 
 async def _start(accounts: list[dict[str, Any]]) -> float:
+    from homeassistant.setup import async_setup_component  # noqa: PLC0415
+
     from .core import add_account, add_automation, home_assistant  # noqa: PLC0415
 
     started = time.perf_counter()
     async with home_assistant(CoreState.starting) as hass:
         await add_automation(hass)
+        await async_setup_component(hass, "webhook", {})
         await asyncio.gather(*(add_account(hass, account) for account in accounts))
         return time.perf_counter() - started

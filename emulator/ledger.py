@@ -32,7 +32,7 @@ class HandedOver(NamedTuple):
 
 
 class Called(NamedTuple):
-    """One request that a vendor made to a client; the status is 0 where no answer came."""
+    """One request that a vendor made to a client, from its beginning; the status is 0 where no answer came."""
 
     time: datetime
     provider: str

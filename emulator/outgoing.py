@@ -59,9 +59,10 @@ class Caller:
 
     async def _repeat(self, account: Account, message: Message, outgoing: Outgoing) -> None:
         while True:
+            began = datetime.now(UTC)
             status, body = await self._ask(outgoing)
             self._emulator.calls.note(
-                Called(datetime.now(UTC), account.provider, account.username, message.message_id, status, body)
+                Called(began, account.provider, account.username, message.message_id, status, body)
             )
             if status and account.protocol.is_settled(status):
                 return

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 import stat
 
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 import pytest
 
 from emulator import Emulator
@@ -28,6 +30,24 @@ async def test_book(client: Client, emulator: Emulator) -> None:
     assert message.fetched_at == emulator.book[0].time == time
     assert message.sent_at <= emulator.book[0].time <= datetime.now(UTC)
     assert (len(emulator.book), message.fetches) == (2, 2)
+
+
+async def test_calls(emulator: Emulator) -> None:
+    """Each call is noted when it was answered, with the time at which it began."""
+    account = emulator.add_account("bulksms_eapi", USERNAME, PASSWORD)
+    arrived: list[datetime] = []
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        arrived.append(datetime.now(UTC))
+        return web.Response(text="OK")
+
+    async with RawTestServer(answer) as server:
+        account.callback = str(server.make_url("/"))
+        message = account.send("Hi")
+        await until(lambda: emulator.calls)
+    [call] = emulator.calls
+    assert (call.message_id, call.status, call.body) == (message.message_id, 200, "OK")
+    assert message.sent_at <= call.time <= arrived[0]
 
 
 async def test_big_answer_is_booked_after_its_last_byte(client: Client, emulator: Emulator) -> None:
