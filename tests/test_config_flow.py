@@ -66,13 +66,21 @@ def words_of_fields(path: str, schema: Any) -> Iterator[str]:
             yield f"{path}.sections.{key}.name"
             yield from words_of_fields(f"{path}.sections.{key}", field.schema)
         else:
-            yield from (f"{path}.data.{key}", f"{path}.data_description.{key}")
+            yield f"{path}.data.{key}"
+            if not getattr(field, "config", {}).get("read_only"):  # what is only to be copied is described by the step
+                yield f"{path}.data_description.{key}"
 
 
 def words_of(result: ConfigFlowResult) -> Iterator[str]:
     """Tell the keys of the words that a person needs at this point of a flow."""
     if result["type"] is FlowResultType.ABORT:
         yield f"abort.{result['reason']}"
+        return
+    if result["type"] is FlowResultType.SHOW_PROGRESS:
+        yield f"progress.{result['progress_action']}"
+        return
+    if result["type"] is FlowResultType.CREATE_ENTRY:
+        yield from (f"create_entry.{description}" for description in [result["description"]] if description)
         return
     step = f"step.{result['step_id']}"
     yield from (f"{step}.title", f"{step}.description")
@@ -85,12 +93,11 @@ def words_of(result: ConfigFlowResult) -> Iterator[str]:
 
 async def explained(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
     """Return where a flow has got to, after checking that each word a person sees there exists."""
-    if result["type"] is not FlowResultType.CREATE_ENTRY:
-        domain = result.get("translation_domain") or DOMAIN
-        category = "config" if result["handler"] == DOMAIN else "options"
-        words = await async_get_translations(hass, "en", category, {domain})
-        shown = [words[f"component.{domain}.{category}.{key}"] for key in words_of(result)]
-        assert set(re.findall(r"{(\w+)}", " ".join(shown))) <= (result["description_placeholders"] or {}).keys()
+    domain = result.get("translation_domain") or DOMAIN
+    category = "config" if result["handler"] == DOMAIN else "options"
+    words = await async_get_translations(hass, "en", category, {domain})
+    shown = [words[f"component.{domain}.{category}.{key}"] for key in words_of(result)]
+    assert set(re.findall(r"{(\w+)}", " ".join(shown))) <= (result["description_placeholders"] or {}).keys()
     return result
 
 
@@ -419,6 +426,24 @@ async def test_reconfigure_spelling(hass: HomeAssistant, emulator: Emulator, pro
     assert result["reason"] == "reconfigure_successful"
     assert entry.data["username"] == USERNAME.upper()
     assert entry.unique_id == f"{provider}_{USERNAME}"
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("provider", ["gammu"], indirect=True)
+async def test_reconfigure_what_is_known_by_its_address(
+    hass: HomeAssistant, emulator: Emulator, elsewhere: Emulator, provider: str
+) -> None:
+    """It may move to another address, unless that is the one of another account."""
+    entry = await add(hass, emulator, provider)
+    unique_id = entry.unique_id
+    result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider))
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data["url"] == elsewhere.url(provider)
+    assert entry.unique_id != unique_id
+    await add(hass, emulator, provider)
+    result = await answer(hass, await reconfigure(hass, entry), access(emulator, provider))
+    assert result["reason"] == "another_account"
+    assert entry.data["url"] == elsewhere.url(provider)
 
 
 @pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)

@@ -28,6 +28,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.util import dt as dt_util
+from homeassistant.util.async_ import create_eager_task
 
 from .const import (
     CONF_CALLS,
@@ -44,7 +45,7 @@ from .inbox import SIGNAL_CALLED, async_get_store, readable
 from .providers import PROVIDERS
 from .providers.base import Provider, ProviderError
 from .providers.webhook import NAMES, fields_of, parse
-from .push import async_address, async_has_cloud, async_open
+from .push import async_address, async_close, async_forget_address, async_has_cloud, async_open
 
 ADDRESS = "address"
 HEADERS = ("signature_header", "timestamp_header")
@@ -119,7 +120,8 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
     async def async_step_wait(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait for the first call; whoever doesn't want to may close the dialog, all is saved."""
         if not self._waiting:
-            self._waiting = self.hass.async_create_task(self._async_wait(), "SMS Inbox waits for a call")
+            # Not one of Home Assistant's own: what waits for a person must not hold it up when it stops.
+            self._waiting = create_eager_task(self._async_wait(), loop=self.hass.loop)
         if self._waiting.done():
             return self.async_show_progress_done(next_step_id="called")
         return self.async_show_progress(
@@ -178,7 +180,9 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
         """Open the gate at an address; return what is wrong, if something is, with all as it was before."""
         before = dict(self.config_entry.options)
         options = {**before, **changes}
-        if self._provider.needs_key and not options.get(CONF_SIGNING_KEY):
+        if not changes.get(CONF_SIGNING_KEY):
+            options.pop(CONF_SIGNING_KEY, None)
+        if self._provider.needs_key and CONF_SIGNING_KEY not in options:
             return "signing_key_missing"
         options.setdefault(CONF_WEBHOOK_ID, webhook.async_generate_id())
         try:
@@ -190,6 +194,8 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
             await self._async_save(options)
         error = await self._async_register()
         if error:
+            if CONF_WEBHOOK_ID not in before:
+                await async_forget_address(self.hass, options[CONF_WEBHOOK_ID])
             await self._async_save(before)
         return error
 
@@ -208,6 +214,7 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
         """Close the gate, and forget its address."""
         options = dict(self.config_entry.options)
         if CONF_WEBHOOK_ID in options:
+            async_close(self.hass, self.config_entry)
             await async_unregister(self.hass, self.config_entry)
         for key in (CONF_WEBHOOK_ID, CONF_CLOUD, CONF_SIGNING_KEY):
             options.pop(key, None)
@@ -222,8 +229,13 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
     async def _async_wait(self) -> None:
         """Wait until the provider has called."""
         called = asyncio.Event()
+
+        @callback
+        def end() -> None:
+            called.set()
+
         signal = SIGNAL_CALLED.format(self.config_entry.entry_id)
-        disconnect = async_dispatcher_connect(self.hass, signal, callback(called.set))
+        disconnect = async_dispatcher_connect(self.hass, signal, end)
         try:
             last = self.config_entry.runtime_data.inbox.last_call_at
             if not last or (self._since and last < self._since):

@@ -2,7 +2,8 @@
 
 An account's gate is open as long as its entry exists, loaded or not: where no gate is, Home Assistant itself would
 answer 200 in our place, and the provider would take its message for delivered. That can't be helped while Home
-Assistant has begun to answer and has not set up this component yet; then a poll brings the message.
+Assistant has begun to answer and has not set up this component yet; then a poll brings the message. A sender that can't
+be polled is therefore told an address of our own, which is not there until then.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
+from hmac import compare_digest
 from http import HTTPStatus
 import logging
 from typing import Any
@@ -22,7 +24,8 @@ from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -74,6 +77,8 @@ class Gate:
         webhook.async_register(
             hass, DOMAIN, entry.title, self.webhook_id, self._async_handle, allowed_methods=webhook.SUPPORTED_METHODS
         )
+        if not self._provider.interval:
+            _async_register_view(hass)
 
     @callback
     def close(self) -> None:
@@ -81,9 +86,13 @@ class Gate:
         webhook.async_unregister(self._hass, self.webhook_id)
 
     async def _async_handle(self, _hass: HomeAssistant, _webhook_id: str, request: web.Request) -> web.Response:
+        """Answer a call that Home Assistant's webhooks hand on."""
+        return await self.async_answer(request)
+
+    async def async_answer(self, request: web.Request) -> web.Response:
         """Answer a call; an exception must not get out, since Home Assistant would answer 200."""
         try:
-            return await self._async_answer(request)
+            return await self._async_take(request)
         except RefusedCallError as err:
             return self._refuse(str(err), err.status)
         except HomeAssistantError as err:
@@ -92,7 +101,7 @@ class Gate:
             _LOGGER.exception("Unexpected exception")
             return self._refuse("unexpected exception", LATER)
 
-    async def _async_answer(self, request: web.Request) -> web.Response:
+    async def _async_take(self, request: web.Request) -> web.Response:
         """Write down what a call brings, and answer what its provider needs."""
         if request.method not in ("GET", "POST", "PUT"):
             raise RefusedCallError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
@@ -118,7 +127,7 @@ class Gate:
         try:
             return await async_address(self._hass, self._provider, self._entry.options)
         except NoURLAvailableError:
-            return f"https://unknown.invalid{webhook.async_generate_path(self.webhook_id)}"
+            return f"https://unknown.invalid{_path(self._provider, self.webhook_id)}"
 
     def _refuse(self, reason: str, status: int) -> web.Response:
         """Count a call that is refused, and tell of it once for each reason."""
@@ -136,6 +145,31 @@ class Gate:
             return False
         self._allowance -= 1
         return True
+
+
+class CallView(HomeAssistantView):
+    """Where senders call that can't be polled; a call to an account that isn't there is not answered with 200."""
+
+    url = f"/api/{DOMAIN}/{{webhook_id}}"
+    name = f"api:{DOMAIN}"
+    requires_auth = False
+
+    async def _async_answer(self, request: web.Request, webhook_id: str) -> web.Response:
+        """Answer a call."""
+        gates = _async_gates(request.app[KEY_HASS]).values()
+        gate = next((gate for gate in gates if compare_digest(gate.webhook_id, webhook_id)), None)
+        return await gate.async_answer(request) if gate else web.Response(status=HTTPStatus.NOT_FOUND)
+
+    get = head = post = put = _async_answer
+
+
+@singleton(f"{DOMAIN}_view")
+@callback
+def _async_register_view(hass: HomeAssistant) -> CallView:
+    """Make the address of our own known, once."""
+    view = CallView()
+    hass.http.register_view(view)
+    return view
 
 
 @singleton(HassKey[dict[str, Gate]](f"{DOMAIN}_gates"))
@@ -197,11 +231,30 @@ async def async_address(hass: HomeAssistant, provider: type[Provider], options: 
     """
     webhook_id = options[CONF_WEBHOOK_ID]
     if options.get(CONF_CLOUD) and async_has_cloud(hass):
+        from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415
+
         from homeassistant.components import cloud  # noqa: PLC0415
 
-        return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
+        try:
+            return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
+        except (HomeAssistantError, NabuCasaBaseError, TimeoutError, ValueError) as err:
+            raise NoURLAvailableError from err
     is_remote = bool(provider.default_url)
-    return webhook.async_generate_url(hass, webhook_id, allow_internal=not is_remote, prefer_external=is_remote)
+    home = get_url(
+        hass,
+        require_ssl=provider.needs_https,
+        allow_internal=not is_remote,
+        allow_cloud=False,
+        prefer_external=is_remote,
+    )
+    return f"{home}{_path(provider, webhook_id)}"
+
+
+def _path(provider: type[Provider], webhook_id: str) -> str:
+    """Return the path at which a provider calls."""
+    if provider.interval:
+        return webhook.async_generate_path(webhook_id)
+    return CallView.url.format(webhook_id=webhook_id)
 
 
 async def async_forget_address(hass: HomeAssistant, webhook_id: str) -> None:

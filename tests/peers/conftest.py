@@ -53,7 +53,7 @@ class Server:
         assert result["type"] == "create_entry", result
         hooks = await self.command("webhook/list")
         webhook_id = next(hook["webhook_id"] for hook in hooks if hook["name"] == result["title"])
-        return Account(name, result["result"]["entry_id"], f"{self.home_assistant.url}/api/webhook/{webhook_id}")
+        return Account(name, result["result"]["entry_id"], f"{self.home_assistant.url}/api/sms_inbox/{webhook_id}")
 
     async def command(self, command: str, **data: Any) -> Any:
         """Send a command to the websocket interface and return the result."""

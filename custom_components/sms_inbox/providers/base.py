@@ -232,6 +232,7 @@ class Provider(ABC):
         registers: Whether the vendor can be told the address by its API, see `register`.
         signs: Whether it signs its calls with a key that a person can tell, see `Account.signing_key`.
         needs_key: Whether no call can be verified without that key.
+        needs_https: Whether it only calls an address that begins with https.
         reply: What a call is answered with once it is written down.
         answering: Whether an answer is arriving: its headers are here, its body may not be.
         read_until: By the provider's clock, what it received before has been handed over; None where it doesn't tell.
@@ -252,6 +253,7 @@ class Provider(ABC):
     registers: ClassVar[bool] = False
     signs: ClassVar[bool] = False
     needs_key: ClassVar[bool] = False
+    needs_https: ClassVar[bool] = False
     reply: ClassVar[Reply] = Reply()
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:

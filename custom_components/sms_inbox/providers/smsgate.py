@@ -43,6 +43,7 @@ class SmsGate(Provider):
     registers = True
     signs = True
     needs_key = True
+    needs_https = True
 
     @override
     async def validate(self) -> Identity:

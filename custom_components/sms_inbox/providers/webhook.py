@@ -43,7 +43,7 @@ REPLAY_SECONDS = 300
 MILLISECONDS = 100_000_000_000
 LONGEST_PATH = 200
 # Not all that Python knows: some take seconds for a large body.
-CHARSET = re.compile(r'charset="?((utf-?(16|32)|ucs|iso|windows|cp|latin|koi8|gb|big5|euc|shift)[\w.:-]*)', re.A | re.I)
+CHARSET = re.compile(r'(?ai)charset="?((utf-?(16|32)|ucs|iso|windows|cp|latin|koi8|gb|big5|euc|shift)[\w.:-]*)')
 UCS2 = ("utf-16", "ucs-2", "iso-10646-ucs-2")
 
 
@@ -55,6 +55,7 @@ class Webhook(Provider):
     default_url = ""
     interval = None
     calls = True
+    signs = True
 
     @override
     async def validate(self) -> Identity:
@@ -136,7 +137,7 @@ def _find(name: str, fields: Mapping[str, str], names: Mapping[str, str]) -> str
 
 def fields_of(record: bytes) -> dict[str, str]:
     """Return the fields of a record by name, those inside others with a dot; empty where there are none."""
-    if _opening(record) == b"{":
+    if _opening(record) in (b"{", b"[", b'"'):
         row = _json(record)
         return dict(_flat(row)) if isinstance(row, dict) else {}
     pairs = parse_qsl(record.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape")

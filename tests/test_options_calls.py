@@ -1,0 +1,763 @@
+"""Being called: switched on and off by the UI."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http import HTTPStatus
+import json
+import logging
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+from freezegun.api import FrozenDateTimeFactory
+from hass_nabucasa import CloudError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
+
+from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.store import Store
+from emulator import Account, Emulator, Message
+from homeassistant.components import webhook
+from homeassistant.components.cloud import CloudNotConnected
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.aiohttp import MockRequest, serialize_response
+
+from .conftest import poll, set_up, settle, texts
+from .test_config_flow import choose, explained, suggested
+
+CALLING = [key for key, provider in PROVIDERS.items() if provider.calls and provider.interval and key != "smsgate"]
+PASTED = [key for key in CALLING if not PROVIDERS[key].registers]
+KEY = "k3y-of-calls"
+
+
+@pytest.fixture(autouse=True)
+async def client(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
+    """Let Home Assistant have an address which the emulator can reach; return somebody in the internet."""
+    assert await async_setup_component(hass, "webhook", {})
+    client = await hass_client_no_auth()
+    hass.config.external_url = str(client.make_url("/")).rstrip("/")
+    return client
+
+
+@pytest.fixture(autouse=True)
+async def unload_afterwards(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[None]:
+    """Unload what a test has set up; whatever lingers then fails the test."""
+    yield
+    for flow in hass.config_entries.options.async_progress():
+        hass.config_entries.options.async_abort(flow["flow_id"])
+    await settle(hass)
+    if entry.state is ConfigEntryState.LOADED:
+        assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def still(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> FrozenDateTimeFactory:
+    """Stop the clock."""
+    caplog.set_level(logging.WARNING, "aiohttp.access")  # it asks the clock for what a frozen one can't tell
+    return freezer
+
+
+def shown_time(clock: FrozenDateTimeFactory) -> str:
+    """Return the time as people in Africa/Johannesburg are told it."""
+    return f"{clock() + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+
+
+async def answer(
+    hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any] | None = None
+) -> ConfigFlowResult:
+    """Fill in a form, or look where the dialog has got to."""
+    return await explained(hass, await hass.config_entries.options.async_configure(result["flow_id"], user_input))
+
+
+async def being_called(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
+    """Open the form of being called."""
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    return await answer(hass, result, {"next_step_id": "calls"})
+
+
+async def switch(hass: HomeAssistant, entry: MockConfigEntry, *, on: bool, **typed: Any) -> ConfigFlowResult:
+    """Switch being called on or off; where a call is waited for already, it is waited for nothing else."""
+    result = await answer(hass, await being_called(hass, entry), {"calls": on, **typed})
+    if result["type"] is not FlowResultType.SHOW_PROGRESS:
+        await settle(hass)
+    return result
+
+
+async def close(hass: HomeAssistant, result: ConfigFlowResult) -> None:
+    """Close the dialog."""
+    hass.config_entries.options.async_abort(result["flow_id"])
+    await settle(hass)
+
+
+async def switch_on(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> None:
+    """Switch being called on, and close the dialog."""
+    result = await switch(hass, entry, on=True, **typed)
+    assert not result.get("errors")
+    await close(hass, result)
+
+
+async def settle_calls(hass: HomeAssistant, emulator: Emulator) -> None:
+    """Wait until the vendor has made its calls, and what follows is over."""
+    async with asyncio.timeout(10):
+        while emulator.caller.busy:
+            await asyncio.sleep(0)
+    await settle(hass)
+
+
+def quietly_send(account: Account) -> Message:
+    """Let a message come to an account whose vendor calls an address that this test can't reach."""
+    webhooks, account.webhooks = account.webhooks, []
+    message = account.send("Hello")
+    account.webhooks = webhooks
+    return message
+
+
+async def call(client: TestClient[Any, Any], account: Account, message: Message) -> int:
+    """Call for a message, though the address is another one; return the status of the answer."""
+    [outgoing] = account.protocol.calls(message, account)
+    path = URL(outgoing.url).path
+    response = await client.request(outgoing.method, path, data=outgoing.body, headers=outgoing.headers)
+    return response.status
+
+
+def address_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the address that is the account's now."""
+    return f"{hass.config.external_url}/api/webhook/{entry.options['webhook_id']}"
+
+
+def last_call(hass: HomeAssistant, entry: MockConfigEntry) -> str | None:
+    """Return the state of the sensor of the last call, None where there is none."""
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_last_call")
+    state = hass.states.get(entity_id) if entity_id else None
+    return state and state.state
+
+
+async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """What is kept and being called are chosen apart."""
+    await set_up(hass, entry)
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["storage", "calls"])
+    result = await answer(hass, result, {"next_step_id": "calls"})
+    assert (result["step_id"], result["errors"]) == ("calls", {})
+    assert [str(key) for key in result["data_schema"].schema] == ["calls"]
+    assert suggested(result["data_schema"]) == {"calls": False}
+    assert result["description_placeholders"] == {"provider": PROVIDERS[entry.data["provider"]].name}
+
+
+@pytest.mark.parametrize("provider", ["gammu"], indirect=True)
+async def test_provider_that_never_calls(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Where there is nothing to choose, no menu is shown."""
+    await set_up(hass, entry)
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    assert result["step_id"] == "storage"
+
+
+@pytest.mark.parametrize("provider", PASTED, indirect=True)
+async def test_switch_on(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    emulator: Emulator,
+    received: list[Event],
+    still: FrozenDateTimeFactory,
+) -> None:
+    """The address can be pasted at the vendor and works at once; the dialog waits for the first call, and shows it."""
+    await hass.config.async_set_time_zone("Africa/Johannesburg")
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True)
+    assert result["step_id"] == "address"
+    address = suggested(result["data_schema"])["address"]
+    template = PROVIDERS[account.provider].call_query
+    assert address == address_of(hass, entry) + (f"?{template}" if template else "")
+    result = await answer(hass, result, {"address": address})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    assert (await answer(hass, result))["type"] is FlowResultType.SHOW_PROGRESS
+    account.callback = address
+    first = shown_time(still)
+    account.send("Kia ora ☺", sender="447700900123")
+    await settle_calls(hass, emulator)
+    assert texts(received) == ["Kia ora ☺"]
+    result = await answer(hass, result)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "called")
+    assert result["description_placeholders"] == {"first": first, "last": first}
+    options = dict(entry.options)
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == options == {"webhook_id": options["webhook_id"]}
+    still.tick(61)
+    account.send("Again")
+    await settle_calls(hass, emulator)
+    result = await switch(hass, entry, on=True)
+    result = await answer(hass, result, {"address": address})
+    assert result["step_id"] == "called"
+    assert result["description_placeholders"] == {"first": first, "last": shown_time(still)}
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_call_before_the_dialog_waits(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
+) -> None:
+    """Whoever pastes the address and tries it before going on has waited long enough."""
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True)
+    account.callback = suggested(result["data_schema"])["address"]
+    account.send("Hello")
+    await settle_calls(hass, emulator)
+    result = await answer(hass, result, {})
+    assert result["step_id"] == "called"
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_dialog_is_closed(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, received: list[Event]
+) -> None:
+    """All is saved before the first call comes; nothing waits any more."""
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True)
+    account.callback = suggested(result["data_schema"])["address"]
+    result = await answer(hass, result, {})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    await close(hass, result)
+    account.send("Hello")
+    await settle_calls(hass, emulator)
+    assert texts(received) == ["Hello"]
+    with pytest.raises(UnknownFlow):
+        await answer(hass, result)
+
+
+@pytest.mark.parametrize("provider", CALLING, indirect=True)
+async def test_switch_off(
+    hass: HomeAssistant, entry: MockConfigEntry, client: TestClient[Any, Any], received: list[Event]
+) -> None:
+    """The address is gone: Home Assistant answers it as it answers any, and nothing of a call is written down."""
+    await set_up(hass, entry)
+    await switch_on(hass, entry)
+    path = URL(address_of(hass, entry)).path
+    result = await being_called(hass, entry)
+    assert suggested(result["data_schema"])["calls"] is True
+    result = await answer(hass, result, {"calls": False})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await settle(hass)
+    assert entry.options == {}
+    with patch.object(Store, "receive_call", side_effect=AssertionError):
+        response = await client.post(f"{path}?from=1&sender=1&message=x&body=x", json=[{"id": "1", "body": "x"}])
+        assert (response.status, await response.read()) == (HTTPStatus.OK, b"")
+    assert received == []
+    assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": False}
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_switch_off_while_the_provider_is_down(
+    hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, client: TestClient[Any, Any]
+) -> None:
+    """The address is gone, too, where the account can't be loaded again."""
+    await set_up(hass, entry)
+    await switch_on(hass, entry)
+    path = URL(address_of(hass, entry)).path
+    emulator.fault("bulletin", "server_error", count=None)
+    await switch(hass, entry, on=False)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert (await client.get(f"{path}?from=1&body=x")).status == HTTPStatus.OK  # by Home Assistant
+    emulator.clear_faults()
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_switch_off_what_is_off(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Nothing changes."""
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=False)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {}
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_what_is_kept_stays(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """One part of the options doesn't touch the other."""
+    kept = {"keep_texts": False, "retention_days": 30}
+    await set_up(hass, entry)
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), kept)
+    await settle(hass)
+    await switch_on(hass, entry)
+    assert entry.options == {**kept, "webhook_id": entry.options["webhook_id"]}
+    result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
+    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), {**kept, "retention_days": 31})
+    await settle(hass)
+    assert entry.options == {**kept, "retention_days": 31, "webhook_id": entry.options["webhook_id"]}
+    await switch(hass, entry, on=False)
+    assert entry.options == {**kept, "retention_days": 31}
+
+
+@pytest.mark.parametrize("provider", ["bulletin", "bulksms"], indirect=True)
+async def test_sensor(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    emulator: Emulator,
+    still: FrozenDateTimeFactory,
+) -> None:
+    """It tells when the provider called last, survives a restart, and is there only while it may call."""
+    await set_up(hass, entry)
+    assert last_call(hass, entry) is None
+    result = await switch(hass, entry, on=True)
+    if account.provider == "bulletin":
+        assert last_call(hass, entry) == STATE_UNKNOWN
+        account.callback = suggested(result["data_schema"])["address"]
+    for _ in range(2):
+        still.tick(1)
+        account.send("Hello")
+        await settle_calls(hass, emulator)
+        assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+    await switch(hass, entry, on=False)
+    assert last_call(hass, entry) in (None, STATE_UNAVAILABLE)
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+class TestRegistered:
+    """A vendor whose API takes the address."""
+
+    async def test_register(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        emulator: Emulator,
+        received: list[Event],
+    ) -> None:
+        """Nothing has to be pasted, and the vendor is not told more than the address."""
+        await set_up(hass, entry)
+        result = await switch(hass, entry, on=True)
+        assert result["type"] is FlowResultType.SHOW_PROGRESS or result["step_id"] == "called"
+        [registered] = account.webhooks
+        assert registered["url"] == address_of(hass, entry)
+        assert entry.options["webhook_id"][:8] not in registered["name"]
+        account.send("Kia ora ☺")
+        await settle_calls(hass, emulator)
+        assert texts(received) == ["Kia ora ☺"]
+        assert (await answer(hass, result))["step_id"] == "called"
+        await poll(hass)
+        assert len(received) == 1
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        assert account.webhooks == [registered]
+
+    async def test_address_changes(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+        """When Home Assistant has another address, the vendor is told, and forgets the old one."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        [before] = account.webhooks
+        hass.config.external_url = "https://home.example"
+        with patch("emulator.outgoing.Caller.ask", return_value=HTTPStatus.OK):
+            await hass.config_entries.async_reload(entry.entry_id)
+            await settle(hass)
+        [after] = account.webhooks
+        assert after == {**before, "url": address_of(hass, entry)}
+        assert after["url"] != before["url"]
+
+    async def test_address_is_gone(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+    ) -> None:
+        """Without an address polls go on."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        hass.config.external_url = None
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        account.webhooks = []
+        account.send("Hello")
+        await poll(hass)
+        assert texts(received) == ["Hello"]
+
+    @pytest.mark.parametrize("removed", [True, False])
+    async def test_unregister(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        removed: bool,  # noqa: FBT001
+    ) -> None:
+        """Only what is ours is taken away, when it is switched off and when the account is removed."""
+        other = {"id": "1", "name": "Mine", "url": "https://elsewhere.example", "active": True, "triggerScope": "SENT"}
+        account.webhooks = [other]
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        assert len(account.webhooks) == 2
+        if removed:
+            await hass.config_entries.async_remove(entry.entry_id)
+        else:
+            await switch(hass, entry, on=False)
+        assert account.webhooks == [other]
+
+    async def test_vendor_can_not_be_told(
+        self, hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An account can be removed all the same, and it is logged."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        emulator.fault("bulksms", "server_error", count=None)
+        await hass.config_entries.async_remove(entry.entry_id)
+        assert "could not be told to call no more" in caplog.text
+        assert hass.config_entries.async_entries("sms_inbox") == []
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [("server_error", "cannot_connect"), ("unauthorized", "invalid_auth"), ("rate_limited", "rate_limited")],
+    )
+    async def test_vendor_refuses(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        emulator: Emulator,
+        received: list[Event],
+        fault: str,
+        error: str,
+    ) -> None:
+        """It is told, all is as before, and trying again succeeds."""
+        await set_up(hass, entry)
+        emulator.fault("bulksms", fault, count=None, path="/webhooks")
+        result = await switch(hass, entry, on=True)
+        assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": error})
+        assert suggested(result["data_schema"]) == {"calls": True}
+        assert (entry.options, account.webhooks) == ({}, [])
+        assert last_call(hass, entry) in (None, STATE_UNAVAILABLE)
+        account.send("Hello")
+        await poll(hass)
+        assert texts(received) == ["Hello"]
+        emulator.clear_faults()
+        await close(hass, await answer(hass, result, {"calls": True}))
+        assert account.webhooks[0]["url"] == address_of(hass, entry)
+
+    async def test_vendor_refuses_later(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
+    ) -> None:
+        """What was switched on stays on when it can't be told once more."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        options, webhooks = dict(entry.options), list(account.webhooks)
+        emulator.fault("bulksms", "server_error", count=None, path="/webhooks")
+        result = await switch(hass, entry, on=True)
+        assert result["errors"] == {"base": "cannot_connect"}
+        assert (entry.options, account.webhooks) == (options, webhooks)
+
+    async def test_address_that_does_not_answer(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account
+    ) -> None:
+        """A vendor that looks whether somebody answers refuses it."""
+        await set_up(hass, entry)
+        hass.config.external_url = "http://127.0.0.1:1"
+        result = await switch(hass, entry, on=True)
+        assert result["errors"] == {"base": "invalid_configuration"}
+        assert (entry.options, account.webhooks) == ({}, [])
+
+    async def test_account_can_not_be_loaded_again(
+        self, hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator
+    ) -> None:
+        """What the account needs to be called is not changed while its provider is down."""
+        await set_up(hass, entry)
+        emulator.fault("bulksms", "server_error", count=None)
+        result = await switch(hass, entry, on=True)
+        assert result["errors"] == {"base": "cannot_connect"}
+        assert entry.options == {}
+        emulator.clear_faults()
+        await close(hass, await answer(hass, result, {"calls": True}))
+        assert entry.state is ConfigEntryState.LOADED
+        assert "webhook_id" in entry.options
+
+
+@pytest.mark.parametrize("address", [None, "http://192.168.1.2:8123"])
+@pytest.mark.parametrize("provider", CALLING, indirect=True)
+async def test_no_address(hass: HomeAssistant, entry: MockConfigEntry, address: str | None) -> None:
+    """A vendor in the internet is told no address of the local network; without another one it is told why not."""
+    hass.config.external_url, hass.config.internal_url = None, address
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True)
+    assert result["errors"] == {"base": "no_address"}
+    assert entry.options == {}
+
+
+@pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
+async def test_address_in_the_local_network(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """A phone at home is told an address at home, but only one with which it will speak."""
+    hass.config.external_url, hass.config.internal_url = None, "http://192.168.1.2:8123"
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True, signing_key=KEY)
+    assert result["errors"] == {"base": "no_address"}
+    assert (entry.options, account.webhooks) == ({}, [])
+    hass.config.external_url = "https://home.example"
+    await switch_on(hass, entry, signing_key=KEY)
+    assert account.webhooks[0]["url"] == address_of(hass, entry)
+    hass.config.internal_url = "https://192.168.1.2:8123"
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    [registered] = account.webhooks
+    assert registered["url"].startswith("https://192.168.1.2:8123/")
+
+
+@pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
+async def test_key_that_is_needed(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    client: TestClient[Any, Any],
+    received: list[Event],
+) -> None:
+    """Without the key with which calls are signed nothing is switched on; with it they are taken; then it is gone."""
+    hass.config.external_url = "https://home.example"
+    await set_up(hass, entry)
+    result = await being_called(hass, entry)
+    assert [str(key) for key in result["data_schema"].schema] == ["calls", "signing_key"]
+    for typed in ({}, {"signing_key": ""}):
+        result = await answer(hass, result, {"calls": True, **typed})
+        assert result["errors"] == {"base": "signing_key_missing"}
+        assert (entry.options, account.webhooks) == ({}, [])
+    result = await answer(hass, result, {"calls": True, "signing_key": KEY})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    message = quietly_send(account)
+    account.signing_key = "other"
+    assert await call(client, account, message) == HTTPStatus.FORBIDDEN
+    account.signing_key = KEY
+    assert await call(client, account, message) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["Hello"]
+    assert (await answer(hass, result))["step_id"] == "called"
+    assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": True, "signing_key": KEY}
+    result = await switch(hass, entry, on=True)
+    assert result["errors"] == {"base": "signing_key_missing"}
+    assert entry.options["signing_key"] == KEY
+    await switch(hass, entry, on=False)
+    assert (entry.options, account.webhooks) == ({}, [])
+
+
+@pytest.mark.parametrize("provider", ["twilio"], indirect=True)
+async def test_key_that_is_not_needed(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """It is taken where it was told, and forgotten where it is told no more; then a new call is waited for."""
+    await set_up(hass, entry)
+    await switch_on(hass, entry)
+    webhook_id = entry.options["webhook_id"]
+    await switch_on(hass, entry, signing_key=KEY)
+    assert entry.options == {"webhook_id": webhook_id, "signing_key": KEY}
+    await switch_on(hass, entry)
+    assert entry.options == {"webhook_id": webhook_id}
+
+
+@pytest.mark.parametrize("provider", ["twilio"], indirect=True)
+async def test_call_before_a_change(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
+) -> None:
+    """Calls of before don't prove that what was changed works."""
+    await set_up(hass, entry)
+    result = await switch(hass, entry, on=True)
+    account.callback = suggested(result["data_schema"])["address"]
+    account.send("Before")
+    await settle_calls(hass, emulator)
+    assert (await answer(hass, result, {}))["step_id"] == "called"
+    result = await answer(hass, await switch(hass, entry, on=True, signing_key=KEY), {})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    account.signing_key = KEY
+    account.send("After")
+    await settle_calls(hass, emulator)
+    assert (await answer(hass, result))["step_id"] == "called"
+
+
+class Cloud:
+    """Home Assistant Cloud.
+
+    Attributes:
+        hooks: The addresses it has made.
+        error: What goes wrong when it makes one.
+    """
+
+    def __init__(self) -> None:
+        """Begin without an address."""
+        self.hooks: dict[str, str] = {}
+        self.error: Exception | None = None
+
+    async def get_or_create(self, _hass: HomeAssistant, webhook_id: str) -> str:
+        """Return the address for a webhook."""
+        if self.error:
+            raise self.error
+        return self.hooks.setdefault(webhook_id, f"https://hooks.cloud.example/{len(self.hooks)}")
+
+    async def delete(self, _hass: HomeAssistant, webhook_id: str) -> None:
+        """Forget the address for a webhook."""
+        if webhook_id not in self.hooks:
+            raise ValueError("Hook is not enabled for the cloud.")
+        del self.hooks[webhook_id]
+
+    async def hand_on(self, hass: HomeAssistant, address: str, request: MockRequest) -> dict[str, Any]:
+        """Hand on a call, and return what its caller is answered."""
+        [webhook_id] = [webhook_id for webhook_id, hook in self.hooks.items() if hook == address]
+        return serialize_response(await webhook.async_handle_webhook(hass, webhook_id, request))
+
+
+@contextmanager
+def subscribed(hass: HomeAssistant, cloud: Cloud) -> Iterator[None]:
+    """Let a person have Home Assistant Cloud."""
+    component = "homeassistant.components.cloud"
+    hass.config.components.add("cloud")
+    with (
+        patch(f"{component}.async_active_subscription", return_value=True),
+        patch(f"{component}.async_is_connected", return_value=True),
+        patch(f"{component}.async_get_or_create_cloudhook", cloud.get_or_create),
+        patch(f"{component}.async_delete_cloudhook", cloud.delete),
+    ):
+        yield
+    hass.config.components.remove("cloud")
+
+
+class TestCloud:
+    """Calls that come through Home Assistant Cloud."""
+
+    @pytest.fixture(autouse=True)
+    def cloud(self, hass: HomeAssistant) -> Iterator[Cloud]:
+        """Let a person have it, and no other address in the internet."""
+        hass.config.external_url, cloud = None, Cloud()
+        with subscribed(hass, cloud):
+            yield cloud
+
+    @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
+    async def test_switch_on_and_off(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
+        """It is offered, its address is shown, and given back in the end."""
+        await set_up(hass, entry)
+        result = await being_called(hass, entry)
+        assert [str(key) for key in result["data_schema"].schema] == ["calls", "cloud"]
+        assert result["data_schema"]({}) == {"calls": True, "cloud": True}
+        result = await answer(hass, result, {"calls": True, "cloud": True})
+        await settle(hass)
+        address = suggested(result["data_schema"])["address"]
+        assert address.partition("?")[0] == "https://hooks.cloud.example/0"
+        assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloud": True}
+        assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": True, "cloud": True}
+        await switch(hass, entry, on=False, cloud=True)
+        assert (entry.options, cloud.hooks) == ({}, {})
+
+    @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
+    async def test_removed(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
+        """The address of an account that is removed is given back."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry, cloud=True)
+        assert cloud.hooks
+        await hass.config_entries.async_remove(entry.entry_id)
+        assert cloud.hooks == {}
+
+    @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+    async def test_own_address(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
+        """Whoever prefers an address of their own has that; the cloud has nothing to give back then."""
+        hass.config.external_url = "https://home.example"
+        await set_up(hass, entry)
+        result = await switch(hass, entry, on=True, cloud=False)
+        assert suggested(result["data_schema"])["address"].startswith(address_of(hass, entry))
+        assert cloud.hooks == {}
+        await switch(hass, entry, on=False, cloud=False)
+        assert entry.options == {}
+
+    @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+    async def test_account_that_only_is_called(self, hass: HomeAssistant, cloud: Cloud, received: list[Event]) -> None:
+        """Whoever adds one is shown the cloud's address, and it works."""
+        result = await choose(hass, "webhook")
+        result = await hass.config_entries.flow.async_configure(result["flow_id"], {"username": "Gate"})
+        result = await explained(hass, result)
+        address = result["description_placeholders"]["address"]
+        assert address in cloud.hooks.values()
+        assert result["options"]["cloud"] is True
+        await settle(hass)
+        request = MockRequest(b"from=1&text=Hello", "cloud", method="POST")
+        assert (await cloud.hand_on(hass, address, request))["status"] == HTTPStatus.OK
+        await settle(hass)
+        assert texts(received) == ["Hello"]
+        await hass.config_entries.async_remove(result["result"].entry_id)
+        assert cloud.hooks == {}
+
+    @pytest.mark.parametrize("provider", [key for key in CALLING if key != "bulksms"], indirect=True)
+    async def test_call(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        cloud: Cloud,
+        received: list[Event],
+    ) -> None:
+        """What the cloud hands on is no request of HTTP, and arrives."""
+        await set_up(hass, entry)
+        result = await switch(hass, entry, on=True, cloud=True)
+        message = account.send("Kia ora ☺")
+        account.callback = suggested(result["data_schema"])["address"]
+        [outgoing] = account.protocol.calls(message, account)
+        url = URL(outgoing.url, encoded=True)
+        request = MockRequest(
+            content=outgoing.body,
+            mock_source="cloud",
+            method=outgoing.method,
+            query_string=url.raw_query_string,
+            headers=dict(outgoing.headers),
+        )
+        reply = await cloud.hand_on(hass, f"{url.origin()}{url.path}", request)
+        expected = PROVIDERS[account.provider].reply
+        assert (reply["status"], reply["body"]) == (expected.status, expected.body)
+        await settle(hass)
+        assert texts(received) == ["Kia ora ☺"]
+
+    @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+    async def test_call_by_a_registered_address(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, cloud: Cloud, received: list[Event]
+    ) -> None:
+        """A vendor with an API is told the cloud's address; where it refuses, that is given back."""
+        await set_up(hass, entry)
+        with patch("emulator.outgoing.Caller.ask", return_value=0):
+            result = await switch(hass, entry, on=True, cloud=True)
+        assert result["errors"] == {"base": "invalid_configuration"}
+        assert (entry.options, cloud.hooks) == ({}, {})
+        with patch("emulator.outgoing.Caller.ask", return_value=HTTPStatus.OK):
+            await close(hass, await answer(hass, result, {"calls": True, "cloud": True}))
+        [registered] = account.webhooks
+        assert registered["url"] in cloud.hooks.values()
+        body = json.dumps([{"id": "77", "type": "RECEIVED", "from": "1", "to": "2", "body": "Hello"}]).encode()
+        reply = await cloud.hand_on(hass, registered["url"], MockRequest(body, "cloud", method="POST"))
+        assert reply["status"] == HTTPStatus.OK
+        await settle(hass)
+        assert texts(received) == ["Hello"]
+
+    @pytest.mark.parametrize("error", [CloudNotConnected(), CloudError(), TimeoutError(), ValueError()])
+    @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+    async def test_cloud_makes_no_address(
+        self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud, error: Exception
+    ) -> None:
+        """It is told, all is as before, and trying again succeeds."""
+        cloud.error = error
+        await set_up(hass, entry)
+        result = await switch(hass, entry, on=True, cloud=True)
+        assert result["errors"] == {"base": "no_address"}
+        assert entry.options == {}
+        cloud.error = None
+        result = await answer(hass, result, {"calls": True, "cloud": True})
+        assert result["step_id"] == "address"
+
+    @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+    async def test_cloud_is_gone(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, cloud: Cloud, received: list[Event]
+    ) -> None:
+        """Polls go on, and calls that come another way are taken."""
+        await set_up(hass, entry)
+        result = await switch(hass, entry, on=True, cloud=True)
+        message, account.callback = account.send("Hello"), suggested(result["data_schema"])["address"]
+        [outgoing] = account.protocol.calls(message, account)
+        cloud.error = CloudNotConnected()
+        url = URL(outgoing.url, encoded=True)
+        request = MockRequest(b"", "cloud", query_string=url.raw_query_string)
+        assert (await cloud.hand_on(hass, f"{url.origin()}{url.path}", request))["status"] == HTTPStatus.OK
+        await poll(hass)
+        assert texts(received) == ["Hello"]

@@ -1,0 +1,405 @@
+"""An account that only is called: any sender that posts a form or JSON."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import timedelta
+import hashlib
+import hmac
+from http import HTTPStatus
+import json
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp.test_utils import TestClient
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
+
+from custom_components.sms_inbox.diagnostics import async_get_config_entry_diagnostics
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+
+from .conftest import settle, texts
+from .test_config_flow import answer, choose, explained, reconfigure, suggested
+
+HOME = "http://192.168.1.2:8123"
+FORM = "application/x-www-form-urlencoded"
+JSON = {"Content-Type": "application/json"}
+
+type Call = Callable[..., Coroutine[Any, Any, int]]
+
+
+@pytest.fixture
+async def client(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
+    """Return somebody who knows the address."""
+    for component in ("webhook", "config"):
+        assert await async_setup_component(hass, component, {})
+    # As Home Assistant does itself: an address may become known after the start.
+    hass.http.app.router.freeze = lambda: None  # type: ignore[method-assign]
+    return await hass_client_no_auth()
+
+
+@pytest.fixture(autouse=True)
+def home(hass: HomeAssistant) -> None:
+    """Let Home Assistant have an address."""
+    hass.config.internal_url = HOME
+
+
+@pytest.fixture
+async def added(hass: HomeAssistant, client: TestClient[Any, Any]) -> ConfigFlowResult:
+    """Add an account by the UI."""
+    assert client  # what it needs is set up
+    result = await answer(hass, await choose(hass, "webhook"), {"username": "Gate"})
+    await settle(hass)
+    return result
+
+
+@pytest.fixture
+def entry(added: ConfigFlowResult) -> ConfigEntry:
+    """Return the account's config entry."""
+    return added["result"]
+
+
+@pytest.fixture
+def call(added: ConfigFlowResult, client: TestClient[Any, Any]) -> Call:
+    """Return the sender: it calls the address that a person was shown; a call is answered with a status."""
+    path = URL(added["description_placeholders"]["address"]).path
+
+    async def call(body: Any = None, *, method: str = "POST", query: str = "", **headers: str) -> int:
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        address = URL(f"{path}?{query}" if query else path, encoded=True)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = await client.request(method, address, data=data, headers=JSON | named)
+        assert await response.read() == b""
+        return response.status
+
+    return call
+
+
+async def configure(hass: HomeAssistant, entry: ConfigEntry, step: str) -> ConfigFlowResult:
+    """Open a step of the options."""
+    options = hass.config_entries.options
+    result = await explained(hass, await options.async_init(entry.entry_id))
+    assert result["menu_options"] == ["storage", "calls", "fields"]
+    return await explained(hass, await options.async_configure(result["flow_id"], {"next_step_id": step}))
+
+
+async def tell_fields(hass: HomeAssistant, entry: ConfigEntry, **fields: str) -> None:
+    """Tell what the fields of a call are called."""
+    result = await configure(hass, entry, "fields")
+    result = await hass.config_entries.options.async_configure(result["flow_id"], fields)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await settle(hass)
+
+
+async def sign_with(hass: HomeAssistant, entry: ConfigEntry, **key: str) -> None:
+    """Tell the key with which calls are signed, or none, and close the dialog at the address."""
+    result = await configure(hass, entry, "calls")
+    result = await explained(hass, await hass.config_entries.options.async_configure(result["flow_id"], key))
+    assert result["step_id"] == "address"
+    hass.config_entries.options.async_abort(result["flow_id"])
+    await settle(hass)
+
+
+async def told(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
+    """Return the diagnostics."""
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def issue(hass: HomeAssistant, entry: ConfigEntry) -> ir.IssueEntry | None:
+    """Return what tells a person of calls that could not be read."""
+    return ir.async_get(hass).async_get_issue("sms_inbox", f"unreadable_{entry.entry_id}")
+
+
+def test_add(added: ConfigFlowResult) -> None:
+    """An account needs no more than a name, and a person is shown the address to copy."""
+    entry = added["result"]
+    assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Webhook Gate")
+    assert added["description"] == "called"
+    assert entry.data == {"provider": "webhook", "username": "Gate"}
+    assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloud": False}
+    assert len(entry.options["webhook_id"]) == 64
+    assert added["description_placeholders"] == {"address": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_form_to_add(hass: HomeAssistant) -> None:
+    """It asks for the name alone."""
+    result = await choose(hass, "webhook")
+    assert [str(key) for key in result["data_schema"].schema] == ["username"]
+
+
+async def test_no_address(hass: HomeAssistant) -> None:
+    """Where nobody could call, nothing is added, and it is told why."""
+    result = await choose(hass, "webhook")
+    hass.config.internal_url = hass.config.api = None
+    result = await answer(hass, result, {"username": "Gate"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_address")
+    assert hass.config_entries.async_entries("sms_inbox") == []
+
+
+@pytest.mark.usefixtures("client")
+async def test_address_in_the_internet(hass: HomeAssistant) -> None:
+    """A sender in the local network needs no other; else it is the one for the internet."""
+    hass.config.internal_url, hass.config.external_url, hass.config.api = None, "https://home.example", None
+    result = await answer(hass, await choose(hass, "webhook"), {"username": "Gate"})
+    assert result["description_placeholders"]["address"].startswith("https://home.example/api/sms_inbox/")
+
+
+@pytest.mark.parametrize("name", ["Gate", " gate "])
+async def test_same_name(hass: HomeAssistant, entry: ConfigEntry, name: str) -> None:
+    """Each sender has a name of its own."""
+    result = await answer(hass, await choose(hass, "webhook"), {"username": name})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    result = await answer(hass, await choose(hass, "webhook"), {"username": "Pump"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["result"].options["webhook_id"] != entry.options["webhook_id"]
+
+
+async def test_reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """There is nothing to change, and it is told where the rest is."""
+    result = await reconfigure(hass, entry)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "nothing_to_edit")
+
+
+async def test_call(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """A call makes an event with all that it says, once it is written down."""
+    message = {"id": 7, "from": "+447700900123", "to": "+44771234567", "text": "Kia ora ☺", "date": 1795288504}
+    assert await call(message) == HTTPStatus.OK
+    await settle(hass)
+    [event] = received
+    device_id = event.data["device_id"]
+    assert device_id
+    assert event.data == {
+        "config_entry_id": entry.entry_id,
+        "device_id": device_id,
+        "provider": "webhook",
+        "message_id": "7",
+        "sender": "+447700900123",
+        "recipient": "+44771234567",
+        "text": "Kia ora ☺",
+        "encoding": "unicode",
+        "data": None,
+        "received_at": "2026-11-21T19:15:04+00:00",
+        "in_reply_to": None,
+        "redelivered": False,
+    }
+    assert await call(message) == HTTPStatus.OK
+    await settle(hass)
+    assert len(received) == 1
+    assert (await told(hass, entry))["calls"]["taken"] == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_ways_to_call(hass: HomeAssistant, call: Call, received: list[Event], method: str) -> None:
+    """A form, a query and a plain text do as well; messages without an id are different ones."""
+    form, kind = "from=1&text=Caf%C3%A9+%2B", "text/plain; charset=UTF-16BE"
+    for _ in range(2):
+        assert await call(method=method, query=form) == HTTPStatus.OK
+        assert await call(form.encode(), method=method, Content_Type=FORM) == HTTPStatus.OK
+        text = "Café +".encode("utf-16-be")
+        assert await call(text, method=method, query="from=1", Content_Type=kind) == HTTPStatus.OK
+    await settle(hass)
+    assert [(event.data["sender"], event.data["text"]) for event in received] == [("1", "Café +")] * 6
+    assert not any(event.data["redelivered"] for event in received)
+
+
+async def test_several_in_a_call(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """Each message of a list is one, and what could not be read is kept."""
+    assert await call([{"text": "one"}, "nonsense", {"text": "two"}]) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["one", "two"]
+    assert issue(hass, entry)
+
+
+async def test_nothing_in_it(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """A call without a field is refused and counted."""
+    assert await call({}) == HTTPStatus.BAD_REQUEST
+    assert await call(method="GET") == HTTPStatus.BAD_REQUEST
+    assert (await told(hass, entry))["calls"]["refused"] == {"no fields": 2}
+    assert received == []
+    assert not issue(hass, entry)
+
+
+async def test_body_that_does_not_come(
+    hass: HomeAssistant, entry: ConfigEntry, added: ConfigFlowResult, client: TestClient[Any, Any]
+) -> None:
+    """A caller that says no more is not waited for."""
+    path, over = URL(added["description_placeholders"]["address"]).path, asyncio.Event()
+
+    async def endless() -> AsyncGenerator[bytes]:
+        yield b'{"text": '
+        await over.wait()
+
+    with patch("custom_components.sms_inbox.push.BODY_SECONDS", 0.0):
+        response = await client.post(path, data=endless())
+    over.set()
+    assert response.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert (await told(hass, entry))["calls"]["refused"] == {"the body did not come": 1}
+
+
+async def test_signature(
+    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a key is told, a call that isn't signed with it is refused and counted, until it is told no more."""
+    await sign_with(hass, entry, signing_key="k3y-of-calls")
+    body = b'{"text": "Open"}'
+    signature = hmac.new(b"k3y-of-calls", body, hashlib.sha256).hexdigest()
+    assert await call(body) == HTTPStatus.FORBIDDEN
+    assert await call(body, X_Signature=signature[::-1]) == HTTPStatus.FORBIDDEN
+    assert await call(body + b" ", X_Signature=signature) == HTTPStatus.FORBIDDEN
+    await settle(hass)
+    assert received == []
+    assert (await told(hass, entry))["calls"]["refused"] == {"wrong signature": 3}
+    assert await call(body, X_Signature=signature) == HTTPStatus.OK
+    await sign_with(hass, entry)
+    assert await call(body) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["Open", "Open"]
+    for secret in ("k3y-of-calls", signature, "Open"):
+        assert secret not in caplog.text
+
+
+async def test_own_header(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """The names of the headers are told beside those of the fields."""
+    await sign_with(hass, entry, signing_key="k3y")
+    await tell_fields(hass, entry, signature_header="X-Hub-Signature-256")
+    body = b'{"text": "Open"}'
+    signature = hmac.new(b"k3y", body, hashlib.sha256).hexdigest()
+    assert await call(body, X_Signature=signature) == HTTPStatus.FORBIDDEN
+    assert await call(body, X_Hub_Signature_256=f"sha256={signature}") == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["Open"]
+
+
+async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """What could not be read becomes a message as soon as a person tells where its text is; no retry is needed."""
+    assert await call({"v": "Open", "n": "+447700900123"}) == HTTPStatus.OK
+    assert await call({"v": "Close", "n": "+447700900123"}) == HTTPStatus.OK
+    await settle(hass)
+    assert received == []
+    assert issue(hass, entry)
+    await tell_fields(hass, entry, text="w")
+    assert received == []
+    assert issue(hass, entry)
+    await tell_fields(hass, entry, text="v", sender="n")
+    assert texts(received) == ["Open", "Close"]
+    assert received[0].data["sender"] == "+447700900123"
+    assert not received[0].data["redelivered"]
+    assert not issue(hass, entry)
+    assert await call({"v": "Again"}) == HTTPStatus.OK
+    await settle(hass)
+    await tell_fields(hass, entry, text="v")
+    assert texts(received) == ["Open", "Close", "Again"]
+    assert not issue(hass, entry)
+
+
+async def test_last_call_is_shown(hass: HomeAssistant, entry: ConfigEntry, call: Call) -> None:
+    """Whoever tells the fields sees the last call, its fields' names, and how it is understood by now."""
+    result = await configure(hass, entry, "fields")
+    assert result["description_placeholders"] == {"record": "", "sender": "", "text": ""}
+    await call({"from": "1", "text": "first"})
+    await call({"data": {"who": "+447700900123", "what": "se```cond"}, "\ud800": 1})
+    result = await configure(hass, entry, "fields")
+    placeholders = result["description_placeholders"]
+    assert json.loads(placeholders["record"].replace("\u200b", "")) == {
+        "data": {"who": "+447700900123", "what": "se```cond"},
+        "\ud800": 1,
+    }
+    assert (placeholders["sender"], placeholders["text"]) == ("", "")
+    names = result["data_schema"].schema["text"].config
+    assert (names["options"], names["custom_value"]) == (["data.what", "data.who", "\ufffd"], True)
+    await hass.config_entries.options.async_configure(result["flow_id"], {"text": "data.what", "sender": "data.who"})
+    await settle(hass)
+    result = await configure(hass, entry, "fields")
+    placeholders = result["description_placeholders"]
+    assert placeholders["sender"] == "+447700900123"
+    assert placeholders["text"].replace("\u200b", "") == "se```cond"
+    assert "```" not in "".join(placeholders.values())
+    assert suggested(result["data_schema"]) == {"text": "data.what", "sender": "data.who"}
+
+
+async def test_forms_reach_the_browser(entry: ConfigEntry, call: Call, hass_client: ClientSessionGenerator) -> None:
+    """Each form can be sent, whatever the last call was."""
+    await call({"data": {"who": "+1"}, "\ud800": "\ud83d", "x" * 1000: 1})
+    browser = await hass_client()
+    for step in ("storage", "calls", "fields"):
+        response = await browser.post("/api/config/config_entries/options/flow", json={"handler": entry.entry_id})
+        address = f"/api/config/config_entries/options/flow/{(await response.json())['flow_id']}"
+        response = await browser.post(address, json={"next_step_id": step})
+        assert response.status == HTTPStatus.OK
+        assert (await response.json())["data_schema"]
+
+
+async def test_never_polled(
+    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nobody to ask: neither time nor Check now changes anything."""
+    await call({"text": "one"})
+    polls = (await told(hass, entry))["polling"]["polls"]
+    for hours in (1, 24, 48):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=hours))
+        await settle(hass)
+    assert (await told(hass, entry))["polling"] == {"interval": None, "last_succeeded": True, "polls": polls}
+    button = er.async_get(hass).async_get_entity_id("button", "sms_inbox", f"{entry.entry_id}_check_now")
+    await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
+    await call({"text": "two"})
+    await settle(hass)
+    assert texts(received) == ["one", "two"]
+    assert "Exception" not in caplog.text
+
+
+async def test_after_a_restart(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """The address stays the same, what was delivered is not repeated, and entities show what they did."""
+    await call({"id": "1", "text": "one"})
+    await settle(hass)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert await call({"id": "2", "text": "two"}) == HTTPStatus.INTERNAL_SERVER_ERROR
+    await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_last_message")
+    assert entity_id
+    state = hass.states.get(entity_id)
+    assert state
+    assert state.state == "one"
+    for number in ("1", "2"):
+        assert await call({"id": number, "text": "two"}) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["one", "two"]
+
+
+async def test_with_all_entities_disabled(
+    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]
+) -> None:
+    """Messages arrive though nothing shows them."""
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert not [state for state in hass.states.async_all() if "gate" in state.entity_id]
+    assert await call({"text": "one"}) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["one"]
+
+
+async def test_before_set_up(client: TestClient[Any, Any], hass: HomeAssistant) -> None:
+    """While this component isn't set up, a call is not taken, since no poll would bring its message."""
+    assert "sms_inbox" not in hass.config.components
+    assert (await client.post("/api/sms_inbox/unknown", json={"text": "one"})).status == HTTPStatus.NOT_FOUND
+
+
+async def test_removed(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+    """Of an account that is removed neither address nor issue is left."""
+    await call({"v": "unreadable"})
+    assert issue(hass, entry)
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not issue(hass, entry)
+    assert await call({"text": "one"}) == HTTPStatus.NOT_FOUND
+    await settle(hass)
+    assert received == []
