@@ -1,7 +1,6 @@
 """BulkSMS JSON REST API v1: a filtered list of messages, which a client reads page by page."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 import operator
@@ -27,15 +26,17 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+UNTOLD = ("invokeOption",)
+"""What a webhook is made with, and no answer has."""
 NEW_WEBHOOK: dict[str, Any] = {
-    "id": "",
+    "id": 0,
     "name": "",
     "url": "",
     "triggerScope": "",
     "active": True,
     "invokeOption": "ONE",
     "contactEmailAddress": None,
-    "onWebApp": False,
+    "onWebApp": True,
 }
 TITLES = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
 
@@ -50,7 +51,7 @@ class BulkSms(Protocol):
     key = "bulksms"
     name = "BulkSMS (JSON API)"
     base_path = "/v1"
-    content_type = "application/json; charset=utf-8"
+    content_type = "application/json"
     page_size = 100
     numeric_ids = True
     methods = ("GET", "POST", "DELETE")
@@ -95,25 +96,25 @@ class BulkSms(Protocol):
     async def _webhooks(self, call: Call, account: Account) -> Answer:
         """List, make, change and delete webhooks; an address must answer an empty list at once."""
         webhook_id = call.path.removeprefix("/webhooks").removeprefix("/")
-        present = next((webhook for webhook in account.webhooks if webhook["id"] == webhook_id), None)
+        present = next((webhook for webhook in account.webhooks if str(webhook["id"]) == webhook_id), None)
         if webhook_id and present is None:
             return self.not_found()
         if call.method == "GET":
-            return self._json(json.dumps(present or account.webhooks).encode())
+            return self._json(json.dumps(_told(present) if present else [*map(_told, account.webhooks)]).encode())
         if call.method == "DELETE":
             account.webhooks = [webhook for webhook in account.webhooks if webhook is not present]
             account.on_change()
-            return Answer(status=204) if present else self.wrong_method()
+            return self._json(b"") if present else self.wrong_method()
         try:
             webhook = {**(present or NEW_WEBHOOK), **_checked_webhook(call.body, account, webhook_id)}
         except BadRequestError as error:
             return _problem(400, str(error))
         if webhook["active"] and not 200 <= await call.ask(_call_of(webhook, b"[]")) < 300:
             return _problem(400, "The address does not answer.")
-        webhook["id"] = webhook_id or uuid.uuid4().hex
+        webhook["id"] = webhook["id"] or max((other["id"] for other in account.webhooks), default=0) + 1
         account.webhooks = [other for other in account.webhooks if other is not present] + [webhook]
         account.on_change()
-        return replace(self._json(json.dumps(webhook).encode()), status=200 if present else 201)
+        return self._json(json.dumps(_told(webhook)).encode())
 
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
@@ -154,6 +155,10 @@ def _call_of(webhook: dict[str, Any], body: bytes) -> Outgoing:
     return Outgoing(method="POST", url=webhook["url"], headers=headers, body=body)
 
 
+def _told(webhook: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in webhook.items() if key not in UNTOLD}
+
+
 def _checked_webhook(body: bytes, account: Account, webhook_id: str) -> dict[str, Any]:
     try:
         fields = json.loads(body)
@@ -163,7 +168,7 @@ def _checked_webhook(body: bytes, account: Account, webhook_id: str) -> dict[str
         raise BadRequestError("A webhook needs a name, a url and a triggerScope.")
     if fields["triggerScope"] not in ("SENT", "RECEIVED") or fields.get("invokeOption", "ONE") not in ("ONE", "MANY"):
         raise BadRequestError("triggerScope is SENT or RECEIVED, invokeOption ONE or MANY.")
-    if any(other["name"] == fields["name"] and other["id"] != webhook_id for other in account.webhooks):
+    if any(other["name"] == fields["name"] and str(other["id"]) != webhook_id for other in account.webhooks):
         raise BadRequestError("A webhook of this name exists.")
     return {key: value for key, value in fields.items() if key in NEW_WEBHOOK and key != "id"}
 
@@ -172,7 +177,7 @@ def _problem(status: int, detail: str, headers: dict[str, str] | None = None) ->
     title = TITLES[status]
     page = f"https://www.bulksms.com/developer/json/v1/errors#{title.lower().replace(' ', '-')}"
     body = json.dumps({"type": page, "title": title, "status": status, "detail": detail}).encode()
-    return Answer(status=status, body=body, content_type="application/problem+json", headers=headers or {})
+    return Answer(status=status, body=body, content_type=BulkSms.content_type, headers=headers or {})
 
 
 def _limit(call: Call) -> int:
@@ -296,7 +301,6 @@ def _profile(account: Account) -> dict[str, Any]:
         "created": "2020-01-01T00:00:00Z",
         "credits": {"balance": 2101.15, "limit": 0, "isTransferAllowed": False},
         "quota": {"size": 10000, "remaining": 9999},
-        "originAddresses": {"approved": []},
-        "company": None,
+        "originAddresses": {"allowed": [], "isFullControlAllowed": False},
         "commerce": {"currency": "EUR"},
     }

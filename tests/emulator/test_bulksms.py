@@ -176,7 +176,7 @@ async def test_bad_request(client: Client, params: dict[str, str]) -> None:
     """What isn't understood is a problem that says why."""
     reply = await client.get("bulksms", "/messages", params=params)
     assert reply.status == 400
-    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.headers["Content-Type"] == "application/json"
     problem = json.loads(reply.body)
     assert problem["type"].endswith("#bad-request")
     assert (problem["title"], problem["status"]) == ("Bad Request", 400)
@@ -200,7 +200,29 @@ async def test_not_found(client: Client, emulator: Emulator) -> None:
         reply = await client.get("bulksms", path)
         assert reply.status == 404
         assert json.loads(reply.body)["status"] == 404
+        assert reply.headers["Content-Type"] == "application/json"
     assert (await client.ask("POST", emulator.url("bulksms") + "/messages")).status == 405
+
+
+@pytest.mark.usefixtures("account")
+async def test_webhooks(client: Client, emulator: Emulator) -> None:
+    """A webhook is known by a number; all that is done to it is answered with 200, and without how it is invoked."""
+    url = emulator.url("bulksms") + "/webhooks"
+    webhook = {"name": "a", "url": "https://home.example/", "triggerScope": "RECEIVED", "active": False}
+    made = []
+    for name in ("a", "b"):
+        reply = await client.ask("POST", url, json=webhook | {"name": name, "invokeOption": "MANY"})
+        assert reply.status == 200
+        made.append(json.loads(reply.body))
+    assert made[0] == webhook | {"id": 1, "contactEmailAddress": None, "onWebApp": True}
+    assert json.loads((await client.ask("GET", url)).body) == made
+    reply = await client.ask("POST", f"{url}/1", json=webhook | {"onWebApp": False})
+    assert (reply.status, json.loads(reply.body)) == (200, made[0] | {"onWebApp": False})
+    for body in ({"name": "a"}, webhook, webhook | {"name": "c", "triggerScope": "received"}):
+        assert (await client.ask("POST", url, json=body)).status == 400
+    reply = await client.ask("DELETE", f"{url}/1")
+    assert (reply.status, reply.body) == (200, b"")
+    assert json.loads((await client.ask("GET", url)).body) == made[1:]
 
 
 @pytest.mark.usefixtures("emulator", "account")

@@ -201,3 +201,18 @@ async def test_rate_limit_without_a_body(provider: BulkSms, server: CannedServer
     with pytest.raises(RateLimitedError) as raised:
         await provider.validate()
     assert raised.value.retry_after is None
+
+
+async def test_registering_again(make_provider: MakeProvider, emulator: Emulator, server: CannedServer) -> None:
+    """A webhook that is right is left alone, and one that was switched off is put right; ids are numbers."""
+    account = emulator.add_account("bulksms", USERNAME, PASSWORD)
+    provider = make_provider("bulksms")
+    server.answer = {"status": 200}
+    url = str(server.make_url("/api/webhook/abc"))
+    for _ in range(2):
+        await provider.register("SMS Inbox", url)
+    assert len(server.requests) == 1
+    account.webhooks[0]["active"] = False
+    await provider.register("SMS Inbox", url)
+    assert [webhook["active"] for webhook in account.webhooks] == [True]
+    assert [type(webhook["id"]) for webhook in account.webhooks] == [int]

@@ -76,7 +76,7 @@ class BulkSms(Provider):
 
     @override
     async def register(self, name: str, url: str) -> None:
-        """Make the webhook, or put the one that is there right."""
+        """Make the webhook, or put the one that is there right; not all that it is made with is told again."""
         wanted = {
             "name": name,
             "url": url,
@@ -85,7 +85,7 @@ class BulkSms(Provider):
             "active": True,
         }
         present = await self._webhooks(name)
-        if any(wanted.items() <= row.items() for row in present):
+        if any(all(row.get(key, value) == value for key, value in wanted.items()) for row in present):
             return
         path = f"webhooks/{present[0]['id']}" if present else "webhooks"
         await self.request("POST", path, json=wanted, headers=self.basic_auth())
