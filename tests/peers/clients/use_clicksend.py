@@ -1,0 +1,66 @@
+"""ClickSend's own library, which takes the address of the server, without the version that begins its paths."""
+
+from typing import Any
+
+from clicksend import ApiClient, Configuration
+from clicksend.api.management_api import ManagementApi
+from clicksend.api.sms_api import SmsApi
+from clicksend.exceptions import ApiException
+from clicksend.models.create_test_inbound_sms_request import CreateTestInboundSmsRequest
+from clicksend.models.inbound_sms import InboundSms
+from talk import talk
+
+
+class ClickSend:
+    """An account."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        """Log in."""
+        client = ApiClient(Configuration(host=url.removesuffix("/v3"), username=username, password=password))
+        self._sms = SmsApi(client)
+        self._management = ManagementApi(client)
+
+    def account(self) -> dict[str, Any]:
+        """Read the account."""
+        try:
+            data = self._management.view_account_details().data
+        except ApiException as error:
+            return {"status": error.status}
+        return {"id": data.user_id, "username": data.username, "timezone": data.timezone}
+
+    def messages(self, limit: int) -> list[list[dict[str, Any]]]:
+        """List messages, page by page."""
+        pages = []
+        while True:
+            page = self._sms.view_inbound_sms(page=len(pages) + 1, limit=limit).data
+            pages.append([_row(message) for message in page.data])
+            if page.current_page >= page.last_page:
+                return pages
+
+    def mark_read(self, message_id: str) -> dict[str, Any]:
+        """Mark a message read, and return how many rows it had."""
+        try:
+            answer = self._sms.mark_specific_inbound_sms_message_as_read(message_id)
+        except ApiException as error:
+            return {"status": error.status}
+        return {"status": answer.http_code, "count": answer.data}
+
+    def pretend(self, url: str) -> str:
+        """Have a message made up, and return its id."""
+        request = CreateTestInboundSmsRequest(url=url)
+        return self._sms.create_test_inbound_sms(create_test_inbound_sms_request=request).data.message_id
+
+
+def _row(message: InboundSms) -> dict[str, Any]:
+    return {
+        "id": message.message_id,
+        "sender": message.var_from,
+        "recipient": message.to,
+        "text": message.body,
+        "time": message.timestamp,
+        "in_reply_to": message.original_message_id,
+    }
+
+
+if __name__ == "__main__":
+    talk(ClickSend)
