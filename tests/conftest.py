@@ -14,7 +14,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 USERNAME, PASSWORD = "anna", "s3cret-pass"
-DISCIPLINES = ("bulletin", "bulksms", "bulksms_eapi")
+DISCIPLINES = ("bulletin", "bulksms", "bulksms_eapi", "twilio", "clicksend")
 
 
 @pytest.fixture

@@ -40,6 +40,12 @@ FAULTS = [
 ]
 
 
+@pytest.fixture(params=POLLED)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Run the test for each provider: what it needs of a person is its own."""
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 async def unload_afterwards(hass: HomeAssistant) -> AsyncGenerator[None]:
     """Unload what a test has set up; whatever lingers then fails the test."""
@@ -145,14 +151,15 @@ async def change_options(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowR
     return result
 
 
-def time_zone(provider: str) -> dict[str, Any]:
-    """Return the zone, where the provider needs one."""
-    return {"time_zone": "Europe/London"} if PROVIDERS[provider].local_time else {}
+def own_fields(provider: str) -> dict[str, Any]:
+    """Return what only some providers need a person to say."""
+    deletion = {"delete_stored": True} if PROVIDERS[provider].deletes else {}
+    return deletion | ({"time_zone": "Europe/London"} if PROVIDERS[provider].local_time else {})
 
 
 def access(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
     """Return what a person types to change an account."""
-    data = {"username": USERNAME, "password": PASSWORD, **time_zone(provider)}
+    data = {"username": USERNAME, "password": PASSWORD, **own_fields(provider)}
     return {**data, "server": {"url": emulator.url(provider)}, **changes}
 
 
@@ -256,11 +263,46 @@ async def test_unexpected_exception(hass: HomeAssistant, provider: str, form: Fo
 
 @pytest.mark.parametrize("form", [SOURCE_REAUTH, SOURCE_RECONFIGURE], indirect=True)
 async def test_another_account(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
-    """Another account's credentials are refused: its messages would be taken for this one's."""
+    """Another account's credentials are refused: its messages would be taken for this one's.
+
+    Where nothing but the address tells accounts apart, it is a person who knows that it is the same.
+    """
     [entry] = hass.config_entries.async_entries(DOMAIN)
     data, unique_id = dict(entry.data), entry.unique_id
     emulator.add_account(provider, "ben", "other")
     result = await answer(hass, form.result, {**form.typed, "username": "ben", "password": "other"})
+    if PROVIDERS[provider].known_by_address:
+        assert (result["type"], result["reason"]) == form.success
+        assert entry.data["username"] == "ben"
+        assert entry.unique_id != unique_id
+        await settle(hass)
+    else:
+        assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "another_account")
+        assert (dict(entry.data), entry.unique_id) == (data, unique_id)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("provider", ["gammu"], indirect=True)
+async def test_address_of_another_account(
+    hass: HomeAssistant, emulator: Emulator, elsewhere: Emulator, provider: str
+) -> None:
+    """An account that is known by its address alone doesn't become one that is there already."""
+    entry = await add(hass, emulator, provider)
+    await add(hass, elsewhere, provider)
+    data, unique_id = dict(entry.data), entry.unique_id
+    result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider))
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "another_account")
+    assert (dict(entry.data), entry.unique_id) == (data, unique_id)
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
+async def test_another_phone(hass: HomeAssistant, emulator: Emulator, elsewhere: Emulator, provider: str) -> None:
+    """An account doesn't become another phone, though user name and password are the same there."""
+    entry = await add(hass, emulator, provider)
+    data, unique_id = dict(entry.data), entry.unique_id
+    with patch("emulator.smsgate._device_id", return_value="another"):
+        result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "another_account")
     assert (dict(entry.data), entry.unique_id) == (data, unique_id)
 
@@ -282,7 +324,7 @@ async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Acc
         "password": PASSWORD,
         "url": emulator.url(provider),
         "deliver_existing": False,
-        **time_zone(provider),
+        **own_fields(provider),
     }
     assert result["options"] == {}
 
@@ -309,8 +351,7 @@ async def test_form(hass: HomeAssistant, provider: str) -> None:
     result = await choose(hass, provider)
     schema = result["data_schema"].schema
     fields = {str(key): key for key in schema}
-    deletion = ["delete_stored"] * PROVIDERS[provider].deletes
-    assert list(fields) == ["username", "password", *deletion, *time_zone(provider), "deliver_existing", "server"]
+    assert list(fields) == ["username", "password", *own_fields(provider), "deliver_existing", "server"]
     official = PROVIDERS[provider].default_url
     assert schema["server"].options == {"collapsed": bool(official)}
     [url] = schema["server"].schema.schema
@@ -383,7 +424,7 @@ async def test_reconfigure(
     entry = await add(hass, emulator, provider)
     message_id = account.send("First").message_id
     await poll(hass)
-    data = dict(entry.data)
+    data, unique_id = dict(entry.data), entry.unique_id
     moved = elsewhere.account(provider, USERNAME)
     moved.password = "new"
     moved.send("First", message_id=message_id)
@@ -391,6 +432,7 @@ async def test_reconfigure(
     result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider, password="new"))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     assert entry.data == {**data, "url": elsewhere.url(provider), "password": "new"}
+    assert (entry.unique_id != unique_id) == PROVIDERS[provider].known_by_address
     await settle(hass)
     assert texts(received) == ["First", "Second"]
 

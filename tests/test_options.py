@@ -77,7 +77,7 @@ async def test_retention(
     """Text and sender are erased when their time is over, and the message is known all the same."""
     await set_up(hass, entry)
     await choose(hass, entry, keep_texts=keep_texts, retention_days=2)
-    account.send(FIRST, sender="+447700909999", message_id="4242")
+    sent = account.send(FIRST, sender="+447700909999", message_id="4242")
     await poll(hass)
     await let_pass(hass, freezer, 1.9)
     assert FIRST_CODE in written_down(hass)
@@ -92,7 +92,7 @@ async def test_retention(
     async def from_the_start(reader: Provider, _: Cursor) -> Page:
         return replace(await fetch(reader, {}), more=False)
 
-    again = account.send(FIRST, message_id="4242")
+    again = account.send(FIRST, sender=sent.sender, message_id="4242", received_at=sent.received_at)
     with patch.object(PROVIDERS[provider], "fetch", from_the_start):
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)

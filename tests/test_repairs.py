@@ -32,6 +32,8 @@ UNREADABLE = {
     "bulletin": (b"frm=one", b"frm=two"),
     "bulksms": (b'{"type":"RECEIVED","body":"one"}', b'{"type":"RECEIVED","body":"two"}'),
     "bulksms_eapi": (b"1|447700900123|one|no time|", b"2|447700900123|two|no time|"),
+    "twilio": (b'{"from":"447700900123","body":"one"}', b'{"from":"447700900123","body":"two"}'),
+    "clicksend": (b'{"from":"447700900123","body":"one"}', b'{"from":"447700900123","body":"two"}'),
 }
 
 

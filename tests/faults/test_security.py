@@ -212,7 +212,7 @@ async def test_old_texts_are_gone_from_the_file(
 ) -> None:
     """After the retention neither text nor sender is in any file; the identity is, so nothing fires again."""
     await set_up(hass, entry)
-    account.send(SECRET, sender="+447700909999", message_id="4242")
+    sent = account.send(SECRET, sender="+447700909999", message_id="4242")
     account.send_raw(b'"unreadable xyzzy4711"')
     await clock.advance(31)
     await clock.advance(31)
@@ -228,7 +228,7 @@ async def test_old_texts_are_gone_from_the_file(
     assert b"xyzzy4711" not in content()
     assert b"7700909999" not in content()
     assert b"4242" in content()
-    account.send(SECRET, message_id="4242")
+    account.send(SECRET, sender=sent.sender, message_id="4242", received_at=sent.received_at)
     await hass.config_entries.async_reload(entry.entry_id)
     await clock.advance(31)
     assert texts(received) == [SECRET]
