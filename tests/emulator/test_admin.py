@@ -9,6 +9,7 @@ import pytest
 
 import emulator as package
 from emulator import Emulator
+from emulator.registry import PROTOCOLS
 
 from .conftest import PASSWORD, USERNAME, Client
 
@@ -145,7 +146,7 @@ async def test_state(admin: Admin, client: Client, emulator: Emulator) -> None:
     emulator.add_account("bulletin", USERNAME, PASSWORD).send("Hi")
     await client.poll()
     state = await admin.ask("GET", f"state?provider=bulletin&username={USERNAME}")
-    assert [provider["key"] for provider in state["providers"]] == ["bulletin", "bulksms_eapi", "bulksms"]
+    assert [provider["key"] for provider in state["providers"]] == list(PROTOCOLS)
     assert [message["text"] for message in state["messages"]] == ["Hi"]
     assert (len(state["accounts"]), len(state["requests"])) == (1, 1)
     assert PASSWORD not in json.dumps(state)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from emulator import Account, Emulator
+from emulator.registry import PROTOCOLS
 
 from .conftest import PASSWORD, USERNAME, Client, Reply, serving, until
 
@@ -15,8 +16,16 @@ PATHS = {
     "bulletin": "/api/1/sms/in",
     "bulksms_eapi": f"/reception/get_inbox/1/1.1?username={USERNAME}&password={PASSWORD}&last_retrieved_id=0",
     "bulksms": "/messages",
+    "gammu": "/sms",
+    "smsgate": "/inbox",
+    "voipms": f"/rest.php?api_username={USERNAME}&api_password={PASSWORD}&method=getSMS",
+    "clicksend": "/sms/inbound",
+    "twilio": f"/2010-04-01/Accounts/{USERNAME}/Messages.json",
+    "elks": "/sms",
 }
-PROVIDERS = tuple(PATHS)
+PROVIDERS = tuple(PROTOCOLS)
+REFUSALS = {"bulksms_eapi": "23|", "voipms": '{"status": "invalid_credentials"'}
+"""What protocols say whose errors are 200 in HTTP's eyes."""
 
 
 @pytest.fixture
@@ -76,14 +85,14 @@ async def test_replaced_answer(
     assert b"Hello" in (await fetch(client, provider)).body
 
 
-@pytest.mark.parametrize(("provider", "status"), [("bulletin", 401), ("bulksms_eapi", 200), ("bulksms", 401)])
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.usefixtures("accounts")
-async def test_unauthorized(client: Client, emulator: Emulator, provider: str, status: int) -> None:
+async def test_unauthorized(client: Client, emulator: Emulator, provider: str) -> None:
     """Good credentials are refused in the provider's way."""
     emulator.fault(provider, "unauthorized")
     reply = await fetch(client, provider)
-    assert reply.status == status
-    assert reply.text.startswith("23|") == (status == 200)
+    assert reply.status == (200 if provider in REFUSALS else 401)
+    assert reply.text.startswith(REFUSALS.get(provider, ""))
     assert not emulator.book
 
 
