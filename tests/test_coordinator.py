@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import TemporaryError
+from custom_components.sms_inbox.providers.base import ProtocolError, ProviderError, TemporaryError
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -286,22 +286,29 @@ async def test_idle_long_poll_is_closed(
     assert texts(received) == ["Hello"]
 
 
+@pytest.mark.parametrize("error", [TemporaryError("gone"), ProtocolError("odd")])
 async def test_acknowledgement_that_fails_does_not_hold_up_the_message(
-    hass: HomeAssistant, entry: MockConfigEntry, account: Account, provider: str, received: list[Event]
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    provider: str,
+    received: list[Event],
+    error: ProviderError,
 ) -> None:
-    """A message is delivered though the provider can't be told that it is written down."""
+    """The provider is told after the message is delivered; that it can't be told is no outage."""
     await set_up(hass, entry)
-    acknowledged: list[Page] = []
+    delivered: list[list[str]] = []
 
     async def acknowledge(_: object, page: Page) -> None:
-        acknowledged.append(page)
         if page.messages:
-            raise TemporaryError("gone")
+            delivered.append(texts(received))
+            raise error
 
     with patch.object(PROVIDERS[provider], "acknowledge", acknowledge):
         account.send("Hello")
         await poll(hass)
-    assert texts(received) == ["Hello"]
-    assert acknowledged
+    assert delivered == [["Hello"]]
+    assert is_available(hass)
+    assert entry.runtime_data.last_exception is None
     await poll(hass, timedelta(hours=1).total_seconds())
     assert texts(received) == ["Hello"]

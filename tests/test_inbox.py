@@ -80,6 +80,24 @@ async def test_time_of_storing_where_the_provider_tells_none(
     assert before <= datetime.fromisoformat(event.data["received_at"]) <= datetime.now(UTC)
 
 
+async def test_quiet_poll_writes_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, received: list[Event]
+) -> None:
+    """A list that shows what is known is nothing to write down: it is asked for thousands of times a day."""
+    await set_up(hass, entry)
+    account.send("Hello")
+    account.send_raw(b'"nonsense"')
+    await poll(hass)
+    await poll(hass)
+    asked = len(emulator.requests)
+    with patch.object(Store, "_transaction", side_effect=StoreError("none is needed")):
+        for _ in range(3):
+            await poll(hass)
+    assert len(emulator.requests) == asked + 3
+    assert entry.runtime_data.last_update_success
+    assert texts(received) == ["Hello"]
+
+
 async def test_first_run_keeps_what_was_there(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:
