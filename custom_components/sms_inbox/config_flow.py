@@ -26,10 +26,10 @@ from homeassistant.helpers.selector import (
 
 from .const import CONF_CLOUD, CONF_DELETE_STORED, CONF_DELIVER_EXISTING, CONF_PROVIDER, CONF_SERVER, DOMAIN
 from .coordinator import async_create_provider, create_session
-from .options_flow import SmsInboxOptionsFlow
+from .options_flow import ADDRESS, ADDRESS_SCHEMA, SmsInboxOptionsFlow
 from .providers import PROVIDERS
 from .providers.base import Identity, Provider, ProviderError
-from .push import async_address, async_has_cloud
+from .push import async_address, async_forget_address, async_has_cloud
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,6 +85,9 @@ async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[
 class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     """Add an account, or change one."""
 
+    _account: dict[str, Any]
+    _options: dict[str, Any] | None = None
+
     @staticmethod
     @callback
     @override
@@ -106,9 +109,13 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             data = {CONF_PROVIDER: provider.key, **without_section(user_input)}
             identity, errors = await async_validate(self.hass, data)
             if identity:
-                await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
+                unique_id = f"{provider.key}_{identity.account_id}"
+                await self.async_set_unique_id(unique_id, raise_on_progress=bool(provider.interval))
                 self._abort_if_unique_id_configured()
-                return await self._async_create(provider, identity, data)
+                self._account = {"title": f"{provider.name} {identity.name}", "data": data}
+                if not provider.interval:
+                    return await self.async_step_address()
+                return self.async_create_entry(**self._account)
         schema = await async_account_schema(self.hass, provider)
         return self.async_show_form(
             step_id=provider.key,
@@ -116,25 +123,29 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
         )
 
-    async def _async_create(
-        self, provider: type[Provider], identity: Identity, data: dict[str, Any]
-    ) -> ConfigFlowResult:
-        """Create the entry; of an account that only is called, with the address that a person has to copy."""
-        title = f"{provider.name} {identity.name}"
-        if provider.interval:
-            return self.async_create_entry(title=title, data=data)
-        options = {CONF_WEBHOOK_ID: webhook.async_generate_id(), CONF_CLOUD: async_has_cloud(self.hass)}
+    async def async_step_address(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the address that a person has to copy, then create the entry of an account that only is called."""
+        if user_input is not None:
+            self._abort_if_unique_id_configured()
+            options, self._options = self._options, None
+            return self.async_create_entry(**self._account, options=options)
+        if not self._options:
+            self._options = {CONF_WEBHOOK_ID: webhook.async_generate_id(), CONF_CLOUD: async_has_cloud(self.hass)}
         try:
-            address = await async_address(self.hass, provider, options)
+            provider = PROVIDERS[self._account["data"][CONF_PROVIDER]]
+            address = await async_address(self.hass, provider, self._options)
         except NoURLAvailableError:
             return self.async_abort(reason="no_address")
-        return self.async_create_entry(
-            title=title,
-            data=data,
-            options=options,
-            description="called",
-            description_placeholders={"address": address},
-        )
+        schema = self.add_suggested_values_to_schema(ADDRESS_SCHEMA, {ADDRESS: address})
+        return self.async_show_form(step_id="address", data_schema=schema)
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Give back the address of an account that was not added after all."""
+        if self._options:
+            forget = async_forget_address(self.hass, self._options[CONF_WEBHOOK_ID])
+            self.hass.async_create_task(forget, "SMS Inbox gives back an address")
 
     async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin when the provider refuses the credentials."""

@@ -36,6 +36,7 @@ homeassistant:
   latitude: 51.5
   longitude: 0
   external_url: {url}
+  internal_url: {url}
 automation: !include automations.yaml
 history:
 logbook:
