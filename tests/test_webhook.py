@@ -26,6 +26,7 @@ from homeassistant.util import dt as dt_util
 
 from .conftest import settle, texts
 from .test_config_flow import answer, choose, explained, reconfigure, suggested
+from .test_options_calls import Cloud, subscribed
 
 HOME = "http://192.168.1.2:8123"
 FORM = "application/x-www-form-urlencoded"
@@ -50,11 +51,22 @@ def home(hass: HomeAssistant) -> None:
     hass.config.internal_url = HOME
 
 
+async def begin(hass: HomeAssistant, name: str) -> ConfigFlowResult:
+    """Begin to add an account: tell its name."""
+    return await answer(hass, await choose(hass, "webhook"), {"username": name})
+
+
 @pytest.fixture
-async def added(hass: HomeAssistant, client: TestClient[Any, Any]) -> ConfigFlowResult:
-    """Add an account by the UI."""
+async def shown(hass: HomeAssistant, client: TestClient[Any, Any]) -> ConfigFlowResult:
+    """Add an account by the UI, up to the address that a person has to copy."""
     assert client  # what it needs is set up
-    result = await answer(hass, await choose(hass, "webhook"), {"username": "Gate"})
+    return await begin(hass, "Gate")
+
+
+@pytest.fixture
+async def added(hass: HomeAssistant, shown: ConfigFlowResult) -> ConfigFlowResult:
+    """Add an account by the UI."""
+    result = await answer(hass, shown, {})
     await settle(hass)
     return result
 
@@ -66,9 +78,10 @@ def entry(added: ConfigFlowResult) -> ConfigEntry:
 
 
 @pytest.fixture
-def call(added: ConfigFlowResult, client: TestClient[Any, Any]) -> Call:
+def call(added: ConfigFlowResult, shown: ConfigFlowResult, client: TestClient[Any, Any]) -> Call:
     """Return the sender: it calls the address that a person was shown; a call is answered with a status."""
-    path = URL(added["description_placeholders"]["address"]).path
+    assert added
+    path = URL(suggested(shown["data_schema"])["address"]).path
 
     async def call(body: Any = None, *, method: str = "POST", query: str = "", **headers: str) -> int:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
@@ -116,15 +129,14 @@ def issue(hass: HomeAssistant, entry: ConfigEntry) -> ir.IssueEntry | None:
     return ir.async_get(hass).async_get_issue("sms_inbox", f"unreadable_{entry.entry_id}")
 
 
-def test_add(added: ConfigFlowResult) -> None:
+def test_add(shown: ConfigFlowResult, added: ConfigFlowResult) -> None:
     """An account needs no more than a name, and a person is shown the address to copy."""
     entry = added["result"]
     assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Webhook Gate")
-    assert added["description"] == "called"
     assert entry.data == {"provider": "webhook", "username": "Gate"}
     assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloud": False}
     assert len(entry.options["webhook_id"]) == 64
-    assert added["description_placeholders"] == {"address": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
+    assert suggested(shown["data_schema"]) == {"address": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
     assert entry.state is ConfigEntryState.LOADED
 
 
@@ -147,16 +159,45 @@ async def test_no_address(hass: HomeAssistant) -> None:
 async def test_address_in_the_internet(hass: HomeAssistant) -> None:
     """A sender in the local network needs no other; else it is the one for the internet."""
     hass.config.internal_url, hass.config.external_url, hass.config.api = None, "https://home.example", None
-    result = await answer(hass, await choose(hass, "webhook"), {"username": "Gate"})
-    assert result["description_placeholders"]["address"].startswith("https://home.example/api/sms_inbox/")
+    result = await begin(hass, "Gate")
+    assert suggested(result["data_schema"])["address"].startswith("https://home.example/api/sms_inbox/")
+
+
+async def test_address_stays(hass: HomeAssistant, shown: ConfigFlowResult) -> None:
+    """The address that was copied is the account's, also when the page was loaded again in between."""
+    again = await explained(hass, await hass.config_entries.flow.async_configure(shown["flow_id"]))
+    assert suggested(again["data_schema"]) == suggested(shown["data_schema"])
+
+
+@pytest.mark.usefixtures("shown")
+async def test_closed_at_the_address(hass: HomeAssistant) -> None:
+    """Whoever leaves there has no account, and may begin anew; it can't be added twice."""
+    assert hass.config_entries.async_entries("sms_inbox") == []
+    added = await answer(hass, await begin(hass, "Gate"), {})
+    assert hass.config_entries.async_entries("sms_inbox") == [added["result"]]
+    assert hass.config_entries.flow.async_progress() == []
+
+
+async def test_cloud(hass: HomeAssistant) -> None:
+    """Home Assistant Cloud makes the address, and takes it back where the account is not added after all."""
+    cloud = Cloud()
+    with subscribed(hass, cloud):
+        result = await begin(hass, "Gate")
+        assert [suggested(result["data_schema"])["address"]] == list(cloud.hooks.values())
+        hass.config_entries.flow.async_abort(result["flow_id"])
+        await settle(hass)
+        assert cloud.hooks == {}
+        added = await answer(hass, await begin(hass, "Gate"), {})
+        await settle(hass)
+        assert list(cloud.hooks) == [added["result"].options["webhook_id"]]
 
 
 @pytest.mark.parametrize("name", ["Gate", " gate "])
 async def test_same_name(hass: HomeAssistant, entry: ConfigEntry, name: str) -> None:
     """Each sender has a name of its own."""
-    result = await answer(hass, await choose(hass, "webhook"), {"username": name})
+    result = await begin(hass, name)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    result = await answer(hass, await choose(hass, "webhook"), {"username": "Pump"})
+    result = await answer(hass, await begin(hass, "Pump"), {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].options["webhook_id"] != entry.options["webhook_id"]
 

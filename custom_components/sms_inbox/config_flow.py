@@ -126,7 +126,6 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_address(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the address that a person has to copy, then create the entry of an account that only is called."""
         if user_input is not None:
-            self._abort_if_unique_id_configured()
             options, self._options = self._options, None
             return self.async_create_entry(**self._account, options=options)
         if not self._options:
