@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
 from homeassistant.const import CONF_WEBHOOK_ID, MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .const import DOMAIN
 from .coordinator import SmsInboxConfigEntry
 from .entity import SmsInboxMessageEntity
 from .inbox import SIGNAL_CALLED, Inbox
@@ -71,12 +79,17 @@ LAST_CALL = SmsInboxSensorDescription(
 
 
 async def async_setup_entry(
-    _hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account."""
     async_add_entities(SmsInboxSensor(entry.runtime_data, description) for description in SENSORS)
     if CONF_WEBHOOK_ID in entry.options:
         async_add_entities([SmsInboxCallSensor(entry.runtime_data, LAST_CALL)])
+        return
+    registry = er.async_get(hass)
+    unique_id = f"{entry.entry_id}_{LAST_CALL.key}"
+    if former := registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id):
+        registry.async_remove(former)
 
 
 class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):

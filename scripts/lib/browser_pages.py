@@ -46,6 +46,23 @@ class Flow:
         await select.locator("ha-picker-field").click()
         await select.locator("ha-dropdown-item").get_by_text(option, exact=True).click()
 
+    async def pick(self, label: str, option: str) -> None:
+        """Take an option out of the list with a label, which one can search."""
+        select = self.dialog.locator("ha-selector-select").filter(has=self._page.get_by_text(label, exact=True))
+        await pick(self._page, select.locator("ha-generic-picker"), option)
+
+    async def switch(self, label: str) -> None:
+        """Turn the switch with a label."""
+        switch = self.dialog.locator("ha-selector-boolean").filter(has=self._page.get_by_text(label, exact=True))
+        await switch.locator("ha-switch").click()
+
+    async def copy(self) -> str:
+        """Press the button that copies what is shown, and return what was copied."""
+        await self.dialog.get_by_role("button", name="Copy to clipboard").click()
+        await sees(self._page, "Copied to clipboard")
+        await self._page.context.grant_permissions(["clipboard-read"])
+        return str(await self._page.evaluate("navigator.clipboard.readText()"))
+
     async def submit(self) -> None:
         """Press the button that goes on."""
         await self.dialog.locator("ha-dialog-footer ha-button[slot=primaryAction]").click()
@@ -58,7 +75,20 @@ class Flow:
         """Wait for the last page, press its button, and wait until the dialog is gone."""
         await self.dialog.locator("step-flow-create-entry, step-flow-abort").wait_for()
         await self.dialog.locator("ha-dialog-footer ha-button").click()
-        await expect(self.dialog.locator("ha-dialog-footer")).to_have_count(0)
+        await self._gone()
+
+    async def saved(self) -> None:
+        """Wait until it says that options are saved, and leave it."""
+        await sees(self.dialog, "Options successfully saved.")
+        await self.finish()
+
+    async def close(self) -> None:
+        """Leave it as it is."""
+        await self.dialog.get_by_role("button", name="Close", exact=True).click()
+        await self._gone()
+
+    async def _gone(self) -> None:
+        await expect(self.dialog.locator("ha-dialog-footer, step-flow-menu")).to_have_count(0)
 
 
 async def add_integration(window: Window, search: str, name: str) -> Flow:
@@ -86,10 +116,12 @@ async def attend(window: Window, title: str) -> Flow:
     return Flow(window.page)
 
 
-async def configure(window: Window, title: str) -> Flow:
-    """Open the options of an account."""
+async def configure(window: Window, title: str, option: str) -> Flow:
+    """Open some of the options of an account."""
     await (await _entry_row(window, title)).get_by_role("button", name="Configure").click()
-    return Flow(window.page)
+    flow = Flow(window.page)
+    await flow.choose(option)
+    return flow
 
 
 async def open_entry_menu(window: Window, title: str, item: str) -> Flow:

@@ -8,6 +8,7 @@ import time
 from playwright.async_api import ViewportSize, expect
 
 from scripts.lib.browser import SIZE, Texts, sees
+from scripts.lib.browser_calls import add_webhook, call_by_bulksms, call_by_bulletin, name_fields, stop_calls
 from scripts.lib.browser_pages import (
     AutomationEditor,
     add_integration,
@@ -19,9 +20,8 @@ from scripts.lib.browser_pages import (
     press,
     show_device,
 )
-from scripts.lib.browser_world import NEIGHBOUR, World, within
+from scripts.lib.browser_world import CUSTOMERS, NEIGHBOUR, World, compare, within
 from scripts.lib.child import ChildError
-from scripts.lib.emulator import ACCOUNTS
 from scripts.lib.entries import ENTRIES
 from scripts.lib.home_assistant import PASSWORD, USERNAME
 
@@ -40,6 +40,7 @@ REFUSALS_BEFORE_REAUTH = 2
 TRIGGER = "triggers.received"
 WAITING = "Sent while the password was wrong"
 WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*custom_components\.sms_inbox.*$", re.MULTILINE)
+WITHOUT_OFFICIAL_SERVER = ("gammu",)
 WRONG = "not the password"
 
 
@@ -62,6 +63,7 @@ async def add_account(world: World, *, provider: str) -> str:
         await flow.select(texts(f"config.step.{provider}.data.time_zone"), account.time_zone)
     if provider == "bulksms":
         await world.picture("setup")
+    await expect(flow.field("url")).to_be_visible(visible=provider in WITHOUT_OFFICIAL_SERVER)
     await flow.fill(url=world.urls[provider])
     await flow.submit()
     await flow.refused(texts("config.error.invalid_auth"))
@@ -101,9 +103,9 @@ async def build_automation(world: World) -> str:
     world.automation = await editor.saved()
     config = await world.home_assistant.get(f"/api/config/automation/config/{world.automation}")
     options = {"device_id": [device_id], "sender": [DIALLED], "text": "gate", "match": "is", "case_sensitive": False}
-    _compare(config["alias"], AUTOMATION)
-    _compare(config["triggers"], [{"trigger": "sms_inbox.received", "options": options}])
-    _compare([action["action"] for action in config["actions"]], ["persistent_notification.create"])
+    compare(config["alias"], AUTOMATION)
+    compare(config["triggers"], [{"trigger": "sms_inbox.received", "options": options}])
+    compare([action["action"] for action in config["actions"]], ["persistent_notification.create"])
     return f"saved as it was clicked: {options}"
 
 
@@ -151,11 +153,6 @@ async def _fill_trigger(world: World, editor: AutomationEditor, text: str, match
 async def _add_notification(editor: AutomationEditor) -> None:
     await editor.add("action", "persistent", "Create persistent notification")
     await editor.write("Message", "{{ trigger.sender }}: {{ trigger.text }}")
-
-
-def _compare(seen: object, expected: object) -> None:
-    if seen != expected:
-        raise ChildError(f"Expected {expected}, saw {seen}")
 
 
 async def check_now(world: World) -> str:
@@ -222,7 +219,7 @@ async def speak_german(world: World) -> str:
     window = await world.open_window(world.home_assistant.url, locale="de-DE")
     await window.log_in(USERNAME, PASSWORD)
     flow = await add_integration(window, "sms", "SMS Inbox")
-    options = [texts(f"config.step.user.menu_options.{account.provider}") for account in ACCOUNTS]
+    options = [texts(f"config.step.user.menu_options.{account.provider}") for account in CUSTOMERS]
     for text in (texts("config.step.user.title"), *options):
         await sees(flow.dialog, text)
     await window.close()
@@ -282,14 +279,14 @@ async def reconfigure(world: World) -> str:
 async def choose_options(world: World) -> str:
     """Choose how long texts are kept, and look whether that is remembered."""
     for shown, chosen in (("90", "30"), ("30", "30")):
-        flow = await configure(world.window, world.titles["bulksms"])
-        await sees(flow.dialog, world.texts("options.step.init.title"))
+        option = world.texts("options.step.init.menu_options.storage")
+        flow = await configure(world.window, world.titles["bulksms"], option)
+        await sees(flow.dialog, world.texts("options.step.storage.title"))
         days = flow.dialog.locator("input[type=number]")
         await expect(days).to_have_value(shown)
         await days.fill(chosen)
         await flow.submit()
-        await sees(flow.dialog, "Options successfully saved.")
-        await flow.finish()
+        await flow.saved()
     return "30 days, and still so when opened again"
 
 
@@ -307,7 +304,7 @@ async def repair_unreadable(world: World) -> str:
     await world.picture("repair")
     await flow.choose(texts("issues.unreadable.fix_flow.step.init.menu_options.deliver"))
     event = await world.arrival(raw)
-    _compare(event["sender"], "")
+    compare(event["sender"], "")
     await flow.finish()
     await expect(world.window.page.get_by_text(issue)).to_have_count(0)
     return "the raw record was shown, and delivered as it is"
@@ -332,10 +329,10 @@ async def repair_deprecated(world: World) -> str:
     await flow.finish()
     await expect(world.window.page.get_by_text(issue)).to_have_count(0)
     world.titles["bulksms_eapi"] = "BulkSMS office"
-    _compare(await world.device_id("bulksms_eapi"), device_id)
+    compare(await world.device_id("bulksms_eapi"), device_id)
     await world.send(successor, "Sent after the move")
     await world.arrival("Sent after the move")
-    _compare([event["text"] for event in world.events].count(BOTH), 1)
+    compare([event["text"] for event in world.events].count(BOTH), 1)
     return "the same device, now with the other API; nothing came twice"
 
 
@@ -359,7 +356,7 @@ def _refusal(world: World) -> str:
 
 STEPS: tuple[Step, ...] = (
     log_in,
-    *(partial(add_account, provider=account.provider) for account in ACCOUNTS),
+    *(partial(add_account, provider=account.provider) for account in CUSTOMERS),
     build_automation,
     run_automation,
     refuse_expression,
@@ -371,6 +368,11 @@ STEPS: tuple[Step, ...] = (
     log_in_again,
     reconfigure,
     choose_options,
+    call_by_bulletin,
+    call_by_bulksms,
+    add_webhook,
+    name_fields,
+    stop_calls,
     repair_unreadable,
     repair_deprecated,
     look_for_errors,

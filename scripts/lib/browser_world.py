@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from http import HTTPStatus
 import secrets
 from typing import Any
 
+import aiohttp
 from playwright.async_api import Browser, ViewportSize
 
 from scripts.lib.browser import SIZE, Texts, Window
@@ -15,6 +17,11 @@ from scripts.lib.entries import ENTRIES
 from scripts.lib.home_assistant import REPOSITORY, HomeAssistant
 from scripts.lib.websocket import WebSocket
 
+CUSTOMERS = (
+    *ACCOUNTS,
+    Account("twilio", "/2010-04-01/Accounts/anna/Messages.json"),
+    Account("gammu", "/sms", time_zone="Europe/Berlin"),
+)
 IMAGES = REPOSITORY / "docs" / "images"
 NAMES = {"bulksms_eapi": "office"}
 NEIGHBOUR = "+447700900123"
@@ -33,6 +40,12 @@ async def within(what: str, condition: Callable[[], Awaitable[bool]], seconds: f
             await until(condition)
     except TimeoutError:
         raise ChildError(f"Not seen within {seconds:.0f} seconds: {what}") from None
+
+
+def compare(seen: object, expected: object) -> None:
+    """Raise ChildError where something isn't as expected."""
+    if seen != expected:
+        raise ChildError(f"Expected {expected}, saw {seen}")
 
 
 class World:
@@ -61,7 +74,7 @@ class World:
         self.home_assistant = home_assistant
         self.emulator = emulator
         self.browser = browser
-        self.accounts = {account.provider: customer(account) for account in ACCOUNTS}
+        self.accounts = {account.provider: customer(account) for account in CUSTOMERS}
         self.urls: dict[str, str] = {}
         self.titles: dict[str, str] = {}
         self.texts = Texts("en")
@@ -108,6 +121,18 @@ class World:
 
         await within(f"the event of the message {text!r}", is_there, seconds)
         return next(event for event in self.events if event["text"] == text)
+
+    async def paste_address(self, provider: str, address: str) -> None:
+        """Tell the provider of an account what to call, nothing where the address is empty."""
+        account = self.accounts[provider]
+        data = {"provider": provider, "username": account.username, "url": address}
+        await self.emulator.post("/admin/callback", data)
+
+    async def call(self, address: str, body: dict[str, Any]) -> None:
+        """Call an address as a sender that posts JSON."""
+        async with aiohttp.ClientSession() as session, session.post(address, json=body) as response:
+            if response.status != HTTPStatus.OK:
+                raise ChildError(f"A call was answered {response.status}.")
 
     async def change_password(self, provider: str) -> None:
         """Give the account at a provider another password, there."""
