@@ -151,9 +151,10 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["storage", "calls"])
     result = await answer(hass, result, {"next_step_id": "calls"})
     assert (result["step_id"], result["errors"]) == ("calls", {})
-    assert [str(key) for key in result["data_schema"].schema] == ["calls"]
+    provider = PROVIDERS[entry.data["provider"]]
+    assert [str(key) for key in result["data_schema"].schema] == ["calls", *["signing_key"] * provider.signs]
     assert suggested(result["data_schema"]) == {"calls": False}
-    assert result["description_placeholders"] == {"provider": PROVIDERS[entry.data["provider"]].name}
+    assert result["description_placeholders"] == {"provider": provider.name}
 
 
 @pytest.mark.parametrize("provider", ["gammu"], indirect=True)
@@ -356,6 +357,21 @@ class TestRegistered:
         await settle(hass)
         assert account.webhooks == [registered]
 
+    async def test_call_without_a_message(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        client: TestClient[Any, Any],
+        still: FrozenDateTimeFactory,
+    ) -> None:
+        """The sensor shows it, too: it tells that the vendor finds the way."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        still.tick(1)
+        await client.post(URL(address_of(hass, entry)).path, json=[])
+        await settle(hass)
+        assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+
     async def test_address_changes(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
         """When Home Assistant has another address, the vendor is told, and forgets the old one."""
         await set_up(hass, entry)
@@ -392,7 +408,7 @@ class TestRegistered:
         removed: bool,  # noqa: FBT001
     ) -> None:
         """Only what is ours is taken away, when it is switched off and when the account is removed."""
-        other = {"id": "1", "name": "Mine", "url": "https://elsewhere.example", "active": True, "triggerScope": "SENT"}
+        other = {"id": 1, "name": "Mine", "url": "https://elsewhere.example", "active": True, "triggerScope": "SENT"}
         account.webhooks = [other]
         await set_up(hass, entry)
         await switch_on(hass, entry)
@@ -673,8 +689,9 @@ class TestCloud:
         result = await choose(hass, "webhook")
         result = await hass.config_entries.flow.async_configure(result["flow_id"], {"username": "Gate"})
         result = await explained(hass, result)
-        address = result["description_placeholders"]["address"]
+        address = suggested(result["data_schema"])["address"]
         assert address in cloud.hooks.values()
+        result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
         assert result["options"]["cloud"] is True
         await settle(hass)
         request = MockRequest(b"from=1&text=Hello", "cloud", method="POST")
