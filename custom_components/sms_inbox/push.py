@@ -157,7 +157,7 @@ class CallView(HomeAssistantView):
     async def _async_answer(self, request: web.Request, webhook_id: str) -> web.Response:
         """Answer a call."""
         gates = _async_gates(request.app[KEY_HASS]).values()
-        gate = next((gate for gate in gates if compare_digest(gate.webhook_id, webhook_id)), None)
+        gate = next((gate for gate in gates if compare_digest(gate.webhook_id.encode(), webhook_id.encode())), None)
         return await gate.async_answer(request) if gate else web.Response(status=HTTPStatus.NOT_FOUND)
 
     get = head = post = put = _async_answer
