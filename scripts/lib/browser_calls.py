@@ -12,7 +12,7 @@ from scripts.lib.browser_world import NEIGHBOUR, World, compare
 BY_BULKSMS = "Sent to BulkSMS, which called"
 BY_BULLETIN = "Sent to Bulletin, which called"
 DOOR = "Somebody is at the door"
-GONE = "The somebody has gone"
+GONE = "Nobody is at the door any more"
 POLLED = "Sent when nobody called any more"
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
@@ -21,8 +21,8 @@ async def call_by_bulletin(world: World) -> str:
     """Have Bulletin call: copy the address, paste it there, and wait for the first call."""
     flow = await _turn_switch(world, "bulletin")
     await sees(flow.dialog, world.texts("options.step.address.title"))
-    address = await _copy_address(world, flow)
     await world.picture("calls")
+    address = await _copy_address(world, flow)
     await flow.submit()
     await sees(flow.dialog, world.texts("options.progress.wait_for_call", provider="Bulletin Messenger"))
     await world.paste_address("bulletin", address)
