@@ -49,7 +49,8 @@ class Server:
         """Add an account."""
         flow = await self.home_assistant.flow("sms_inbox")
         await flow.choose("webhook")
-        result = await flow.submit({"username": name})
+        await flow.submit({"username": name})
+        result = await flow.submit({})  # the address is shown
         assert result["type"] == "create_entry", result
         hooks = await self.command("webhook/list")
         webhook_id = next(hook["webhook_id"] for hook in hooks if hook["name"] == result["title"])
