@@ -409,11 +409,12 @@ class Store:
         now = datetime.now(UTC)
         with self._transaction() as db:
             _know_again(db, account, known)
+            called = _has_announced(db, account)
             rows = [
                 row
                 for message in page.messages
                 if (row := _insert(db, account, message, now=now, status=status, attempts=attempts))
-                and not _settle_announced(db, row)
+                and not (called and _settle_announced(db, row))
             ]
             _insert_unreadable(db, account, page.unreadable, now)
             _save_state(db, account, page.cursor, first_run=first_run, more=page.more)
@@ -916,6 +917,16 @@ def _digest(raw: bytes) -> bytes:
 def _count_announced(db: sqlite3.Connection, account: str) -> int:
     """Return how many announcements wait for their messages."""
     return int(db.execute("SELECT count(*) FROM announcement WHERE account = ?", (account,)).fetchone()[0])
+
+
+def _has_announced(db: sqlite3.Connection, account: str) -> bool:
+    """Whether a message of a poll may be one that a call told of, which is rare."""
+    row = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM announcement WHERE account = :account)"
+        f" OR EXISTS (SELECT 1 FROM message WHERE account = :account AND announced = {Announced.ALONE})",
+        {"account": account},
+    ).fetchone()
+    return bool(row[0])
 
 
 def _announce(db: sqlite3.Connection, account: str, message: Message, now: datetime) -> None:
