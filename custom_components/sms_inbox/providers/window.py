@@ -10,18 +10,12 @@ from datetime import UTC, datetime, timedelta
 from ..model import Cursor, Message, Page
 
 FIRST_LOOK_BACK = timedelta(days=30)
-AHEAD = timedelta(days=1)
 MIN = datetime.min.replace(tzinfo=UTC)
 
 
 def since_of(cursor: Cursor) -> datetime:
     """Return the time of the latest message that was seen; at first a month ago."""
     return datetime.fromisoformat(cursor["since"]) if cursor else datetime.now(UTC) - FIRST_LOOK_BACK
-
-
-def until() -> datetime:
-    """Return when a window ends that has no end: in a day, in case the provider's clock is ahead."""
-    return datetime.now(UTC) + AHEAD
 
 
 def later(since: datetime, messages: Iterable[Message]) -> datetime:
