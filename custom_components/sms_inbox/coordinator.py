@@ -42,15 +42,13 @@ from .const import (
     DOMAIN,
 )
 from .inbox import Inbox, async_get_store
-from .model import Page, Pushed
+from .model import Page, PushResult
 from .providers import PROVIDERS
-from .providers.base import (
-    Account,
+from .providers.contract import Account, Provider, WebhookRequest
+from .providers.errors import (
     AuthenticationError,
-    Call,
     ConfigurationError,
     ProtocolError,
-    Provider,
     ProviderError,
     RateLimitedError,
     TemporaryError,
@@ -244,15 +242,15 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         async with self._registering:
             await self._provider.register(name_at_vendor(options[CONF_WEBHOOK_ID]), address)
 
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, call: WebhookRequest) -> PushResult:
         """Read a call of the provider.
 
         Raises:
-            RefusedCallError: It is not the provider's, or there is nothing in it.
+            RefusedWebhookError: It is not the provider's, or there is nothing in it.
         """
-        return self._provider.read_call(call)
+        return self._provider.read_webhook(call)
 
-    async def async_receive_call(self, pushed: Pushed) -> None:
+    async def async_receive_call(self, pushed: PushResult) -> None:
         """Write down what a call brings, and deliver it; what it only announces is asked for at once.
 
         Raises:
@@ -388,7 +386,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             page = await self._async_handle_page()
             poll.pages += 1
             poll.messages += len(page.messages)
-            await self._async_recover(caught_up=page.awaited or not page.more)
+            await self._async_recover(caught_up=page.arrived_during_poll or not page.more)
             more = page.more or self._rung
 
     @callback

@@ -27,9 +27,9 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
 from .const import CONF_PROVIDER, DOMAIN
-from .model import SYNTHETIC_ID, Cursor, Message, Page, Pushed, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .providers import PROVIDERS
-from .providers.base import printable
+from .providers.parsing import printable
 from .recovery import Span, missing
 from .store import AccountState, Status, Store
 
@@ -155,8 +155,8 @@ class Inbox:
             StoreError: Nothing was written; the cursor stays.
         """
         async with self._lock:
-            existing = self.first_run and not page.awaited and not deliver_existing
-            first_run = self.first_run and page.more and not page.awaited
+            existing = self.first_run and not page.arrived_during_poll and not deliver_existing
+            first_run = self.first_run and page.more and not page.arrived_during_poll
             # Providers that list by time, or whose lists stay, show again and again what is written down already.
             new = self._without_known(page)
             nothing_new = new == Page(messages=(), cursor=self.cursor, more=page.more) and first_run == self.first_run
@@ -176,7 +176,7 @@ class Inbox:
             unreadable=tuple(record for record in page.unreadable if record not in self._shown_unreadable),
         )
 
-    async def async_receive_call(self, pushed: Pushed) -> None:
+    async def async_receive_call(self, pushed: PushResult) -> None:
         """Write down what a call of the provider brings.
 
         Raises:

@@ -16,7 +16,7 @@ from .coordinator import SmsInboxConfigEntry, async_create_provider, create_sess
 from .inbox import Inbox, async_get_store
 from .model import Message, Page
 from .providers import PROVIDERS
-from .providers.base import Identity
+from .providers.contract import Identity
 from .recovery import PRECISION, TOLERANCE, is_same, plain_sender
 
 LOOK_BACK = timedelta(hours=1)

@@ -32,7 +32,8 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_CLOUD, CONF_PROVIDER, DOMAIN
 from .providers import PROVIDERS
-from .providers.base import Call, Provider, RefusedCallError
+from .providers.contract import Provider, WebhookRequest
+from .providers.errors import RefusedWebhookError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Gate:
         """Answer a call; an exception must not get out, since Home Assistant would answer 200."""
         try:
             return await self._async_take(request)
-        except RefusedCallError as err:
+        except RefusedWebhookError as err:
             return self._refuse(str(err), err.status)
         except HomeAssistantError as err:
             return self._refuse(f"not written down: {err.translation_key}", LATER)
@@ -104,20 +105,20 @@ class Gate:
     async def _async_take(self, request: web.Request) -> web.Response:
         """Write down what a call brings, and answer what its provider needs."""
         if request.method not in ("GET", "POST", "PUT"):
-            raise RefusedCallError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
+            raise RefusedWebhookError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
         if not self._is_allowed():
-            raise RefusedCallError("too many calls", status=LATER)
+            raise RefusedWebhookError("too many calls", status=LATER)
         if self._entry.state is not ConfigEntryState.LOADED:
-            raise RefusedCallError("the account is not loaded", status=LATER)
+            raise RefusedWebhookError("the account is not loaded", status=LATER)
         coordinator = self._entry.runtime_data
-        call = Call(
+        call = WebhookRequest(
             method=request.method,
             url=URL(f"{await self._async_called_address()}?{_raw_query(request)}".rstrip("?"), encoded=True),
             headers=request.headers,
             body=await _async_body(request),
             at=dt_util.utcnow(),
         )
-        await coordinator.async_receive_call(coordinator.read_call(call))
+        await coordinator.async_receive_call(coordinator.read_webhook(call))
         self.calls.taken += 1
         reply = self._provider.reply
         return web.Response(status=reply.status, text=reply.body, content_type=reply.content_type)
@@ -277,7 +278,7 @@ async def _async_body(request: web.Request) -> bytes:
     """Read the body up to the limit.
 
     Raises:
-        RefusedCallError: It is larger, or doesn't come.
+        RefusedWebhookError: It is larger, or doesn't come.
     """
     content, body = request.content, bytearray()
     announced = request.headers.get("Content-Length", "")
@@ -288,7 +289,7 @@ async def _async_body(request: web.Request) -> bytes:
                 body += chunk
                 too_large = len(body) > MAXIMUM_BODY
     except TimeoutError, ConnectionError:
-        raise RefusedCallError("the body did not come", status=LATER) from None
+        raise RefusedWebhookError("the body did not come", status=LATER) from None
     if too_large:
-        raise RefusedCallError("the body is too large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        raise RefusedWebhookError("the body is too large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return bytes(body)

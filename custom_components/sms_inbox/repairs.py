@@ -17,7 +17,8 @@ from .coordinator import SmsInboxConfigEntry
 from .inbox import as_it_is, async_get_store, readable
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
-from .providers.base import Identity, ProviderError
+from .providers.contract import Identity
+from .providers.errors import ProviderError
 from .store import StoreError
 
 _LOGGER = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from threading import Lock
 import time
 from typing import Any, Final
 
-from .model import SYNTHETIC_ID, Cursor, Message, Page, Pushed, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .recovery import plain_sender
 
 BUSY_TIMEOUT: Final = 10.0
@@ -420,7 +420,7 @@ class Store:
             _save_state(db, account, page.cursor, first_run=first_run, more=page.more)
             return [_stored(row) for row in rows]
 
-    def receive_call(self, account: str, pushed: Pushed, *, attempts: int) -> list[StoredMessage]:
+    def receive_call(self, account: str, pushed: PushResult, *, attempts: int) -> list[StoredMessage]:
         """Write down what a call brings; return those of its messages that were not known yet.
 
         A message with an id is one of a page that comes early. One without is an announcement: polls tell which
