@@ -16,7 +16,7 @@ def record_of(row: Any) -> bytes:
 
 
 def utc(time: datetime, zone: tzinfo = UTC) -> datetime | None:
-    """Return a time in UTC; a time without a zone is in `zone`. None where the result is out of the calendar's range."""
+    """Return a time in UTC; one without a zone is in `zone`. None where the result is out of the calendar's range."""
     try:
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
