@@ -1,7 +1,7 @@
 """When to poll, page by page; the one place where a provider's error becomes one of Home Assistant's."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from typing import Any, override
 
@@ -64,7 +64,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         try:
             self.provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
-            state = await self._store.write(accounts.begin, entry.entry_id, self.provider.key, entry.created_at)
+            await self._store.open()
+            state = await self._store.write(accounts.begin, entry.entry_id, self.provider.key, self._added_at)
         except ConfigurationError as err:
             raise ConfigEntryError(**self._translated(err)) from err
         except StoreError as err:
@@ -151,6 +152,18 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self.async_update_listeners()
         if page.unreadable:
             self.async_show_issues()
+
+    @property
+    def _added_at(self) -> datetime:
+        """Since when messages are new, for an account that the store doesn't know.
+
+        One that has a device was there before: its store was lost. What came since the damaged file was written to for
+        the last time is new, as far as that is known; nothing older may be fired again.
+        """
+        identifier = (DOMAIN, self.config_entry.entry_id)
+        if dr.async_get(self.hass).async_get_device_by_identifier(identifier, self.config_entry.entry_id):
+            return self._store.damaged_at or dt_util.utcnow()
+        return self.config_entry.created_at
 
     async def _async_begin(self) -> None:
         """Deliver what is stored, and poll for the first time."""
