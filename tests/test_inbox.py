@@ -344,7 +344,7 @@ async def test_damaged_store_is_set_aside(
     """A file that is no database is kept beside a new one; nothing old fires, though the box was ticked once."""
     hass.config_entries.async_update_entry(entry, data={**entry.data, "deliver_existing": True})
     await set_up(hass, entry)
-    account.send("Before")
+    account.send("Before", received_at=datetime.now(UTC) - timedelta(hours=1))
     await poll(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
