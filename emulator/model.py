@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+import uuid
 from zoneinfo import ZoneInfo
 
 from .alphabet import is_plain
-
-if TYPE_CHECKING:
-    from .protocol import Protocol
 
 ENCODINGS = ("text", "unicode", "binary")
 UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
@@ -40,11 +38,46 @@ class Message:
     fetches: int = 0
 
 
+class Carrier:
+    """What the messages of one provider can be, however clients ask for them."""
+
+    key: str
+    numeric_ids = False
+    ids = True
+    """Whether messages have ids of their own, which are unique."""
+    recipients = True
+    """Whether a message has the number that it was sent to."""
+    replies = True
+    """Whether a message has the id of the one that it answers."""
+    binary = True
+    """Whether messages of bytes exist."""
+    wires: tuple[str, ...] = ()
+    """The wire forms that a Unicode text can be given, the default one first."""
+
+    def raw_id(self, record: bytes) -> str | None:
+        """The message id inside a raw record, if it has one."""
+        found = re.match(rb"\d+", record) if self.numeric_ids else None
+        return found[0].decode() if found else None
+
+    def new_id(self) -> str:
+        """The id of a new message, where ids are no numbers."""
+        return str(uuid.uuid4())
+
+    def check(self, message: Message) -> None:
+        """Raise ValueError for a message that this provider can't carry."""
+        if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
+            raise ValueError(f"A message id of {self.key} is a number.")
+        if message.encoding == "binary" and not self.binary:
+            raise ValueError(f"{self.key} has no binary messages.")
+        if message.wire is not None and message.wire not in self.wires:
+            raise ValueError(f"The wire forms of {self.key} are: {', '.join(self.wires) or 'none'}.")
+
+
 @dataclass(eq=False, kw_only=True)
 class Account:
     """One customer of one provider, with everything that was ever sent to it."""
 
-    protocol: Protocol
+    protocol: Carrier
     username: str
     password: str
     time_zone: str
