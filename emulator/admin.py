@@ -13,7 +13,7 @@ from .faults import Fault
 from .ledger import Ledger
 from .model import Account
 from .registry import PROTOCOLS
-from .state import State
+from .state import State, offset_of
 from .storage import message_to_json
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +59,7 @@ class Admin:
         app.router.add_post("/admin/accounts", self.add_account)
         app.router.add_post("/admin/password", self.change_password)
         app.router.add_post("/admin/callback", self.set_callback)
+        app.router.add_post("/admin/clock", self.set_clock)
         app.router.add_get("/admin/calls", self.list_calls)
         app.router.add_get("/admin/messages", self.list_messages)
         app.router.add_post("/admin/messages", self.send)
@@ -101,6 +102,12 @@ class Admin:
         account.callback, account.signing_key = fields["url"], fields.get("signing_key", account.signing_key)
         account.on_change()
         return web.json_response(self._account(account))
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Set by how many seconds the vendors' clock is ahead of ours, or behind where they are negative."""
+        fields = _checked(await _body(request), {"seconds": int | float}, required=("seconds",))
+        self._state.clock_offset = offset_of(fields["seconds"])
+        return web.json_response({"seconds": fields["seconds"], "now": self._state.now().isoformat()})
 
     async def list_calls(self, request: web.Request) -> web.Response:
         """List the calls to clients, after a number."""
@@ -169,6 +176,7 @@ class Admin:
         return web.json_response(
             {
                 "now": datetime.now(UTC).isoformat(),
+                "clock_offset": state.clock_offset.total_seconds(),
                 "providers": [
                     {"key": key, "name": protocol.name, "url": state.url(key)} for key, protocol in PROTOCOLS.items()
                 ],

@@ -132,7 +132,8 @@ class BulkSms(Protocol):
 
     def _list(self, call: Call, account: Account) -> Answer:
         try:
-            tests, limit, ascending = _search(call.fields.get("filter", "")), _limit(call), _ascending(call)
+            tests = _search(call.fields.get("filter", ""), account.now())
+            limit, ascending = _limit(call), _ascending(call)
         except BadRequestError as error:
             return _problem(400, str(error))
         found = [message for message in account.messages if all(test(message) for test in tests)]
@@ -194,12 +195,12 @@ def _ascending(call: Call) -> bool:
     return order is not None
 
 
-def _search(expression: str) -> list[Test]:
+def _search(expression: str, now: datetime) -> list[Test]:
     """The tests a filter stands for; without a date of its own it doesn't look far back."""
     clauses = [_clause(clause) for clause in expression.split("&")] if expression else []
     tests = [_test(*clause) for clause in clauses]
     if not any(field == "submission.date" for field, _, _ in clauses):
-        earliest = datetime.now(UTC) - SEARCHED
+        earliest = now - SEARCHED
         tests.append(lambda message: message.received_at >= earliest)
     return tests
 

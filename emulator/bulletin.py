@@ -133,7 +133,8 @@ class Bulletin(Protocol):
         messages.sort(key=lambda message: message.received_at, reverse=True)
         shown = tuple(messages[: min(int(size or FEED_SIZE), FEED_SIZE_MAX)])
         make, content_type = (_rss, "application/rss+xml") if form == "RSS" else (_atom, "application/atom+xml")
-        return Answer(body=make(shown), content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
+        body = make(shown, account.now())
+        return Answer(body=body, content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
 
 
 def _form(message: Message) -> bytes:
@@ -165,15 +166,15 @@ def _rfc_822(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-def _atom(messages: tuple[Message, ...]) -> bytes:
-    return _xml(ATOM, ATOM_ENTRY, messages, _iso)
+def _atom(messages: tuple[Message, ...], now: datetime) -> bytes:
+    return _xml(ATOM, ATOM_ENTRY, messages, now, _iso)
 
 
-def _rss(messages: tuple[Message, ...]) -> bytes:
-    return _xml(RSS, RSS_ENTRY, messages, _rfc_822)
+def _rss(messages: tuple[Message, ...], now: datetime) -> bytes:
+    return _xml(RSS, RSS_ENTRY, messages, now, _rfc_822)
 
 
-def _xml(feed: str, entry: str, messages: tuple[Message, ...], show: Callable[[datetime], str]) -> bytes:
+def _xml(feed: str, entry: str, messages: tuple[Message, ...], now: datetime, show: Callable[[datetime], str]) -> bytes:
     entries = "".join(
         entry.format(
             id=_text(message.message_id),
@@ -183,7 +184,7 @@ def _xml(feed: str, entry: str, messages: tuple[Message, ...], show: Callable[[d
         )
         for message in messages
     )
-    return feed.format(updated=show(datetime.now(UTC)), entries=entries).encode()
+    return feed.format(updated=show(now), entries=entries).encode()
 
 
 def _text(text: str) -> str:

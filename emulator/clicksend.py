@@ -138,7 +138,7 @@ async def _pretend(call: Call, account: Account) -> Answer:
         text="This is a test incoming SMS.",
         sender="+61468460249",
         recipient="+61411111111",
-        received_at=datetime.now(UTC),
+        received_at=account.now(),
         sent_at=datetime.now(UTC),
         in_reply_to="F35B6DF1-0C9E-488F-954E-2F603B6192F5",
     )

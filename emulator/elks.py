@@ -151,7 +151,7 @@ def _row(message: Message) -> bytes:
         "cost": COST,
     }
     if message.sent:
-        row |= {"status": "delivered", "delivered": f"{message.sent_at:%Y-%m-%dT%H:%M:%SZ}"}
+        row |= {"status": "delivered", "delivered": f"{message.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         row |= {"parts": parts(message.text)}
     return json.dumps(row, ensure_ascii=False).encode()
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from aiohttp import web
 
@@ -38,6 +39,8 @@ class Exchanges:
         ids = tuple(message.message_id for message in answer.messages)
         status = None if fault and fault.kind == "dropped" else answer.status
         self._state.requests.amend(number, entry._replace(status=status, message_ids=ids))
+        date = format_datetime(self._state.now(), usegmt=True)
+        answer = replace(answer, headers={"Date": date, **answer.headers})
         try:
             response, complete = await deliver(request, answer, fault)
         except ConnectionError:

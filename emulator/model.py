@@ -19,7 +19,10 @@ UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Message:
-    """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete."""
+    """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete.
+
+    It is received by the vendor's clock; sent and fetched by ours.
+    """
 
     message_id: str
     text: str
@@ -84,6 +87,8 @@ class Account:
     page_size: int
     on_change: Callable[[], None]
     on_message: Callable[[Account, Message], None] = field(default=lambda _account, _message: None)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    """The time by the vendor's clock."""
     callback: str = ""
     """The address to call when a message comes, as the customer typed it on the vendor's web site."""
     signing_key: str = ""
@@ -119,15 +124,17 @@ class Account:
         wire: str | None = None,
         sent: bool = False,
     ) -> Message:
-        """Send an SMS to this account (or, with `sent`, from it); ValueError says what the provider can't carry."""
-        now = datetime.now(UTC)
+        """Send an SMS to this account (or, with `sent`, from it); ValueError says what the provider can't carry.
+
+        Without `received_at` it is received now, by the vendor's clock.
+        """
         message = Message(
             message_id=self._new_id() if message_id is None else message_id,
             text=text,
             sender=sender,
             recipient=recipient,
-            received_at=(received_at or now),
-            sent_at=now,
+            received_at=received_at or self.now(),
+            sent_at=datetime.now(UTC),
             encoding=encoding or _natural_encoding(text, data, wire),
             in_reply_to=in_reply_to,
             data=data,
@@ -141,14 +148,13 @@ class Account:
 
     def send_raw(self, record: bytes) -> Message:
         """Have a record handed out exactly as it is: a body, a record line or a JSON row, as the protocol has it."""
-        now = datetime.now(UTC)
         message = Message(
             message_id=self.protocol.raw_id(record) or self._new_id(),
             text=record.decode("utf-8", "replace"),
             sender="",
             recipient="",
-            received_at=now,
-            sent_at=now,
+            received_at=self.now(),
+            sent_at=datetime.now(UTC),
             raw=record,
         )
         self.add(message)

@@ -1,5 +1,6 @@
 """The server that clients talk to."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -14,16 +15,22 @@ class Emulator(State):
     """Every provider in one server; all of it lives in one event loop."""
 
     def __init__(
-        self, hold: float = 30.0, latency: float = 0.0, data: str | Path | None = None, repeat: float = 5.0
+        self,
+        hold: float = 30.0,
+        latency: float = 0.0,
+        data: str | Path | None = None,
+        repeat: float = 5.0,
+        clock_offset: timedelta = timedelta(),
     ) -> None:
         """Set the seconds of a long poll, seconds before any answer, and the file that survives a restart.
 
-        `repeat` is after how many seconds a webhook is requested again that has not taken a message.
+        `repeat` is after how many seconds a webhook is requested again that has not taken a message, and
+        `clock_offset` how far the vendors' clock is ahead of ours.
 
         Raises:
             DataFileError: the file is damaged.
         """
-        super().__init__(hold, latency, data, repeat)
+        super().__init__(hold, latency, data, repeat, clock_offset)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import hmac
 import json
 import re
-import time
 from typing import Any, override
 import uuid
 import zlib
@@ -96,7 +95,7 @@ class SmsGate(Protocol):
 
     def _devices(self, _call: Call, account: Account) -> Answer:
         """The phone: its id is not its owner's name."""
-        now = _iso(datetime.now(UTC), account)
+        now = _iso(account.now(), account)
         device = {
             "id": _device_id(account),
             "name": "Google/oriole",
@@ -117,7 +116,7 @@ class SmsGate(Protocol):
         if offset < 0:
             raise BadRequestError("offset must be >= 0")
         start = _time(call, "from", datetime(1970, 1, 1, tzinfo=UTC))
-        end = _time(call, "to", datetime.now(UTC))
+        end = _time(call, "to", account.now())
         if start > end:
             raise BadRequestError("Start date cannot be after end date")
         found = [
@@ -181,7 +180,7 @@ def _call_of(webhook: dict[str, Any], message: Message, account: Account) -> Out
         "deviceId": _device_id(account),
         "payload": _payload(message, account),
     }
-    body, timestamp = json.dumps(event, ensure_ascii=False).encode(), str(int(time.time()))
+    body, timestamp = json.dumps(event, ensure_ascii=False).encode(), str(int(account.now().timestamp()))
     signature = hmac.new(account.signing_key.encode(), body + timestamp.encode(), "sha256").hexdigest()
     headers = {
         "Content-Type": "application/json",

@@ -1,6 +1,7 @@
 """What one emulator knows: accounts, faults, records of what happened, and the file that keeps some of it."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +15,15 @@ from .protocol import Protocol
 from .registry import PROTOCOLS
 
 SAVE_DELAY = 0.2
+CENTURY = timedelta(days=36_525)
 
 
 class State:
     """Everything that the server, the admin API and the exchanges with clients share; it lives in one event loop."""
 
-    def __init__(self, hold: float, latency: float, data: str | Path | None, repeat: float) -> None:
+    def __init__(
+        self, hold: float, latency: float, data: str | Path | None, repeat: float, clock_offset: timedelta
+    ) -> None:
         """Begin with what the data file has; `Emulator` says what the settings mean.
 
         Raises:
@@ -27,6 +31,8 @@ class State:
         """
         self.hold = hold
         self.latency = latency
+        self.clock_offset = clock_offset
+        """How far the vendors' clock is ahead of ours; it may be behind."""
         self.accounts: dict[tuple[str, str], Account] = {}
         self.faults = Faults()
         self.book: Ledger[HandedOver] = Ledger()
@@ -36,9 +42,14 @@ class State:
         self.host = ""
         self.port = 0
         self.running = False
+        self._first_offset = clock_offset
         self._data = Path(data) if data else None
         self._saving: asyncio.TimerHandle | None = None
         self._load()
+
+    def now(self) -> datetime:
+        """The time by the vendors' clock."""
+        return datetime.now(UTC) + self.clock_offset
 
     @property
     def root(self) -> str:
@@ -83,6 +94,7 @@ class State:
                 page_size=protocol.page_size,
                 on_change=self.save_soon,
                 on_message=self.caller.tell,
+                now=self.now,
             )
         account.time_zone = _zone(time_zone) if time_zone else account.time_zone
         account.page_size = page_size or account.page_size
@@ -116,7 +128,8 @@ class State:
         self.faults.pending.clear()
 
     def reset(self) -> None:
-        """Forget accounts, messages, faults and what happened."""
+        """Forget accounts, messages, faults and what happened; the vendors' clock is as it was at the beginning."""
+        self.clock_offset = self._first_offset
         self.accounts.clear()
         self.clear_faults()
         self.book.forget()
@@ -152,6 +165,13 @@ class State:
                     account.add(storage.message_from_json(message))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise storage.DataFileError(f"The data file {self._data} can't be read: {error}.") from error
+
+
+def offset_of(seconds: float) -> timedelta:
+    """A clock's offset; ValueError if it is no number of seconds within a century."""
+    if not abs(seconds) <= CENTURY.total_seconds():
+        raise ValueError("A clock differs by a century at most.")
+    return timedelta(seconds=seconds)
 
 
 def _zone(name: str) -> str:

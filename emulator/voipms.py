@@ -1,7 +1,7 @@
 """VoIP.ms REST API: one address, a method in the fields, and a status in every answer."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 import json
 import re
 from typing import Any, override
@@ -105,7 +105,7 @@ class VoipMs(Protocol):
     def _list(self, call: Call, account: Account, method: str) -> Answer:
         """The newest messages of some days; all of ours are SMS, so `getMMS` shows them with `all_messages` only."""
         try:
-            first, last = _days(call.fields)
+            first, last = _days(call.fields, account.now())
             limit = _number(call.fields, "limit", account.page_size, range(1, 10**9))
             zone = _number(call.fields, "timezone", -5, range(-12, 14))
             kind = _number(call.fields, "type", None, range(2))
@@ -133,17 +133,17 @@ class VoipMs(Protocol):
         return Answer(body=json.dumps(content).encode(), content_type=self.content_type)
 
 
-def _days(fields: Mapping[str, str]) -> tuple[date, date]:
-    first, last = (_date(fields.get(name)) for name in ("from", "to"))
+def _days(fields: Mapping[str, str], now: datetime) -> tuple[date, date]:
+    first, last = (_date(fields.get(name), now) for name in ("from", "to"))
     if not timedelta() <= last - first <= timedelta(days=LONGEST):
         raise InvalidError("invalid_daterange")
     return first, last
 
 
-def _date(value: str | None) -> date:
+def _date(value: str | None, now: datetime) -> date:
     """A day, by default today."""
     if not value:
-        return datetime.now(UTC).astimezone(ZONE).date()
+        return now.astimezone(ZONE).date()
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             return date.fromisoformat(value)

@@ -1,5 +1,7 @@
 """The admin API and the page."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 import json
 from pathlib import Path
 import re
@@ -122,6 +124,20 @@ async def test_faults(admin: Admin, client: Client) -> None:
     assert (await client.poll()).status == 401
 
 
+async def test_clock(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """The vendors' clock is set, ahead or behind, and shown."""
+    for seconds in (-3600, 0.5):
+        answer = await admin.ask("POST", "clock", json={"seconds": seconds})
+        ahead = datetime.fromisoformat(answer.pop("now")) - datetime.now(UTC)
+        assert answer == {"seconds": seconds}
+        assert abs(ahead.total_seconds() - seconds) < 60
+        assert emulator.clock_offset == timedelta(seconds=seconds)
+        assert (await admin.ask("GET", "state"))["clock_offset"] == seconds
+    await admin.ask("POST", "reset", json={})
+    assert not emulator.clock_offset
+    assert abs(parsedate_to_datetime((await client.poll()).headers["Date"]) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 async def test_book_and_requests(admin: Admin, client: Client, emulator: Emulator) -> None:
     """A watcher can ask for what is new; passwords in addresses are hidden."""
     account = emulator.add_account("bulletin", USERNAME, PASSWORD)
@@ -189,6 +205,11 @@ async def test_reset(admin: Admin, emulator: Emulator) -> None:
         ("faults", {"provider": "bulletin", "kind": "unknown"}),
         ("faults", {"provider": "bulletin", "kind": "html", "count": "3"}),
         ("faults", {"provider": "bulletin", "kind": "html", "seconds": 3}),
+        ("clock", {}),
+        ("clock", {"seconds": "5"}),
+        ("clock", {"seconds": True}),
+        ("clock", {"seconds": 1e10}),
+        ("clock", {"seconds": float("nan")}),
         ("reset", {"really": True}),
         ("reset", []),
     ],
