@@ -146,12 +146,9 @@ class Admin:
 
     async def add_fault(self, request: web.Request) -> web.Response:
         """Plan a fault; fields beyond the common ones are its options."""
-        fields = await _body(request)
-        _checked(
-            {key: fields[key] for key in ("provider", "kind", "count", "username", "path") if key in fields},
-            {"provider": str, "kind": str, "count": int | None, "username": str | None, "path": str | None},
-            required=("provider", "kind"),
-        )
+        fields = {key: value for key, value in (await _body(request)).items() if value is not None or key == "count"}
+        common = {"provider": str, "kind": str, "count": int, "username": str, "path": str, "skip": int, "where": dict}
+        _checked({key: fields[key] for key in common if key in fields}, common, required=("provider", "kind"))
         self._state.fault(**fields)
         return web.json_response({"faults": self._faults()})
 
@@ -217,6 +214,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
         "count": fault.count,
         "username": fault.username,
         "path": fault.path,
+        "skip": fault.skip,
+        "where": fault.where,
         **fault.options,
     }
 

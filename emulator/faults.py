@@ -1,7 +1,7 @@
 """What can be made to go wrong: faults that replace an answer, and faults that spoil one."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .protocol import Answer, Call, Protocol, html_page
@@ -33,14 +33,17 @@ STATUSES = range(300, 600)
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Fault:
-    """Something that goes wrong `count` times, or until cleared."""
+    """Something that goes wrong `count` times, or until cleared, once `skip` requests that it fits have passed."""
 
     provider: str
     kind: str
     count: int | None
     username: str | None
     path: str | None
+    skip: int
+    where: Mapping[str, str]
     options: Mapping[str, Any]
+    _spared: set[Call] = field(default_factory=set)
 
     @property
     def replaces(self) -> bool:
@@ -48,12 +51,19 @@ class Fault:
         return self.kind not in SPOILING and not self.options.get("consume")
 
     def fits(self, call: Call) -> bool:
-        """Whether it is meant for this call."""
+        """Whether it is meant for this request."""
         return (
             self.provider == call.provider
             and self.username in (None, call.username)
             and (self.path is None or self.path in call.path)
+            and self.where.items() <= call.fields.items()
         )
+
+    def spares(self, call: Call) -> bool:
+        """Whether a request is among the first that it fits, and so passes, however often it is looked at."""
+        if call not in self._spared and len(self._spared) < self.skip and self.fits(call):
+            self._spared.add(call)
+        return call in self._spared
 
 
 class Faults:
@@ -71,6 +81,8 @@ class Faults:
         count: int | None = 1,
         username: str | None = None,
         path: str | None = None,
+        skip: int = 0,
+        where: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         """Plan a fault; ValueError says what is wrong with it."""
@@ -79,14 +91,28 @@ class Faults:
             raise ValueError(f"The faults of {protocol.key} are: {', '.join(known)}.")
         if count is not None and count < 1:
             raise ValueError("A fault happens at least once.")
+        if skip < 0:
+            raise ValueError("A fault skips no request, or some.")
+        if not all(isinstance(value, str) for value in (where or {}).values()):
+            raise ValueError("The fields of a request have text values.")
         options = {**known[kind], **_checked(kind, options or {}, known[kind])}
         self.pending.append(
-            Fault(provider=protocol.key, kind=kind, count=count, username=username, path=path, options=options)
+            Fault(
+                provider=protocol.key,
+                kind=kind,
+                count=count,
+                username=username,
+                path=path,
+                skip=skip,
+                where=where or {},
+                options=options,
+            )
         )
 
     def peek(self, call: Call, *, replacing: bool, but: Collection[str] = ()) -> Fault | None:
         """The fault that is due for a call."""
-        for fault in self.pending:
+        due = [fault for fault in self.pending if not fault.spares(call)]
+        for fault in due:
             if fault.replaces == replacing and fault.kind not in but and fault.fits(call):
                 return fault
         return None

@@ -24,7 +24,7 @@ class Outgoing:
     body: bytes = b""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Call:
     """One request; `path` is what follows the base address, `fields` are those of query and form.
 

@@ -1,6 +1,7 @@
 """What one emulator knows: accounts, faults, records of what happened, and the file that keeps some of it."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,10 +117,36 @@ class State:
         count: int | None = 1,
         username: str | None = None,
         path: str | None = None,
+        *,
+        skip: int = 0,
+        where: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
-        """Let the next `count` answers go wrong (None: until cleared), those to calls held already included."""
-        self.faults.add(self.protocol(provider), kind, count=count, username=username, path=path, options=options)
+        """Let the answers to the next `count` requests that fit go wrong (None: until cleared), also to held ones.
+
+        Args:
+            provider: The provider's key.
+            kind: What goes wrong.
+            count: How often.
+            username: Only requests of this account fit.
+            path: Only requests fit which have this in their path.
+            skip: How many requests that fit are answered as ever before, whatever other faults do to them.
+            where: Only requests fit whose query or form has these fields with these values.
+            options: The options of the fault.
+
+        Raises:
+            ValueError: there is no such fault, or it makes no sense; the text says why.
+        """
+        self.faults.add(
+            self.protocol(provider),
+            kind,
+            count=count,
+            username=username,
+            path=path,
+            skip=skip,
+            where=where,
+            options=options,
+        )
         for account in self.accounts.values():
             account.wake()
 

@@ -116,12 +116,22 @@ async def test_faults(admin: Admin, client: Client) -> None:
     """Faults are planned, shown and cleared."""
     fault = {"provider": "bulletin", "kind": "server_error", "count": None, "status": 502}
     answer = await admin.ask("POST", "faults", json=fault)
-    shown = {**fault, "username": None, "path": None, "retry_after": None}
+    shown = {**fault, "username": None, "path": None, "skip": 0, "where": {}, "retry_after": None}
     assert answer == {"faults": [shown]}
     assert (await client.poll()).status == 502
     assert (await admin.ask("GET", "state"))["faults"] == [shown]
     assert await admin.ask("DELETE", "faults") == {"faults": []}
     assert (await client.poll()).status == 401
+
+
+async def test_aimed_fault(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """A fault can wait and be meant for some requests only; null is as good as nothing."""
+    emulator.add_account("bulksms", USERNAME, PASSWORD)
+    fault = {"provider": "bulksms", "kind": "server_error", "skip": 1, "where": {"limit": "5"}, "path": None}
+    answer = await admin.ask("POST", "faults", json={**fault, "retry_after": None})
+    assert fault.items() <= answer["faults"][0].items()
+    paths = ("/messages", "/messages?limit=5", "/messages?limit=5")
+    assert [(await client.get("bulksms", path)).status for path in paths] == [200, 200, 500]
 
 
 async def test_clock(admin: Admin, client: Client, emulator: Emulator) -> None:
@@ -205,6 +215,10 @@ async def test_reset(admin: Admin, emulator: Emulator) -> None:
         ("faults", {"provider": "bulletin", "kind": "unknown"}),
         ("faults", {"provider": "bulletin", "kind": "html", "count": "3"}),
         ("faults", {"provider": "bulletin", "kind": "html", "seconds": 3}),
+        ("faults", {"provider": "bulletin", "kind": "html", "skip": -1}),
+        ("faults", {"provider": "bulletin", "kind": "html", "skip": "1"}),
+        ("faults", {"provider": "bulletin", "kind": "html", "where": "page=2"}),
+        ("faults", {"provider": "bulletin", "kind": "html", "where": {"page": 2}}),
         ("clock", {}),
         ("clock", {"seconds": "5"}),
         ("clock", {"seconds": True}),
