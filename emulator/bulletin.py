@@ -1,6 +1,6 @@
 """Bulletin Messenger: one unread message a call, form-encoded, marked read as it is transmitted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 import random
@@ -66,6 +66,13 @@ class Bulletin(Protocol):
     binary = False
     wires = tuple(WIRES)
     opening = b"messageId=1&from=6421555001&body="
+    errors: Mapping[str, int] = {
+        "Bad Request": 400,
+        "Unauthorized": 401,
+        "Forbidden": 403,
+        "Not Found": 404,
+        "Internal Error": 500,
+    }
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -82,6 +89,10 @@ class Bulletin(Protocol):
     @override
     def not_found(self) -> Answer:
         return html_page(404, "Not Found")
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return html_page(status, word)
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:

@@ -10,6 +10,7 @@ REPLACING: Mapping[str, Mapping[str, Any]] = {
     "unauthorized": {},
     "rate_limited": {"retry_after": None},
     "server_error": {"status": 500, "retry_after": None},
+    "vendor_error": {"word": "", "status": None},
     "html": {},
     "oversized": {"size": 5 * 1024 * 1024},
     "redirect": {"location": "", "status": 302},
@@ -29,6 +30,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 }
 
 STATUSES = range(300, 600)
+WORD_STATUSES = range(200, 600)
+"""Some vendors say in words what is wrong, and 200."""
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -96,6 +99,8 @@ class Faults:
         if not all(isinstance(value, str) for value in (where or {}).values()):
             raise ValueError("The fields of a request have text values.")
         options = {**known[kind], **_checked(kind, options or {}, known[kind])}
+        if kind == "vendor_error":
+            options = _with_status(protocol, options)
         self.pending.append(
             Fault(
                 provider=protocol.key,
@@ -132,10 +137,20 @@ def _checked(kind: str, options: Mapping[str, Any], known: Mapping[str, Any]) ->
         raise ValueError(f"The fault {kind} has no option {', '.join(sorted(unknown))}.")
     if kind == "redirect" and not options.get("location"):
         raise ValueError("A redirect needs a location.")
+    statuses = (*WORD_STATUSES, None) if kind == "vendor_error" else STATUSES
     for name, value in options.items():
-        if not _fits(value, known[name]) or (name == "status" and value not in STATUSES):
+        if not _fits(value, known[name]) or (name == "status" and value not in statuses):
             raise ValueError(f"The option {name} of the fault {kind} can't be {value!r}.")
     return options
+
+
+def _with_status(protocol: Protocol, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a vendor's error with the status that belongs to its word, after a look at the word."""
+    word, status = options["word"], options["status"] or protocol.errors.get(options["word"])
+    if not word or status is None:
+        raise ValueError(f"The error words of {protocol.key} are: {', '.join(protocol.errors)}; others need a status.")
+    protocol.vendor_error(word, status)
+    return {"word": word, "status": status}
 
 
 def _fits(value: Any, default: Any) -> bool:
@@ -171,6 +186,7 @@ ANSWERS: Mapping[str, Callable[[Protocol, Mapping[str, Any]], Answer]] = {
     "unauthorized": lambda protocol, _: protocol.unauthorized(),
     "rate_limited": lambda _, options: html_page(429, "Too Many Requests", _retry_after(options)),
     "server_error": lambda _, options: html_page(options["status"], "Internal Error", _retry_after(options)),
+    "vendor_error": lambda protocol, options: protocol.vendor_error(options["word"], options["status"]),
     "html": lambda _protocol, _options: html_page(200, "Please log in"),
     "oversized": _oversized,
     "redirect": lambda _, options: Answer(status=options["status"], headers={"Location": options["location"]}),

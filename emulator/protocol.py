@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,6 +88,8 @@ class Protocol(Carrier, ABC):
     opening = b""
     """How an answer begins that never ends."""
     methods: tuple[str, ...] = ("GET", "POST")
+    errors: Mapping[str, int]
+    """The words by which the vendor says what is wrong, with the HTTP status of each."""
     fault_options: Mapping[str, Mapping[str, Any]] = {}
     """Faults of this protocol only: their options with the defaults."""
 
@@ -100,6 +104,10 @@ class Protocol(Carrier, ABC):
     @abstractmethod
     def not_found(self) -> Answer:
         """What an unknown address gets."""
+
+    @abstractmethod
+    def vendor_error(self, word: str, status: int) -> Answer:
+        """What the vendor answers when something is wrong, in its own words; ValueError if that can't be its word."""
 
     @abstractmethod
     async def answer(self, call: Call, account: Account) -> Answer:
@@ -123,6 +131,13 @@ class Protocol(Carrier, ABC):
         raise NotImplementedError(kind, options)
 
 
+def number_of(word: str) -> int:
+    """The number that a vendor has for a word; ValueError if it is none."""
+    if not re.fullmatch("[0-9]{1,9}", word):
+        raise ValueError("An error of this vendor is a number.")
+    return int(word)
+
+
 def with_query(url: str, query: Mapping[str, str]) -> str:
     """An address with more in its query."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
@@ -130,5 +145,6 @@ def with_query(url: str, query: Mapping[str, str]) -> str:
 
 def html_page(status: int, title: str, headers: Mapping[str, str] | None = None) -> Answer:
     """A page for people, where a client hoped for data."""
-    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    text = escape(title)
+    page = f"<!DOCTYPE html><html><head><title>{text}</title></head><body><h1>{text}</h1></body></html>"
     return Answer(status=status, body=page.encode(), headers=headers or {})

@@ -1,6 +1,7 @@
 """VoIP.ms REST API: one address, a method in the fields, and a status in every answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 import json
 import re
@@ -25,9 +26,13 @@ DESCRIPTIONS = {
     "invalid_timezone": "This is not a valid Timezone",
     "invalid_type": "This is not a valid Type",
     "ip_not_enabled": "This IP is not enabled for API use",
+    "limit_reached": "You have reached the maximum number of messages allowed per day",
     "method_maintenance": "This API method is under maintenance",
+    "missing_credentials": "Username or Password was not provided",
     "missing_method": "Method must be provided when using the REST/JSON API",
     "no_sms": "There are no SMS messages",
+    "tls_error": "There was a TLS error, please try later",
+    "unavailable_info": "The information you requested is unavailable at this moment",
 }
 
 
@@ -48,6 +53,7 @@ class VoipMs(Protocol):
     replies = False
     binary = False
     opening = b'{"status":"success","sms":[{"id":"1","message":"'
+    errors: Mapping[str, int] = {word: 200 for word in DESCRIPTIONS if word != "no_sms"}
     fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"reason": "ip_not_enabled"}}
 
     @override
@@ -65,6 +71,10 @@ class VoipMs(Protocol):
     @override
     def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
         return self._status(options["reason"])
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return replace(self._status(word), status=status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
