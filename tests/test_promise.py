@@ -6,7 +6,7 @@ nothing reaches the disk any more, and whose last events nobody has seen.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -120,10 +120,27 @@ async def finish(hass: HomeAssistant, once: Once) -> None:
         await poll(hass)
 
 
+@pytest.fixture(autouse=True)
+def settled() -> Iterator[None]:
+    """Let what was lost a moment ago be looked for at once."""
+    with patch("custom_components.sms_inbox.recovery.SETTLING_SECONDS", 0.0):
+        yield
+
+
 def sent(account: Account, count: int = MANY) -> list[str]:
     """Send messages; return their texts."""
     account.page_size = max(account.page_size, 150) if account.page_size > 1 else 1
-    return [account.send(f"Message {number}").text for number in range(count)]
+    begin = datetime.now(UTC) - timedelta(minutes=1)
+    return [
+        account.send(f"Message {number}", received_at=begin + timedelta(milliseconds=10 * number)).text
+        for number in range(count)
+    ]
+
+
+def in_order(received: list[Event[Any]], account: Account) -> list[str]:
+    """Return the texts of events; where a read consumes, what was in flight at the end comes when it is found again."""
+    found = texts(received)
+    return sorted(found, key=lambda text: int(text.split()[1])) if account.provider == "bulletin" else found
 
 
 def steps(provider: str) -> int:
@@ -143,7 +160,7 @@ async def test_orderly_end_between_firing_and_marking(
         expected = sent(account, steps(account.provider))
         await poll(hass)
         await finish(hass, once)
-    assert texts(received) == expected
+    assert in_order(received, account) == expected
     assert not any(event.data["redelivered"] for event in received)
 
 
@@ -162,7 +179,7 @@ async def test_orderly_end_while_something_is_stored(
         if not once.task:  # at Bulletin, pages carry the marks and nothing is left to claim
             once.begin()
         await finish(hass, once)
-    assert texts(received) == expected
+    assert in_order(received, account) == expected
     assert not any(event.data["redelivered"] for event in received)
 
 
@@ -204,7 +221,8 @@ async def test_kill_between_firing_and_marking(
         first.setdefault(event.data["text"], place)
     assert sorted(first, key=lambda text: int(text.split()[1])) == expected
     assert sum(event.data["redelivered"] for event in received) <= SLICE
-    assert all(earlier < later for earlier, later in pairwise(first[text] for text in expected))
+    if account.provider != "bulletin":  # there, what was in flight is found again later
+        assert all(earlier < later for earlier, later in pairwise(first[text] for text in expected))
 
 
 async def test_kill_before_claiming(
@@ -246,7 +264,7 @@ async def test_delete_while_messages_are_delivered(
 
 def _rows(path: Path) -> dict[str, int]:
     """Return how many rows each table has."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         tables = [
             row[0]
             for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'")
