@@ -167,7 +167,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_begin(self) -> None:
         """Deliver what is stored, and poll for the first time."""
-        await self._async_prune()
         try:
             await self.inbox.async_read_again(self.provider.read_again)
         except StoreError as err:
@@ -177,6 +176,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self.async_show_issues()
         if self.provider.interval:
             await self.async_refresh()
+        await self._async_prune()
 
     async def _async_prune(self, _: object = None) -> None:
         """Erase what is old enough; what fails is erased a day later."""
