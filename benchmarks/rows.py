@@ -17,6 +17,7 @@ ROWS = (
     "otherwise",
     "heartbeat",
     "store",
+    "many",
 )
 
 
