@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import sqlite3
 import time
-from typing import Any
+from typing import Any, override
 from unittest.mock import patch
 
 import pytest
@@ -186,6 +186,7 @@ def interrupted(number: int) -> Iterator[list[str]]:
     class Failing(sqlite3.Connection):
         """A connection that fails at one of its statements."""
 
+        @override
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
             done.append(sql)
             if len(done) == number:
@@ -214,7 +215,7 @@ async def test_interrupted_at_any_statement(tmp_path: Path, version: int) -> Non
     expected = _dump(whole.path)
     await whole.close()
     store = Store(tmp_path / "sms_inbox.db")
-    for number in range(1, len(done)):
+    for number in range(1, len(done), 1 if version == VERSIONS[-1] else 5):
         store.path.write_bytes(content)
         with patch.object(schema, "BATCH_ROWS", 2), patch.object(schema, "BATCHES_PER_CHECKPOINT", 1):
             with interrupted(number), pytest.raises(StoreError, match="OperationalError"):
@@ -282,6 +283,7 @@ async def test_large_file(store: Store, version: int, record_property: Callable[
     class Watched(sqlite3.Connection):
         """A connection that looks at the log after each transaction."""
 
+        @override
         def __exit__(self, *args: object) -> Any:
             result = super().__exit__(*args)
             logs.append(log.stat().st_size)
