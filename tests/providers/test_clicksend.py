@@ -15,11 +15,7 @@ from yarl import URL
 from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers.clicksend import ClickSend
 from custom_components.sms_inbox.providers.contract import Account
-from custom_components.sms_inbox.providers.errors import (
-    ProtocolError,
-    RateLimitedError,
-    TemporaryError,
-)
+from custom_components.sms_inbox.providers.errors import ProtocolError, RateLimitedError, TemporaryError
 import emulator as emulation
 from emulator import Emulator
 from emulator.clicksend import ClickSend as Protocol
@@ -351,7 +347,7 @@ async def test_growing_list(
     assert recent <= {message.text for message in messages}
     pages = "".join(asked(emulator, "GET"))
     assert pages == (forwards if newest_first else backwards)
-    whole, page = await drain(make_provider("clicksend"))
+    whole, _ = await drain(make_provider("clicksend"))
     assert [message.text for message in by_time(whole)] == [f"Message {number}" for number in range(len(days))]
 
 

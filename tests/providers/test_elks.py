@@ -236,4 +236,4 @@ async def test_pages_in_circles(provider: Elks, server: CannedServer, following:
     server.answer = {"text": json.dumps({"data": [ROW], "next": following})}
     with pytest.raises(ProtocolError, match="circles"):
         await poll(provider)
-    assert len(server.requests) < 10
+    assert len(server.requests) < 20

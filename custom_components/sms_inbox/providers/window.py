@@ -24,7 +24,7 @@ from .errors import ConfigurationError, ProtocolError, ProviderError
 
 FIRST_LOOK_BACK = timedelta(days=30)
 SECONDS_BETWEEN_CHECKS = 3600.0
-MAXIMUM_REPEATS = 3
+MAXIMUM_REPEATS = 10
 MAXIMUM_EMPTY_PAGES = 100
 MAXIMUM_PAGES = 10_000
 MIN = datetime.min.replace(tzinfo=UTC)
