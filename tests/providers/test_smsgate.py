@@ -352,7 +352,7 @@ async def test_webhook_without_a_key(session: aiohttp.ClientSession, phone: Phon
     ],
 )
 async def test_webhook(provider: SmsGate, phone: Phone, message_id: str, list_id: str) -> None:
-    """All fields of a message; its id is the list's in another notation (V74), so that it is the same message."""
+    """All fields of a message; its id is the list's in another notation, so that it is the same message."""
     result = provider.read_webhook(event(PAYLOAD | {"messageId": message_id}))
     [message] = result.messages
     assert result == PushResult(messages=(message,))
@@ -379,7 +379,7 @@ async def test_webhook(provider: SmsGate, phone: Phone, message_id: str, list_id
 def test_webhook_of_an_mms(
     provider: SmsGate, name: str, payload: dict[str, str], list_id: str, text: str | None
 ) -> None:
-    """It has what the inbox shows (V74)."""
+    """It has what the inbox shows."""
     [message] = provider.read_webhook(event(payload | {"sender": "+447700900123"}, name)).messages
     assert (message.message_id, message.text) == (list_id, text or "MMS notification")
     assert message.received_at == datetime.fromtimestamp(SIGNED_AT, UTC)
