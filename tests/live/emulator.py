@@ -31,8 +31,13 @@ class Account:
 
     @property
     def username(self) -> str:
-        """The account's name, where none was chosen one that tells the provider."""
+        """The account's name, where none was chosen one that names the provider."""
         return self.name or f"demo-{self.provider.replace('_', '-')}"
+
+    @property
+    def label(self) -> str:
+        """What distinguishes it from all other accounts: the provider and the user name."""
+        return f"{self.provider}/{self.username}"
 
 
 ACCOUNTS = (
@@ -108,8 +113,12 @@ class Emulator:
         """Have the admin interface do something."""
         return await self._request("POST", path, json=data)
 
+    async def delete(self, path: str) -> Any:
+        """Have the admin interface delete something."""
+        return await self._request("DELETE", path)
+
     async def add(self, account: Account) -> str:
-        """Make an account, where it isn't there yet, and return the server address for its clients."""
+        """Make an account, or give one that is there its page size, and return the server address for its clients."""
         data: dict[str, Any] = {
             "provider": account.provider,
             "username": account.username,

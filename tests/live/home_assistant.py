@@ -1,10 +1,12 @@
 """A real Home Assistant as a child process, set up and spoken to without a browser."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
+import resource
 import sys
 import time
 from typing import Any, Self
@@ -97,7 +99,8 @@ class HomeAssistant:
             config: The folder.
             port: The port.
             level: The component's log level.
-            components: The folder with the custom components.
+            components: The folder with the custom components; it is linked into the configuration folder where it
+                doesn't lie there.
             more: What else belongs into configuration.yaml.
         """
         self.config = config.resolve()
@@ -129,6 +132,10 @@ class HomeAssistant:
         self._write_configuration()
         self._session = aiohttp.ClientSession(self.url)
         self._running = asyncio.create_task(self._run())
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Onboard or log in, and return when it is running: after its start, or after a restart of its own."""
         try:
             async with asyncio.timeout(START_LIMIT):
                 await until(self._is_up)
@@ -148,6 +155,23 @@ class HomeAssistant:
     async def kill(self) -> None:
         """End it as a power cut would."""
         await self._end(Child.kill)
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, another one after each start."""
+        if self._child is None:
+            raise HomeAssistantError("Home Assistant isn't started.")
+        return self._child.pid
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let none of its writes to a file succeed meanwhile, as on a full disk; needs Linux."""
+        soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     async def wait(self) -> None:
         """Wait as long as it runs; raise HomeAssistantError when it ends by itself."""
@@ -202,8 +226,9 @@ class HomeAssistant:
         (self.config / "configuration.yaml").write_text(self._configuration)
         (self.config / "automations.yaml").touch()
         components = self.config / "custom_components"
-        components.unlink(missing_ok=True)
-        components.symlink_to(self._components)
+        if components != self._components:
+            components.unlink(missing_ok=True)
+            components.symlink_to(self._components)
         _store(storage, "http", {"server_host": ["127.0.0.1"], "server_port": self.port})
         if not (storage / "onboarding").exists():
             # The real step would install three more packages and try the internet for ever.
