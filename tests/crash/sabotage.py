@@ -1,6 +1,7 @@
 """A copy of the component to run, whole or with a promise broken."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 import shutil
 
@@ -20,14 +21,42 @@ FORGET = """\
 
 type Change = tuple[str, str, str]
 
-SABOTAGES: Mapping[str, tuple[Change, ...]] = {
-    "tick-off": (("store.py", CHECK, CHECK + FORGET),),
-    "store": (
-        ("store.py", "for message in page.messages\n", "for message in page.messages if sum(message.raw) % 10\n"),
+
+@dataclass(frozen=True, kw_only=True)
+class Sabotage:
+    """A way to break a promise.
+
+    Attributes:
+        changes: File, what to replace in it, and with what.
+        harms: What has to be done to Home Assistant for it to show.
+        fault: As what it has to show, see `Report.broken`.
+    """
+
+    changes: tuple[Change, ...]
+    harms: tuple[str, ...]
+    fault: str
+
+
+SABOTAGES: Mapping[str, Sabotage] = {
+    "marks": Sabotage(
+        changes=(("store.py", CHECK, CHECK + FORGET),),
+        harms=("kill", "stop-in-drain"),
+        fault="repeated silently",
     ),
-    "recovery": (("coordinator.py", "if not since or ", "if True or "),),
+    "store": Sabotage(
+        changes=(
+            ("store.py", "for message in page.messages\n", "for message in page.messages if sum(message.raw) % 10\n"),
+        ),
+        harms=("kill", "reload-in-poll"),
+        fault="lost",
+    ),
+    "recovery": Sabotage(
+        changes=(("coordinator.py", "if not since or ", "if True or "),),
+        harms=("kill-in-answer", "kill-in-drain"),
+        fault="not recovered",
+    ),
 }
-"""What to replace with what, by the name of the sabotage."""
+"""The sabotages by name."""
 
 
 def copy_components(folder: Path, sabotage: str | None) -> None:
@@ -35,7 +64,7 @@ def copy_components(folder: Path, sabotage: str | None) -> None:
     nothing_made = shutil.ignore_patterns("__pycache__")
     shutil.copytree(COMPONENT, folder / COMPONENT.name, ignore=nothing_made)
     shutil.copytree(WITNESS, folder / WITNESS.name, ignore=nothing_made)
-    for name, old, new in SABOTAGES[sabotage] if sabotage else ():
+    for name, old, new in SABOTAGES[sabotage].changes if sabotage else ():
         file = folder / COMPONENT.name / name
         text = file.read_text()
         if text.count(old) != 1:

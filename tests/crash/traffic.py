@@ -43,6 +43,12 @@ class Traffic:
             few = self._dice.randint(*SMALL_BURST) if self._dice.random() < SMALL_BURSTS else 1
             await self.send(self._dice.choice(self._accounts), few)
 
+    async def keep_sending(self, account: Account) -> None:
+        """Send single messages to an account until cancelled."""
+        while True:
+            await self.send(account)
+            await asyncio.sleep(self._dice.expovariate(1 / PAUSE))
+
     async def burst(self) -> None:
         """Send many messages to each account."""
         for account in self._accounts:

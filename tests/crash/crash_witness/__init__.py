@@ -1,6 +1,6 @@
 """Note from inside Home Assistant which events are fired, and which an automation has begun to work on.
 
-Each note is in the file before the call returns, without anything awaited, and outlives the process.
+Each note is in the pipe before the function returns, without anything awaited, and outlives the process.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,17 @@ from typing import Any
 from homeassistant.core import Event, HomeAssistant, ServiceCall, callback
 
 DOMAIN = "crash_witness"
-FILE = "witness.jsonl"
 
 
-async def async_setup(hass: HomeAssistant, _config: Mapping[str, Any]) -> bool:
+async def async_setup(hass: HomeAssistant, config: Mapping[str, Any]) -> bool:
     """Listen to the bus, and offer the action `crash_witness.note` to automations."""
-    file = os.open(hass.config.path(FILE), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    pipe = os.open(config[DOMAIN]["pipe"], os.O_WRONLY)
     # A line that a kill has torn must not take this run's first one with it.
-    os.write(file, b"\n")
+    os.write(pipe, b"\n")
 
     def note(what: str, event: Mapping[str, Any]) -> None:
         line = {"at": time.time(), "what": what, "event": dict(event)}
-        os.write(file, f"{json.dumps(line)}\n".encode())
+        os.write(pipe, f"{json.dumps(line)}\n".encode())
 
     @callback
     def note_event(event: Event[dict[str, Any]]) -> None:
