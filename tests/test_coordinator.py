@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import ProtocolError, ProviderError, TemporaryError
+from custom_components.sms_inbox.providers.errors import ProtocolError, ProviderError, TemporaryError
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState

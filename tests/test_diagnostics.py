@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import MAXIMUM_ANSWER
+from custom_components.sms_inbox.providers.http import MAXIMUM_BODY
 from custom_components.sms_inbox.store import SCHEMA_VERSION
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
@@ -328,7 +328,7 @@ async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: MockConfig
     [
         ("rate_limited", "rate_limited: too many requests"),
         ("cut", "cannot_connect: no answer: ClientPayloadError"),
-        ("oversized", f"unexpected_answer: the answer is larger than {MAXIMUM_ANSWER} bytes"),
+        ("oversized", f"unexpected_answer: the answer is larger than {MAXIMUM_BODY} bytes"),
     ],
 )
 async def test_errors_are_told(

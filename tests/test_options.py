@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.model import Cursor, Page
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import Provider
+from custom_components.sms_inbox.providers.contract import Provider
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant, callback

@@ -16,9 +16,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.coordinator import SmsInboxCoordinator
 from custom_components.sms_inbox.model import Cursor, Page
-from custom_components.sms_inbox.providers.base import Identity
 from custom_components.sms_inbox.providers.bulksms import BulkSms
 from custom_components.sms_inbox.providers.bulksms_eapi import BulkSmsEapi
+from custom_components.sms_inbox.providers.contract import Identity
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState

@@ -12,7 +12,7 @@ import yaml
 from custom_components.sms_inbox import button, coordinator, event, matching, sensor
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import ProviderError
+from custom_components.sms_inbox.providers.errors import ProviderError
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 

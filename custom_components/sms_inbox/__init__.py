@@ -1,49 +1,79 @@
-"""SMS Inbox: text messages from SMS providers, each written down, fired as an event, and ticked off."""
+"""SMS Inbox: text messages from SMS providers, each stored, fired as an event, and marked delivered."""
 
-from homeassistant.const import CONF_WEBHOOK_ID, Platform
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv, issue_registry as ir
+from functools import partial
+
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
+from homeassistant.const import CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
+from . import webhook
 from .const import DOMAIN
-from .coordinator import ISSUES_OF_AN_ACCOUNT, SmsInboxConfigEntry, SmsInboxCoordinator, async_unregister
+from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
-from .push import async_close, async_open
+from .issues import async_forget_account
 from .services import async_setup_services
+from .store import messages
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
-    """Set up what all accounts share, and open the gates of all, those that can't be loaded now included."""
+    """Set up what all accounts share, and open their webhooks, those of accounts that can't be loaded now included."""
     async_setup_services(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):
-        async_open(hass, entry)
+        webhook.async_open(hass, entry)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> bool:
-    """Set up one account; asking begins when Home Assistant has started."""
+    """Set up one account from what is on disk; delivery and polling begin when Home Assistant has started."""
     coordinator = SmsInboxCoordinator(hass, entry)
     await coordinator.async_prepare()
     entry.runtime_data = coordinator
+
+    async def async_stop(_: Event) -> None:
+        await coordinator.async_stop()
+
+    @callback
+    def async_note_change(change: ConfigEntryChange, changed: ConfigEntry) -> None:
+        if changed is entry and change is ConfigEntryChange.UPDATED and entry.title != coordinator.name:
+            coordinator.async_rename()
+
+    webhook.async_open(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, async_stop))
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_note_change))
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
+    if coordinator.provider.registers and CONF_WEBHOOK_ID in entry.options:
+        entry.async_on_unload(async_at_started(hass, partial(_async_register, entry)))
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> bool:
-    """Unload one account."""
+    """Unload one account: its webhook refuses requests, and nothing of it runs any more when this returns."""
+    await webhook.async_drain(hass, entry)
+    await entry.runtime_data.async_stop()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-    """Forget what is stored of one account, what a person was to do about it, and where it was called."""
+    """Forget what is stored of one account, its issues, and its webhook."""
     if CONF_WEBHOOK_ID in entry.options:
-        async_close(hass, entry)
-        await async_unregister(hass, entry)
-    for issue in ISSUES_OF_AN_ACCOUNT:
-        ir.async_delete_issue(hass, DOMAIN, f"{issue}_{entry.entry_id}")
-    await hass.async_add_executor_job(async_get_store(hass).remove, entry.entry_id)
+        webhook.async_close(hass, entry)
+        await webhook.async_unregister(hass, entry)
+    async_forget_account(hass, entry.entry_id)
+    store = async_get_store(hass)
+    await store.write_in_batches(partial(messages.remove, account=entry.entry_id))
+    await store.empty_log()
+
+
+@callback
+def _async_register(entry: SmsInboxConfigEntry, hass: HomeAssistant) -> None:
+    """Register the webhook at the vendor, with the URL that Home Assistant has now."""
+    register = webhook.async_register_again(hass, entry, entry.runtime_data.provider)
+    entry.async_create_background_task(hass, register, f"{entry.title} register")

@@ -1,4 +1,4 @@
-"""What a backup needs: a store that can be copied while messages go on coming."""
+"""What a backup needs: a store that can be copied while messages go on arriving, with the mark of a snapshot."""
 
 import logging
 
@@ -11,9 +11,9 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
-    """Keep the store's file as it is; what comes meanwhile goes to its log, which is copied with it."""
+    """Keep the store's file as it is; what arrives meanwhile goes to its log, which is copied with it."""
     try:
-        await hass.async_add_executor_job(async_get_store(hass).hold)
+        await async_get_store(hass).freeze()
     except StoreError as err:
         # A backup of all the rest is worth having.
         _LOGGER.warning("The message store may be incomplete in this backup: %s", err)
@@ -22,6 +22,6 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
 async def async_post_backup(hass: HomeAssistant) -> None:
     """Let changes into the file again."""
     try:
-        await hass.async_add_executor_job(async_get_store(hass).release)
+        await async_get_store(hass).thaw()
     except StoreError as err:
-        _LOGGER.debug("The message store could not be written after the backup: %s", err)
+        _LOGGER.warning("The message store could not be changed after the backup: %s", err)

@@ -28,7 +28,8 @@ from .const import CONF_CLOUD, CONF_DELETE_STORED, CONF_DELIVER_EXISTING, CONF_P
 from .coordinator import async_create_provider, create_session
 from .options_flow import ADDRESS, ADDRESS_SCHEMA, SmsInboxOptionsFlow
 from .providers import PROVIDERS
-from .providers.base import Identity, Provider, ProviderError
+from .providers.contract import Identity, Provider
+from .providers.errors import ProviderError
 from .push import async_address, async_forget_address, async_has_cloud
 
 _LOGGER = logging.getLogger(__name__)

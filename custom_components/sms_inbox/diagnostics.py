@@ -7,6 +7,7 @@ person, and of messages and records only their shape.
 from dataclasses import asdict
 import json
 import re
+import sqlite3
 from typing import Any
 
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL
@@ -19,21 +20,23 @@ from .const import (
     CONF_DELETE_STORED,
     CONF_DELIVER_EXISTING,
     CONF_FIELDS,
-    CONF_KEEP_TEXTS,
     CONF_PROVIDER,
     CONF_RETENTION_DAYS,
     CONF_SIGNING_KEY,
+    CONF_STORE_TEXTS,
     DOMAIN,
 )
-from .coordinator import Poll, SmsInboxConfigEntry
+from .coordinator import SmsInboxConfigEntry
 from .inbox import async_get_store
 from .model import StoredMessage
+from .polling import Poll
 from .providers import PROVIDERS
-from .push import async_gate
-from .store import Query, Store, StoreError
+from .store import Store, StoreError, quarantine, search
+from .webhook import async_endpoint
 
 MESSAGES_SHOWN = 5
 LONGEST_SHAPE = 200
+ACCOUNT_COLUMNS = ("added_at", "loss_since", "doubt_since", "outage_since", "first_webhook_at", "last_webhook_at")
 # Of the letters in a hexadecimal number, whether they are letters would tell too much.
 HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 
@@ -48,7 +51,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmsInbo
         "entities": _entities(hass, entry),
         "polling": _polling(entry),
         "calls": _calls(hass, entry),
-        **await hass.async_add_executor_job(_stored, async_get_store(hass), entry.entry_id),
+        **await _async_stored(async_get_store(hass), entry.entry_id),
     }
 
 
@@ -81,7 +84,7 @@ def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
         "time_zone": data[CONF_TIME_ZONE] if provider.local_time else None,
         "deliver_existing": bool(data.get(CONF_DELIVER_EXISTING)),
         "delete_stored": data.get(CONF_DELETE_STORED),
-        "options": {key: options[key] for key in (CONF_KEEP_TEXTS, CONF_RETENTION_DAYS) if key in options},
+        "options": {key: options[key] for key in (CONF_STORE_TEXTS, CONF_RETENTION_DAYS) if key in options},
         "state": entry.state.value,
         "disabled": entry.disabled_by is not None,
         "polling_disabled": entry.pref_disable_polling,
@@ -103,13 +106,13 @@ def _polling(entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
     return {
         "interval": interval and interval.total_seconds(),
         "last_succeeded": coordinator.last_update_success,
-        "polls": [_poll(poll) for poll in coordinator.polls],
+        "polls": [_poll(poll) for poll in coordinator.polling.polls],
     }
 
 
 def _calls(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
     """Return what came of the provider's calls since the start, None where it is not to call."""
-    if not (gate := async_gate(hass, entry)):
+    if not (gate := async_endpoint(hass, entry)):
         return None
     options = entry.options
     return {
@@ -128,41 +131,44 @@ def _poll(poll: Poll) -> dict[str, Any]:
         "seconds": poll.seconds and round(poll.seconds, 3),
         "pages": poll.pages,
         "messages": poll.messages,
+        "new": poll.new,
         "error": poll.error,
     }
 
 
-def _stored(store: Store, account: str) -> dict[str, Any]:
-    """Return what is written down of an account, and how the file is."""
-    told: dict[str, Any] = {"store": {"set_aside": store.set_aside is not None, "lost": store.lost, "error": None}}
+async def _async_stored(store: Store, account: str) -> dict[str, Any]:
+    """Return what is stored of an account, and how the file is."""
+    found: dict[str, Any] = {"store": {"set_aside": store.set_aside is not None, "lost": store.lost, "error": None}}
     try:
-        facts, last = store.facts(account), store.recent(account, 1)
-        found = store.find(Query(account=account, limit=MESSAGES_SHOWN))
-        unreadable = store.unreadable(account, MESSAGES_SHOWN)
-        counts = store.counts(account)
-    except StoreError as err:
-        told["store"]["error"] = str(err)
-        return told
-    told["store"] |= {
-        "schema": facts.schema,
-        "sqlite": facts.sqlite,
-        "bytes": facts.bytes,
-        "log_bytes": facts.log_bytes,
-    }
-    if row := facts.account:
-        told["inbox"] = {
+        contents = await store.read(_contents, account)
+        found["store"] |= {"sqlite": sqlite3.sqlite_version, "schema": contents.pop("schema"), **store.sizes()}
+    except (StoreError, OSError) as err:
+        found["store"]["error"] = str(err)
+        return found
+    return found | contents
+
+
+def _contents(db: sqlite3.Connection, account: str) -> dict[str, Any]:
+    """Return what is stored of an account."""
+    found: dict[str, Any] = {"schema": search.schema_version(db)}
+    last = search.recent(db, account, 1)
+    if row := search.account_row(db, account):
+        found["inbox"] = {
+            **{key: value for key, value in row.items() if key in ACCOUNT_COLUMNS},
             "first_run": bool(row["first_run"]),
             "in_use": bool(row["in_use"]),
             "cursor": json.loads(row["cursor"]),
-            "unsure_since": row["unsure_since"],
-            "first_call_at": row["first_call_at"],
-            "last_call_at": row["last_call_at"],
             "last_received_at": last[0].received_at.isoformat() if last and last[0].received_at else None,
         }
-    return told | {
-        "counts": asdict(counts),
-        "messages": [_message(stored) for stored in found],
-        "unreadable": [{"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))} for _, raw in unreadable],
+    return found | {
+        "counts": asdict(search.counts(db, account)),
+        "messages": [
+            _message(stored) for stored in search.find(db, search.Query(account=account, limit=MESSAGES_SHOWN))
+        ],
+        "unreadable": [
+            {"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))}
+            for _, raw in quarantine.oldest(db, account, MESSAGES_SHOWN)
+        ],
     }
 
 
@@ -179,5 +185,5 @@ def _message(stored: StoredMessage) -> dict[str, Any]:
         "received_at": message.received_at and message.received_at.isoformat(),
         "stored_at": stored.stored_at.isoformat(),
         "is_reply": message.in_reply_to is not None,
-        "redelivered": stored.redelivered,
+        "redelivered": stored.in_doubt,
     }

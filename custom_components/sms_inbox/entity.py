@@ -10,7 +10,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import SmsInboxCoordinator
-from .inbox import SIGNAL_RECEIVED_BY
+from .inbox import SIGNAL_MESSAGE, SIGNAL_SLICE
 
 
 class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):
@@ -34,10 +34,21 @@ class SmsInboxMessageEntity(SmsInboxEntity):
     async def async_added_to_hass(self) -> None:
         """Listen for messages."""
         await super().async_added_to_hass()
-        signal = SIGNAL_RECEIVED_BY.format(self.coordinator.config_entry.entry_id)
+        signal = SIGNAL_MESSAGE.format(self.coordinator.config_entry.entry_id)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._handle_message))
 
     @callback
     def _handle_message(self, _: dict[str, Any]) -> None:
         """Show a message that was delivered."""
         self.async_write_ha_state()
+
+
+class SmsInboxSummaryEntity(SmsInboxEntity):
+    """An entity that sums up, and changes once for all messages that are delivered together."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for deliveries."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_SLICE.format(self.coordinator.config_entry.entry_id)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self.async_write_ha_state))

@@ -1,13 +1,9 @@
-"""The single door: whatever a provider hands over is received here, and leaves from here.
-
-A message is first written down, then delivered, then ticked off.
-"""
+"""The inbox of one account: whatever hands messages over stores them here, and wakes the dispatcher."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 import hashlib
 from pathlib import Path
@@ -16,66 +12,55 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
-from homeassistant.core import CoreState, Event, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util import dt as dt_util
-from homeassistant.util.event_type import EventType
+from homeassistant.util.async_ import create_eager_task
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.signal_type import SignalType, SignalTypeFormat
+from homeassistant.util.signal_type import SignalTypeFormat
 
-from .const import CONF_PROVIDER, DOMAIN
-from .model import SYNTHETIC_ID, Cursor, Message, Page, Pushed, StoredMessage
+from .const import (
+    CONF_DELIVER_EXISTING,
+    CONF_PROVIDER,
+    CONF_RETENTION_DAYS,
+    CONF_STORE_TEXTS,
+    DEFAULT_RETENTION_DAYS,
+    DOMAIN,
+)
+from .dispatcher import Dispatcher, event_data
+from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .providers import PROVIDERS
-from .providers.base import printable
-from .recovery import Span, missing
-from .store import AccountState, Status, Store
+from .providers.parsing import printable
+from .recovery import Span, do_ids_tell, missing
+from .store import Status, Store, StoreError, accounts, messages, quarantine, search
 
-EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
-SIGNAL_RECEIVED: SignalType[dict[str, Any]] = SignalType(f"{DOMAIN}_received")
-SIGNAL_CALLED: SignalTypeFormat[()] = SignalTypeFormat(f"{DOMAIN}_called_{{}}")
-SIGNAL_RECEIVED_BY: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_received_{{}}")
+SIGNAL_MESSAGE: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_message_{{}}")
+SIGNAL_SLICE: SignalTypeFormat[()] = SignalTypeFormat(f"{DOMAIN}_slice_{{}}")
+SIGNAL_WEBHOOK: SignalTypeFormat[()] = SignalTypeFormat(f"{DOMAIN}_webhook_{{}}")
 
-BATCH_SIZE = 500
+KEEP_IDENTITIES = timedelta(days=400)
 KNOWN_FOR_RECOVERY = 1000
 LONGEST_RECORD = 2000
-SLICE_SECONDS = 0.002  # what automations do with the messages of a slice comes on top
+PRUNE_SECONDS = 2.0  # after a delivery, where texts are not to be stored
+REPEATED_WEBHOOKS = timedelta(days=2)
+SAME_CLOCK = timedelta(seconds=2)
+SECOND = timedelta(seconds=1)
 
 
 @singleton(HassKey[Store](f"{DOMAIN}_store"))
 @callback
 def async_get_store(hass: HomeAssistant) -> Store:
-    """Return the store of all accounts, which is closed when Home Assistant has written its last."""
+    """Return the store of all accounts, which is closed when Home Assistant has written everything else."""
     store = Store(Path(hass.config.path(STORAGE_DIR, f"{DOMAIN}.db")))
 
     async def async_close(_: Event) -> None:
-        await hass.async_add_executor_job(store.close)
+        await store.close()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, async_close)
     return store
-
-
-def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
-    """Return what the event says of a message."""
-    message = stored.message
-    entry = hass.config_entries.async_get_entry(stored.account)
-    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)
-    return {
-        "config_entry_id": stored.account,
-        "device_id": device and device.id,
-        "provider": stored.provider or (entry and entry.data[CONF_PROVIDER]),
-        "message_id": message.message_id,
-        "sender": message.sender,
-        "recipient": message.recipient,
-        "text": message.text,
-        "encoding": message.encoding,
-        "data": message.data and message.data.hex(),
-        "received_at": message.received_at and message.received_at.isoformat(),
-        "in_reply_to": message.in_reply_to,
-        "redelivered": stored.redelivered,
-    }
 
 
 def as_it_is(raw: bytes) -> Message:
@@ -96,7 +81,7 @@ def as_it_is(raw: bytes) -> Message:
 
 
 def readable(raw: bytes) -> str:
-    """Return a record for people: cut, and unable to leave the block of code that it is shown in."""
+    """Return a record for people: cut, and unable to leave the block of code in which it is shown."""
     text = raw.decode("utf-8", "replace")
     cut = text if len(text) <= LONGEST_RECORD else f"{text[:LONGEST_RECORD]}…"
     return re.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)
@@ -106,225 +91,279 @@ class Inbox:
     """The inbox of one account.
 
     Attributes:
-        cursor: Where the next page begins: after the last one that is written down.
-        first_run: The provider's inbox has not been read to its end yet.
-        last_received_at: When the message was received that was written down last, None where there is none.
-        latest: What was delivered last, as event data; None where there is nothing.
-        latest_at: When that was written down.
+        state: Where the account stands, see `accounts.AccountState`.
+        dispatcher: Who delivers its messages.
+        latest: Event data of the message delivered last, None where there is none.
+        latest_at: When that was stored.
         delivered: How many messages were delivered.
-        unreadable: How many records of the provider could not be understood and still wait for a decision.
-        resumed: What was written down and not delivered before we began is delivered.
-        first_call_at: When the provider called for the first time, None where it never did.
-        last_call_at: When it called last.
-        announced: Whether announcements wait for the poll that brings their messages.
-        shown: Ids of the messages on the last page that was written down.
+        last_page_ids: Ids of the messages on the last page that was stored.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, state: AccountState) -> None:
-        """Begin where the account stands; its device is known already."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        state: accounts.AccountState,
+        outcome: Callable[[StoreError | None], None],
+    ) -> None:
+        """Begin where the account stands; its device is known already.
+
+        Args:
+            hass: Home Assistant.
+            entry: The account.
+            state: As the store has it.
+            outcome: Called with an error of the store where nobody waits for what failed, and with None when it works.
+        """
         self._hass = hass
         self._entry = entry
         self._store = async_get_store(hass)
-        self._due: deque[StoredMessage] = deque()
-        self._fired: list[int] = []
-        self._repeats = state.repeats
-        self._shown_unreadable: frozenset[bytes] = frozenset()
-        # One at a time writes or delivers, so that messages leave in the order in which they are written down.
+        self._last_page_unreadable: frozenset[bytes] = frozenset()
+        # Pages and webhooks are stored one after the other, so that messages are claimed in the order of the store.
         self._lock = asyncio.Lock()
-        self.resumed = False
-        self.shown: frozenset[str] = frozenset()
-        self.first_call_at = state.first_call_at
-        self.last_call_at = state.last_call_at
-        self.announced = bool(state.announced)
-        self.cursor: Cursor = state.cursor
-        self.first_run = state.first_run
-        self.last_received_at = state.last_received_at
-        self.unreadable = state.unreadable
+        self._pruning: CALLBACK_TYPE | None = None
+        self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
+        self.state = state
+        self.last_page_ids: frozenset[str] = frozenset()
         self.delivered = state.delivered
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
 
-    async def async_receive(self, page: Page, *, deliver_existing: bool) -> None:
-        """Write down a page, in one transaction with its cursor.
+    async def async_receive(self, page: Page, clock_offset: timedelta | None) -> int:
+        """Store a page, in one transaction with its cursor; return how many of its messages are new.
 
         Args:
             page: As the provider handed it over.
-            deliver_existing: On the first run, whether what was in the inbox before is delivered, too.
+            clock_offset: How far the provider's clock is ahead of ours, None where that is unknown.
 
         Raises:
-            StoreError: Nothing was written; the cursor stays.
+            StoreError: Nothing was stored; the cursor stays.
         """
-        async with self._lock:
-            existing = self.first_run and not page.awaited and not deliver_existing
-            first_run = self.first_run and page.more and not page.awaited
-            # Providers that list by time, or whose lists stay, show again and again what is written down already.
-            new = self._without_known(page)
-            nothing_new = new == Page(messages=(), cursor=self.cursor, more=page.more) and first_run == self.first_run
-            if nothing_new and not self._repeats:
-                return
-            status = Status.EXISTING if existing else Status.DUE
-            await self._async_write(new, first_run=first_run, status=status, attempts_before=int(self._repeats))
-            self.shown = frozenset(message.message_id for message in page.messages)
-            self._shown_unreadable = frozenset(page.unreadable)
-            self._repeats = self._repeats and page.more
+        return await self._async_one_at_a_time(self._async_receive(page, clock_offset))
 
-    def _without_known(self, page: Page) -> Page:
-        """Return a page without what the page before has shown already, which is written down."""
-        return replace(
-            page,
-            messages=tuple(message for message in page.messages if message.message_id not in self.shown),
-            unreadable=tuple(record for record in page.unreadable if record not in self._shown_unreadable),
-        )
-
-    async def async_receive_call(self, pushed: Pushed) -> None:
-        """Write down what a call of the provider brings.
+    async def async_receive_pushed(self, push: PushResult) -> None:
+        """Store what a verified webhook request brings.
 
         Raises:
-            StoreError: Nothing was written.
+            StoreError: Nothing was stored.
         """
-        async with self._lock:
-            attempt = self._attempts_at_once
-            receive = partial(self._store.receive_call, self._entry.entry_id, pushed, attempts=int(attempt))
-            stored = await self._hass.async_add_executor_job(receive)
-            self.last_call_at = dt_util.utcnow()
-            self.first_call_at = self.first_call_at or self.last_call_at
-            self.announced = self.announced or bool(pushed.announced)
-            if attempt:
-                self._due.extend(stored)
-            if pushed.unreadable:
-                await self._async_count_unreadable()
-        async_dispatcher_send(self._hass, SIGNAL_CALLED.format(self._entry.entry_id))
-
-    async def async_promote(self, before: datetime) -> None:
-        """Make messages of earlier announcements that no poll has confirmed; they are due, see `Store.promote`."""
-        promote = partial(self._store.promote, self._entry.entry_id, before)
-        self.announced = bool(await self._hass.async_add_executor_job(promote))
+        arrivals = [messages.Arrival(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
+        await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
-        """Write down what the provider shows once more and was lost on its way; return how many that are.
+        """Store what the provider shows once more and was lost on its way; return how many messages that are.
 
         Args:
             shown: What the provider shows, oldest first.
             span: When it was received.
 
         Raises:
-            StoreError: Nothing was written.
+            StoreError: Nothing was stored.
             UnprovenError: Nothing that is known is among what is shown.
         """
-        async with self._lock:
-            recent = self._store.recent
-            known = await self._hass.async_add_executor_job(recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
-            lost = missing(shown, known, span)
-            if lost:
-                page = Page(messages=tuple(lost), cursor=self.cursor, more=False)
-                await self._async_write(page, first_run=self.first_run, status=Status.DUE, attempts_before=1)
+        known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
+        # What is fired is stored before, so that what isn't known by its id was not fired.
+        in_doubt = self.state.doubt_since is not None or not do_ids_tell(shown, known)
+        lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
+        if lost:
+            await self._async_one_at_a_time(self._async_store(lost))
         return len(lost)
 
-    async def _async_write(self, page: Page, *, first_run: bool, status: Status, attempts_before: int = 0) -> None:
-        """Write down a page, with the attempt to deliver it where that follows at once."""
-        attempt = self._attempts_at_once and status is Status.DUE
-        stored = await self._hass.async_add_executor_job(
-            partial(
-                self._store.receive,
-                self._entry.entry_id,
-                page,
-                first_run=first_run,
-                status=status,
-                attempts=attempts_before + attempt,
-                known=self.shown,
-            )
-        )
-        self.cursor, self.first_run = page.cursor, first_run
-        if stored and not attempts_before:
-            self.last_received_at = stored[-1].message.received_at
-        if attempt:
-            self._due.extend(stored)
-        if page.unreadable:
-            await self._async_count_unreadable()
-
-    async def async_keep_unreadable(self, raw: bytes) -> None:
-        """Write down an answer that could not be understood."""
-        await self._hass.async_add_executor_job(self._store.keep_unreadable, self._entry.entry_id, raw)
-        await self._async_count_unreadable()
+    async def async_quarantine(self, raw: bytes) -> None:
+        """Store an answer that could not be understood."""
+        await self._async_one_at_a_time(self._async_store((), unreadable=(raw,)))
 
     async def async_read_again(self, read: Callable[[bytes], Message | None]) -> None:
-        """Make messages of the records that can be understood by now; they are due in their place."""
-        if not self.unreadable:
+        """Make messages of the records that can be understood by now; they are pending in their place."""
+        if not self.state.quarantined:
             return
-        unreadable = self._store.unreadable
-        for number, raw in await self._hass.async_add_executor_job(unreadable, self._entry.entry_id, self.unreadable):
+        records = await self._store.read(quarantine.oldest, self._entry.entry_id, self.state.quarantined)
+        for number, raw in records:
             if message := read(raw):
-                await self.async_settle_unreadable(number, message)
+                await self.async_settle(number, message)
 
-    async def async_settle_unreadable(self, number: int, message: Message | None) -> None:
-        """Drop a record that could not be understood; with a message, that one is due in its place."""
+    async def async_settle(self, number: int, message: Message | None) -> None:
+        """Drop a record that could not be understood; with a message, that one is pending in its place."""
         provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
         shown_again = bool(provider.interval) and not provider.consumes
-        settle = partial(self._store.settle_unreadable, self._entry.entry_id, number, message, shown_again=shown_again)
-        await self._hass.async_add_executor_job(settle)
-        await self._async_count_unreadable()
+        left = await self._store.write(messages.settle, self._entry.entry_id, number, message, shown_again=shown_again)
+        self.state = replace(self.state, quarantined=left)
+        self.dispatcher.wake()
 
-    async def _async_count_unreadable(self) -> None:
-        """Count anew: a record may have come before, or have been settled already."""
-        count = self._store.count_unreadable
-        self.unreadable = await self._hass.async_add_executor_job(count, self._entry.entry_id)
+    async def async_set_loss(self, since: datetime | None) -> None:
+        """Note since when an answer may have been lost, None where none is."""
+        await self._store.write(accounts.set_loss, self._entry.entry_id, since)
 
-    async def async_deliver(self) -> None:
-        """Fire what is due, oldest first, and tick it off.
+    async def async_set_outage(self, since: datetime | None) -> None:
+        """Note since when the provider can't be read, None where it can."""
+        await self._store.write(accounts.set_outage, self._entry.entry_id, since)
+        self.state = replace(self.state, outage_since=since)
 
-        Raises:
-            StoreError: What was fired could not be ticked off; the next call does it.
-        """
-        async with self._lock:
-            await self._async_deliver()
-
-    async def async_deliver_stored(self) -> None:
-        """Deliver what became due in the store and was not handed to us: before we began, or by a person.
+    async def async_prune(self) -> None:
+        """Erase what is old enough, or what is not to be stored.
 
         Raises:
-            StoreError: It could not be read or ticked off.
+            StoreError: Some of it is still there.
         """
-        async with self._lock:
-            await self._async_deliver()
-            while self._is_armed:
-                attempt = self._store.attempt_due
-                self._due.extend(await self._hass.async_add_executor_job(attempt, self._entry.entry_id, BATCH_SIZE))
-                if not self._due:
-                    self.resumed = True
-                    return
-                await self._async_deliver()
+        now, options = dt_util.utcnow(), self._entry.options
+        retention = timedelta(days=options.get(CONF_RETENTION_DAYS, DEFAULT_RETENTION_DAYS))
+        prune = partial(
+            messages.prune,
+            account=self._entry.entry_id,
+            store_texts=self._stores_texts,
+            texts_before=now - retention,
+            identities_before=now - max(retention, KEEP_IDENTITIES),
+        )
+        if await self._store.write_in_batches(prune):
+            await self._store.empty_log()
 
-    async def _async_deliver(self) -> None:
-        """Fire what is due, oldest first, and tick it off."""
-        while self._due and self._is_armed:
-            self._fire_slice()
-            # Triggers start their automations one turn of the loop after the event, so this comes before ticking off.
-            await asyncio.sleep(0)
-        if self._fired:
-            await self._hass.async_add_executor_job(self._store.tick_off, tuple(self._fired))
-            self._fired.clear()
+    async def async_end(self) -> None:
+        """Note that the account ends in order, with no answer of its provider under way.
+
+        Raises:
+            StoreError: It could not be noted; the next start looks for what may have been lost.
+        """
+        progress = self._progress(self.state.cursor, first_run=self.state.first_run)
+        await self._store.write(accounts.end, self._entry.entry_id, progress, self.state.last_webhook_at)
+
+    @callback
+    def async_stop_pruning(self) -> None:
+        """Leave what is to be erased to the next start."""
+        if self._pruning:
+            self._pruning()
+            self._pruning = None
+
+    @callback
+    def async_note_webhook(self) -> None:
+        """Remember that a webhook request was accepted."""
+        now = dt_util.utcnow()
+        self.state = replace(self.state, first_webhook_at=self.state.first_webhook_at or now, last_webhook_at=now)
+        async_dispatcher_send(self._hass, SIGNAL_WEBHOOK.format(self._entry.entry_id))
 
     @property
-    def _attempts_at_once(self) -> bool:
-        """Whether what is written down is delivered at once; before we resumed, it comes after what is stored."""
-        return self._is_armed and self.resumed
+    def first_webhook_at(self) -> datetime | None:
+        """When the first webhook request came, None where none came."""
+        return self.state.first_webhook_at
 
     @property
-    def _is_armed(self) -> bool:
-        """Whether automations listen: neither before Home Assistant has started nor once it stops."""
-        return self._hass.state is CoreState.running
+    def last_webhook_at(self) -> datetime | None:
+        """When the last webhook request came, None where none came."""
+        return self.state.last_webhook_at
 
-    def _fire_slice(self) -> None:
-        """Fire messages for as long as the event loop can spare."""
-        until = self._hass.loop.time() + SLICE_SECONDS
-        while self._due:
-            stored = self._due.popleft()
-            self.latest = data = event_data(self._hass, stored)
-            self.latest_at = stored.stored_at
+    @property
+    def _stores_texts(self) -> bool:
+        """Whether texts stay in the store after they were delivered."""
+        return bool(self._entry.options.get(CONF_STORE_TEXTS, True))
+
+    async def _async_one_at_a_time[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Store something after what is being stored; it goes on to its end even if nobody waits for it any more."""
+
+        async def run() -> T:
+            async with self._lock:
+                return await work
+
+        return await asyncio.shield(create_eager_task(run(), loop=self._hass.loop))
+
+    async def _async_receive(self, page: Page, clock_offset: timedelta | None) -> int:
+        """Store a page without what the page before has shown, which is stored already."""
+        state = self.state
+        caught_up = not page.more or page.arrived_during_poll
+        progress = self._progress(page.cursor, first_run=state.first_run and not caught_up, caught_up=caught_up)
+        new = [message for message in page.messages if message.message_id not in self.last_page_ids]
+        unreadable = [record for record in page.unreadable if record not in self._last_page_unreadable]
+        changes = progress.cursor != state.cursor or progress.first_run != state.first_run or state.doubt_since
+        if not (new or unreadable or changes):
+            return 0
+        arrivals = [self._arrival(message, page, clock_offset) for message in new]
+        received = await self._async_store(arrivals, unreadable=unreadable, progress=progress)
+        self.last_page_ids = frozenset(message.message_id for message in page.messages)
+        self._last_page_unreadable = frozenset(page.unreadable)
+        self.state = replace(
+            self.state,
+            cursor=page.cursor,
+            first_run=progress.first_run,
+            doubt_since=None if caught_up else self.state.doubt_since,
+            last_received_at=received.new[-1].message.received_at if received.new else self.state.last_received_at,
+        )
+        return len(received.new)
+
+    async def _async_store(
+        self,
+        arrivals: Sequence[messages.Arrival],
+        *,
+        unreadable: Sequence[bytes] = (),
+        progress: accounts.Progress | None = None,
+    ) -> messages.Received:
+        """Store messages, and hand them to the dispatcher."""
+        with self.dispatcher.carry() as fired:
+            received = await self._store.write(
+                messages.receive,
+                self._entry.entry_id,
+                arrivals,
+                progress=progress,
+                unreadable=unreadable,
+                delivered=fired,
+                claim=self.dispatcher.can_claim,
+            )
+        self.state = replace(self.state, quarantined=received.quarantined)
+        self.dispatcher.wake(received.claimed, pending=received.is_more_pending)
+        return received
+
+    def _progress(self, cursor: Cursor, *, first_run: bool, caught_up: bool = False) -> accounts.Progress:
+        """Return where the account stands, for the store."""
+        return accounts.Progress(cursor=cursor, first_run=first_run, caught_up=caught_up, stored_ids=self.last_page_ids)
+
+    def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
+        """Return a message of a page with its status: existing, where it was in the inbox before the account was added."""
+        if page.arrived_during_poll:
+            return messages.Arrival(message)
+        is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)
+        if is_new or self._came_later(message, clock_offset or timedelta()):
+            return messages.Arrival(message, in_doubt=self.state.doubt_since is not None)
+        return messages.Arrival(message, Status.EXISTING)
+
+    def _came_later(self, message: Message, clock_offset: timedelta) -> bool:
+        """Whether a provider received a message after the account was added, as its clock says.
+
+        One without a time is taken for old as long as the inbox was not read to its end: its position is all that is
+        known of it.
+        """
+        if not message.received_at:
+            return False
+        try:
+            # A clock that differs by no more than the precision of `Date` is taken for ours.
+            at = message.received_at - (clock_offset if abs(clock_offset) > SAME_CLOCK else timedelta())
+        except OverflowError:
+            return False
+        # A time without a fraction was cut to the second.
+        later = at + (timedelta() if at.microsecond else SECOND) > self.state.added_at
+        return later and messages.is_possible(at, datetime.now(UTC))
+
+    def _is_doubtful(self, message: Message) -> bool:
+        """Whether a pushed message may have been delivered before the file was restored.
+
+        Vendors repeat their webhook requests for two days at most.
+        """
+        since = self.state.doubt_since
+        if since is None or datetime.now(UTC) - since > REPEATED_WEBHOOKS:
+            return False
+        return message.received_at is None or message.received_at < since
+
+    @callback
+    def _show(self, fired: Sequence[tuple[StoredMessage, dict[str, Any]]]) -> None:
+        """Show the messages of a slice: each by the event entity and the last message, and once what sums up."""
+        entry_id = self._entry.entry_id
+        for stored, data in fired:
+            self.latest, self.latest_at = data, stored.stored_at
             self.delivered += 1
-            self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
-            async_dispatcher_send(self._hass, SIGNAL_RECEIVED_BY.format(self._entry.entry_id), data)
-            async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
-            self._fired.append(stored.sequence)
-            if self._hass.loop.time() >= until:
-                return
+            async_dispatcher_send(self._hass, SIGNAL_MESSAGE.format(entry_id), data)
+        async_dispatcher_send(self._hass, SIGNAL_SLICE.format(entry_id))
+        if not (self._stores_texts or self._pruning):
+            self._pruning = async_call_later(self._hass, PRUNE_SECONDS, self._async_prune)
+
+    async def _async_prune(self, _: datetime) -> None:
+        """Erase what was just delivered and is not to be stored."""
+        self._pruning = None
+        try:
+            await self.async_prune()
+        except StoreError:
+            self._pruning = async_call_later(self._hass, PRUNE_SECONDS, self._async_prune)

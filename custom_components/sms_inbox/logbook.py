@@ -9,7 +9,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util.event_type import EventType
 
 from .const import DOMAIN
-from .inbox import EVENT_SMS_RECEIVED
+from .dispatcher import EVENT_SMS_RECEIVED
 
 
 @callback

@@ -1,4 +1,4 @@
-"""What passes between the parts: a message, a page of messages, and a message on its way out."""
+"""What passes between the parts: a message, a page of messages, and a stored message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,50 +40,51 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """One answer of a provider.
+    """One answer of a provider to a poll.
 
     Attributes:
         messages: Oldest first.
         cursor: Where the next page begins: JSON, understood by its provider alone. It is shown in diagnostics, so it
             holds nothing of a person.
-        more: Ask again at once.
+        more: Poll again at once.
         unreadable: Records that could not be understood, verbatim.
-        awaited: The messages came while the provider held our request, so they are new, even on a first run.
+        arrived_during_poll: The messages arrived while the provider held our request, so they are new, even on the
+            first run.
     """
 
     messages: tuple[Message, ...]
     cursor: Cursor
     more: bool
     unreadable: tuple[bytes, ...] = ()
-    awaited: bool = False
+    arrived_during_poll: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pushed:
-    """What a call of a vendor brings.
+class PushResult:
+    """What a verified webhook request brings.
 
     Attributes:
-        messages: Those with the id that a poll shows, too: delivered at once, and known when a poll brings them.
-        announced: Those without such an id: the poll that follows at once brings them, see `Store.receive_call`.
+        messages: Messages with the ids that a poll shows, too.
         unreadable: Records that could not be understood, verbatim.
+        poll: The request could not be verified, or holds no whole message: poll now.
     """
 
     messages: tuple[Message, ...] = ()
-    announced: tuple[Message, ...] = ()
     unreadable: tuple[bytes, ...] = ()
+    poll: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredMessage:
-    """A message that is written down.
+    """A message in the store.
 
     Attributes:
-        sequence: Its place in the store; rises in the order of arrival.
-        account: Whose it is.
-        provider: The key of the provider that handed it over; empty where it is the one that still reads the account.
-        message: The message, its `received_at` filled with the time of storing where the provider tells none.
-        stored_at: When it was written down (aware, UTC).
-        redelivered: It may have been fired before.
+        sequence: Its number in the store; rises in the order of arrival.
+        account: Id of the account's config entry.
+        provider: Key of the provider that handed it over; empty where it is the one that still reads the account.
+        message: The message; its `received_at` is the time of storing where the provider reports no possible time.
+        stored_at: When it was stored (aware, UTC).
+        in_doubt: It may have been fired before; the event's `redelivered`.
     """
 
     sequence: int
@@ -91,4 +92,4 @@ class StoredMessage:
     provider: str
     message: Message
     stored_at: datetime
-    redelivered: bool
+    in_doubt: bool

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, OperationNotAllowed
@@ -11,13 +10,16 @@ from homeassistant.const import CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
+from .client import async_create_provider, create_session
 from .const import CONF_PROVIDER
-from .coordinator import SmsInboxConfigEntry, async_create_provider, create_session
+from .coordinator import SmsInboxConfigEntry
 from .inbox import Inbox, async_get_store
 from .model import Message, Page
 from .providers import PROVIDERS
-from .providers.base import Identity
+from .providers.contract import Identity
 from .recovery import PRECISION, TOLERANCE, is_same, plain_sender
+from .store import Status, search
+from .store.messages import Arrival, move
 
 LOOK_BACK = timedelta(hours=1)
 
@@ -83,14 +85,30 @@ async def _async_take_over(
     """Write down where the successor goes on, and what it shows that is not known yet."""
     store, left = async_get_store(hass), entry.data[CONF_PROVIDER]
     page, seen = Page(messages=(), cursor={}, more=True), Comparison()
-    if not inbox.first_run:
+    if not inbox.state.first_run:
         now = dt_util.utcnow()
-        since = min(inbox.last_received_at or now, now) - LOOK_BACK
+        since = min(inbox.state.last_received_at or now, now) - LOOK_BACK
         page = await _async_read(hass, data, since)
-        known = await hass.async_add_executor_job(store.received_since, entry.entry_id, since - TOLERANCE, left)
-        seen = await hass.async_add_executor_job(compare, page.messages, known, since, inbox.last_received_at)
-    move = partial(store.move, left=left, provider=data[CONF_PROVIDER], known=seen.known, doubtful=seen.doubtful)
-    await hass.async_add_executor_job(move, entry.entry_id, page)
+        known = await store.read(search.received_since, entry.entry_id, since - TOLERANCE, left)
+        last = inbox.state.last_received_at
+        seen = await hass.async_add_executor_job(compare, page.messages, known, since, last)
+    arrivals = [
+        Arrival(
+            message,
+            Status.EXISTING if message.message_id in seen.known else Status.PENDING,
+            in_doubt=message.message_id in seen.doubtful,
+        )
+        for message in page.messages
+    ]
+    await store.write(
+        move,
+        entry.entry_id,
+        arrivals,
+        cursor=page.cursor,
+        unreadable=page.unreadable,
+        left=left,
+        provider=data[CONF_PROVIDER],
+    )
 
 
 async def _async_read(hass: HomeAssistant, data: Mapping[str, Any], since: datetime) -> Page:

@@ -43,7 +43,8 @@ from .const import (
 from .coordinator import SmsInboxConfigEntry, async_unregister
 from .inbox import SIGNAL_CALLED, async_get_store, readable
 from .providers import PROVIDERS
-from .providers.base import Provider, ProviderError
+from .providers.contract import Provider
+from .providers.errors import ProviderError
 from .providers.webhook import NAMES, fields_of, parse
 from .push import async_address, async_close, async_forget_address, async_has_cloud, async_open
 

@@ -17,8 +17,9 @@ from .coordinator import SmsInboxConfigEntry
 from .inbox import as_it_is, async_get_store, readable
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
-from .providers.base import Identity, ProviderError
-from .store import StoreError
+from .providers.contract import Identity
+from .providers.errors import ProviderError
+from .store import StoreError, quarantine
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -121,11 +122,9 @@ class UnreadableFlow(AccountFlow):
         if choice:
             number, raw = self._shown
             message = as_it_is(raw) if choice == DELIVER else None
-            await coordinator.inbox.async_settle_unreadable(number, message)
-            if message:
-                coordinator.async_deliver_stored()
-        unreadable = async_get_store(self.hass).unreadable
-        left = await self.hass.async_add_executor_job(unreadable, entry.entry_id, 1)
+            await coordinator.inbox.async_settle(number, message)
+            coordinator.async_show_issues()
+        left = await async_get_store(self.hass).read(quarantine.oldest, entry.entry_id, 1)
         if not left:
             return self.async_create_entry(data={})
         self._shown = left[0]
@@ -134,7 +133,7 @@ class UnreadableFlow(AccountFlow):
             menu_options=[DELIVER, DISCARD],
             description_placeholders={
                 "account": entry.title,
-                "count": str(coordinator.inbox.unreadable),
+                "count": str(coordinator.inbox.state.quarantined),
                 "raw": readable(self._shown[1]),
             },
         )

@@ -21,8 +21,8 @@ from homeassistant.helpers.typing import StateType
 
 from .const import DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .entity import SmsInboxMessageEntity
-from .inbox import SIGNAL_CALLED, Inbox
+from .entity import SmsInboxEntity, SmsInboxMessageEntity, SmsInboxSummaryEntity
+from .inbox import SIGNAL_WEBHOOK, Inbox
 
 PARALLEL_UPDATES = 0
 
@@ -40,13 +40,13 @@ class SmsInboxSensorDescription(SensorEntityDescription):
     attributes_fn: Callable[[Inbox], Mapping[str, Any] | None] = lambda _: None
 
 
-SENSORS = (
-    SmsInboxSensorDescription(
-        key="last_message",
-        translation_key="last_message",
-        value_fn=lambda inbox: inbox.latest["text"][:MAX_LENGTH_STATE_STATE] if inbox.latest else None,
-        attributes_fn=lambda inbox: inbox.latest,
-    ),
+LAST_MESSAGE = SmsInboxSensorDescription(
+    key="last_message",
+    translation_key="last_message",
+    value_fn=lambda inbox: inbox.latest["text"][:MAX_LENGTH_STATE_STATE] if inbox.latest else None,
+    attributes_fn=lambda inbox: inbox.latest,
+)
+SUMMARIES = (
     SmsInboxSensorDescription(
         key="last_received",
         translation_key="last_received",
@@ -69,12 +69,12 @@ SENSORS = (
 )
 
 
-LAST_CALL = SmsInboxSensorDescription(
-    key="last_call",
-    translation_key="last_call",
+LAST_WEBHOOK = SmsInboxSensorDescription(
+    key="last_webhook",
+    translation_key="last_webhook",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
-    value_fn=lambda inbox: inbox.last_call_at,
+    value_fn=lambda inbox: inbox.last_webhook_at,
 )
 
 
@@ -82,17 +82,19 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account."""
-    async_add_entities(SmsInboxSensor(entry.runtime_data, description) for description in SENSORS)
+    coordinator = entry.runtime_data
+    async_add_entities([LastMessageSensor(coordinator, LAST_MESSAGE)])
+    async_add_entities(SummarySensor(coordinator, description) for description in SUMMARIES)
     if CONF_WEBHOOK_ID in entry.options:
-        async_add_entities([SmsInboxCallSensor(entry.runtime_data, LAST_CALL)])
+        async_add_entities([LastWebhookSensor(coordinator, LAST_WEBHOOK)])
         return
     registry = er.async_get(hass)
-    unique_id = f"{entry.entry_id}_{LAST_CALL.key}"
+    unique_id = f"{entry.entry_id}_{LAST_WEBHOOK.key}"
     if former := registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id):
         registry.async_remove(former)
 
 
-class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):
+class SmsInboxSensor(SmsInboxEntity, SensorEntity):
     """A sensor of the inbox; what it showed before a restart comes from the store."""
 
     # The full text is for automations and people, not for the history.
@@ -112,12 +114,20 @@ class SmsInboxSensor(SmsInboxMessageEntity, SensorEntity):
         return self.entity_description.attributes_fn(self.coordinator.inbox)
 
 
-class SmsInboxCallSensor(SmsInboxSensor):
-    """When the provider called last, whether a message came by it or not."""
+class LastMessageSensor(SmsInboxSensor, SmsInboxMessageEntity):
+    """The last message; each message is a state of it."""
+
+
+class SummarySensor(SmsInboxSensor, SmsInboxSummaryEntity):
+    """A sensor that sums up."""
+
+
+class LastWebhookSensor(SmsInboxSensor):
+    """When the last webhook request came, whether a message came with it or not."""
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen for calls."""
+        """Listen for webhook requests."""
         await super().async_added_to_hass()
-        signal = SIGNAL_CALLED.format(self.coordinator.config_entry.entry_id)
+        signal = SIGNAL_WEBHOOK.format(self.coordinator.config_entry.entry_id)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self.async_write_ha_state))

@@ -11,9 +11,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .inbox import async_get_store, event_data
+from .dispatcher import event_data
+from .inbox import async_get_store
 from .matching import CONF_SENDER, SENDERS_SCHEMA, Senders
-from .store import Query, StoreError
+from .store import StoreError, search
 
 SERVICE_GET_MESSAGES = "get_messages"
 GET_MESSAGES_SCHEMA = vol.Schema(
@@ -56,21 +57,18 @@ async def _async_get_messages(call: ServiceCall) -> ServiceResponse:
             translation_placeholders={ATTR_CONFIG_ENTRY_ID: account},
         )
 
-    def find() -> list[Any]:
-        senders = Senders.typed(call.data[CONF_SENDER], hass.config.country)
-        query = Query(
-            account=account,
-            is_from=senders.__contains__ if senders else None,
-            contains=call.data["contains"],
-            since=_in_utc(call.data.get("since")),
-            until=_in_utc(call.data.get("until")),
-            limit=call.data["limit"],
-            newest_first=call.data["order"] == "newest",
-        )
-        return async_get_store(hass).find(query)
-
+    senders = await hass.async_add_executor_job(Senders.typed, call.data[CONF_SENDER], hass.config.country)
+    query = search.Query(
+        account=account,
+        is_from=senders.__contains__ if senders else None,
+        contains=call.data["contains"],
+        since=_in_utc(call.data.get("since")),
+        until=_in_utc(call.data.get("until")),
+        limit=call.data["limit"],
+        newest_first=call.data["order"] == "newest",
+    )
     try:
-        found = await hass.async_add_executor_job(find)
+        found = await async_get_store(hass).read(search.find, query)
     except StoreError as err:
         raise HomeAssistantError(
             translation_domain=DOMAIN, translation_key="store_unreadable", translation_placeholders={"error": str(err)}

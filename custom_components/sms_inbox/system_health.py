@@ -10,12 +10,12 @@ from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_PROVIDER, DOMAIN
 from .inbox import async_get_store
-from .store import StoreError
+from .store import StoreError, search
 
 
 @callback
 def async_register(_hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
-    """Say how the health is told."""
+    """Register the information."""
     register.async_register_info(async_info)
 
 
@@ -34,9 +34,9 @@ async def async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def _async_stored_messages(hass: HomeAssistant) -> int | dict[str, str]:
-    """Return how many messages are written down."""
+    """Return how many messages are stored."""
     try:
-        return await hass.async_add_executor_job(async_get_store(hass).count)
+        return await async_get_store(hass).read(search.count_all)
     except StoreError:
         return {"type": "failed", "error": "unreadable"}
 

@@ -12,7 +12,7 @@ from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerC
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .inbox import SIGNAL_RECEIVED
+from .dispatcher import SIGNAL_RECEIVED
 from .matching import FILTER_SCHEMA, MessageFilter, async_validate_filter
 
 SCHEMA = vol.Schema(
@@ -28,7 +28,7 @@ SCHEMA = vol.Schema(
 class ReceivedTrigger(Trigger):
     """Triggers for each message that is delivered and meant.
 
-    It listens to the inbox rather than to an entity or a coordinator: no entity must be enabled, a reload changes
+    It listens to the dispatcher rather than to an entity or a coordinator: no entity must be enabled, a reload changes
     nothing, and an account that is added later is heard, too.
     """
 

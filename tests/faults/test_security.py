@@ -21,7 +21,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.const import DEFAULT_RETENTION_DAYS
-from custom_components.sms_inbox.providers.base import MAXIMUM_ANSWER
+from custom_components.sms_inbox.providers.http import MAXIMUM_BODY
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryState
@@ -170,7 +170,7 @@ async def test_endless_answer_is_cut_off(hass: HomeAssistant, entry: MockConfigE
         nonlocal sent
         response = web.StreamResponse()
         await response.prepare(request)
-        while sent < 100 * MAXIMUM_ANSWER:
+        while sent < 100 * MAXIMUM_BODY:
             await response.write(b"x" * 65536)
             sent += 65536
         return response
@@ -182,7 +182,7 @@ async def test_endless_answer_is_cut_off(hass: HomeAssistant, entry: MockConfigE
         await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert "larger" in str(entry.reason)
-    assert sent < 3 * MAXIMUM_ANSWER
+    assert sent < 3 * MAXIMUM_BODY
 
 
 async def test_cookies_are_not_kept(hass: HomeAssistant, entry: MockConfigEntry) -> None:

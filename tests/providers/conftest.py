@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.sms_inbox.model import Cursor, Message, Page
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.providers.base import Account, Provider
+from custom_components.sms_inbox.providers.contract import Account, Provider
 from emulator import Emulator
 
 USERNAME, PASSWORD = "anna", "pass:wörd&|"

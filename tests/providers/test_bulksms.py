@@ -10,8 +10,9 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.sms_inbox.model import Page
-from custom_components.sms_inbox.providers.base import Account, ConfigurationError, ProtocolError, RateLimitedError
 from custom_components.sms_inbox.providers.bulksms import BulkSms
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RateLimitedError
 from emulator import Emulator
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain

@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 
 from custom_components.sms_inbox.model import Page
-from custom_components.sms_inbox.providers.base import (
-    Account,
+from custom_components.sms_inbox.providers.bulksms_eapi import BulkSmsEapi
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
     ConfigurationError,
     ProtocolError,
     TemporaryError,
 )
-from custom_components.sms_inbox.providers.bulksms_eapi import BulkSmsEapi
 from emulator import Emulator
 
 from .conftest import PASSWORD, TIME_ZONE, USERNAME, CannedServer, MakeProvider, drain

@@ -8,8 +8,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from custom_components.sms_inbox.providers.base import Account, TemporaryError
 from custom_components.sms_inbox.providers.bulletin import Bulletin, parse
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.errors import TemporaryError
 from emulator import Emulator
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
@@ -154,7 +155,7 @@ async def test_message_ends_the_long_poll(session: aiohttp.ClientSession) -> Non
     account = emulator.add_account("bulletin", USERNAME, PASSWORD)
     provider = Bulletin(session, Account(username=USERNAME, password=PASSWORD, url=emulator.url("bulletin")))
     account.send("old", received_at=datetime.now(UTC) - timedelta(minutes=1))
-    assert not (await provider.fetch({})).awaited
+    assert not (await provider.fetch({})).arrived_during_poll
     fetch = asyncio.create_task(provider.fetch({}))
     while len(emulator.requests) < 2:
         await asyncio.sleep(0)
@@ -162,7 +163,7 @@ async def test_message_ends_the_long_poll(session: aiohttp.ClientSession) -> Non
     page = await fetch
     await emulator.stop()
     assert [message.text for message in page.messages] == ["new"]
-    assert page.awaited
+    assert page.arrived_during_poll
     assert page.more
 
 

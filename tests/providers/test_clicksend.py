@@ -15,15 +15,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
 from custom_components.sms_inbox.model import SYNTHETIC_ID, Page
-from custom_components.sms_inbox.providers.base import (
-    Account,
-    Call,
+from custom_components.sms_inbox.providers.clicksend import ClickSend
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.providers.errors import (
     ProtocolError,
     RateLimitedError,
-    RefusedCallError,
+    RefusedWebhookError,
     TemporaryError,
 )
-from custom_components.sms_inbox.providers.clicksend import ClickSend
 import emulator as emulation
 from emulator import Emulator
 from emulator.clicksend import ClickSend as Protocol
@@ -372,12 +371,12 @@ async def test_message_that_comes_during_the_walk(
     ]
 
 
-def call(body: Any = b"", *, query: str = "", content_type: str = "application/json") -> Call:
+def call(body: Any = b"", *, query: str = "", content_type: str = "application/json") -> WebhookRequest:
     """Return a call."""
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     url = URL(f"https://home.example/api/webhook/abc?{query}", encoded=True)
     headers = CIMultiDict({"Content-Type": content_type})
-    return Call(method="POST", url=url, headers=headers, body=body, at=datetime.now(UTC))
+    return WebhookRequest(method="POST", url=url, headers=headers, body=body, at=datetime.now(UTC))
 
 
 FORM = urlencode({**{key: value for key, value in ROW.items() if key != "brandNew"}, "user_id": "1", "message": "x"})
@@ -393,10 +392,10 @@ FORM = urlencode({**{key: value for key, value in ROW.items() if key != "brandNe
     ],
     ids=["json", "json with texts", "form", "query"],
 )
-async def test_call(fetch: Fetch, provider: ClickSend, made: Call) -> None:
+async def test_call(fetch: Fetch, provider: ClickSend, made: WebhookRequest) -> None:
     """Each kind of call brings the message with the id of the list, and is kept as it came."""
     [listed] = (await fetch([ROW])).messages
-    pushed = provider.read_call(made)
+    pushed = provider.read_webhook(made)
     [message] = pushed.messages
     assert message.message_id == listed.message_id
     assert (message.text, message.sender, message.received_at) == (listed.text, listed.sender, listed.received_at)
@@ -408,7 +407,7 @@ async def test_call(fetch: Fetch, provider: ClickSend, made: Call) -> None:
 @pytest.mark.parametrize("missing", ["message_id", "timestamp"])
 def test_call_without_an_id(provider: ClickSend, missing: str) -> None:
     """What can't be told from others is announced, and the list brings it."""
-    pushed = provider.read_call(call({key: value for key, value in ROW.items() if key != missing}))
+    pushed = provider.read_webhook(call({key: value for key, value in ROW.items() if key != missing}))
     [message] = pushed.announced
     assert message.message_id.startswith(SYNTHETIC_ID)
     assert (message.text, message.sender) == (ROW["body"], ROW["from"])
@@ -418,20 +417,20 @@ def test_call_without_an_id(provider: ClickSend, missing: str) -> None:
 def test_call_without_a_text(provider: ClickSend) -> None:
     """It is kept."""
     made = call({"message_id": "a", "from": "1", "text": "called otherwise"})
-    pushed = provider.read_call(made)
+    pushed = provider.read_webhook(made)
     assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), (made.body,))
 
 
 def test_delivery_report(provider: ClickSend) -> None:
     """It brings nothing."""
     report = {"message_id": "a", "status_code": "201", "status_text": "Success", "timestamp": "1795255200"}
-    pushed = provider.read_call(call(report))
+    pushed = provider.read_webhook(call(report))
     assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), ())
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"[]", b'["body"]', b"{}", b'{"status": "1"}', b"[" * 100_000, b"nul"])
 def test_call_with_nothing_in_it(provider: ClickSend, body: bytes) -> None:
     """It is refused."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(call(body))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(call(body))
     assert raised.value.status == 400

@@ -11,16 +11,15 @@ from yarl import URL
 
 from custom_components.sms_inbox.model import SYNTHETIC_ID
 from custom_components.sms_inbox.providers import POLLED, PROVIDERS
-from custom_components.sms_inbox.providers.base import (
+from custom_components.sms_inbox.providers.contract import Provider, WebhookRequest
+from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
-    Call,
     ConfigurationError,
     InsecureAddressError,
     ProtocolError,
-    Provider,
     ProviderError,
     RateLimitedError,
-    RefusedCallError,
+    RefusedWebhookError,
     TemporaryError,
 )
 from custom_components.sms_inbox.store import Status, Store
@@ -303,9 +302,9 @@ async def test_redirect_within_the_server(provider: Provider, emulator: Emulator
 
 async def test_unknown_call(provider: Provider) -> None:
     """A call that has nothing of a message in it is refused."""
-    call = Call(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
-    with pytest.raises(RefusedCallError if provider.calls else NotImplementedError):
-        provider.read_call(call)
+    call = WebhookRequest(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
+    with pytest.raises(RefusedWebhookError if provider.calls else NotImplementedError):
+        provider.read_webhook(call)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -317,7 +316,7 @@ async def test_call(provider: Provider, account: Account, server: CannedServer, 
     outgoing = account.protocol.calls(sent, account)
     assert bool(outgoing) == provider.calls
     for call in map(call_of, outgoing):
-        pushed = provider.read_call(call)
+        pushed = provider.read_webhook(call)
         [message] = (*pushed.messages, *pushed.announced)
         assert message.text == text
         assert message.sender.removeprefix("+") == "447700900123"
@@ -332,12 +331,12 @@ async def test_forged_call(provider: Provider, account: Account, server: CannedS
     """Where the vendor signs, a call that was changed or is old is refused."""
     await have_called(provider, account, server)
     for call in map(call_of, account.protocol.calls(account.send("Hello"), account)):
-        provider.read_call(call)
+        provider.read_webhook(call)
         if account.protocol.signed:
             without = {name: value for name, value in call.headers.items() if "signature" not in name.lower()}
             for forged in (replace(call, body=call.body.replace(b"Hello", b"Hallo")), replace(call, headers=without)):
-                with pytest.raises(RefusedCallError) as raised:
-                    provider.read_call(forged)
+                with pytest.raises(RefusedWebhookError) as raised:
+                    provider.read_webhook(forged)
                 assert raised.value.status == 403
 
 
@@ -350,11 +349,11 @@ async def have_called(provider: Provider, account: Account, server: CannedServer
         await provider.register("SMS Inbox", str(server.make_url("/api/webhook/abc")))
 
 
-def call_of(outgoing: Outgoing) -> Call:
+def call_of(outgoing: Outgoing) -> WebhookRequest:
     """Return a request of the emulator as what comes in here."""
     headers = CIMultiDict(outgoing.headers)
     url = URL(outgoing.url, encoded=True)
-    return Call(method=outgoing.method, url=url, headers=headers, body=outgoing.body, at=datetime.now(UTC))
+    return WebhookRequest(method=outgoing.method, url=url, headers=headers, body=outgoing.body, at=datetime.now(UTC))
 
 
 async def test_registering(provider: Provider, account: Account, server: CannedServer) -> None:

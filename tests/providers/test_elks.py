@@ -12,15 +12,10 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import Page, Pushed
-from custom_components.sms_inbox.providers.base import (
-    Account,
-    Call,
-    ConfigurationError,
-    ProtocolError,
-    RefusedCallError,
-)
+from custom_components.sms_inbox.model import Page, PushResult
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.elks import Elks
+from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from emulator import Emulator
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
@@ -57,12 +52,12 @@ def fetch(provider: Elks, server: CannedServer) -> Fetch:
     return fetch
 
 
-def read(provider: Elks, form: dict[str, str]) -> Pushed:
+def read(provider: Elks, form: dict[str, str]) -> PushResult:
     """Read a call with this form."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     url = URL("https://home.example/api/webhook/abc")
-    return provider.read_call(
-        Call(method="POST", url=url, headers=headers, body=urlencode(form).encode(), at=datetime.now(UTC))
+    return provider.read_webhook(
+        WebhookRequest(method="POST", url=url, headers=headers, body=urlencode(form).encode(), at=datetime.now(UTC))
     )
 
 
@@ -260,12 +255,12 @@ def test_call(provider: Elks) -> None:
 )
 def test_call_about_something_else(provider: Elks, form: dict[str, str]) -> None:
     """It is taken, and brings nothing."""
-    assert read(provider, form) == Pushed()
+    assert read(provider, form) == PushResult()
 
 
 def test_call_without_an_id(provider: Elks) -> None:
     """It is kept as it came."""
-    assert read(provider, {"direction": "incoming", "message": "x"}) == Pushed(
+    assert read(provider, {"direction": "incoming", "message": "x"}) == PushResult(
         unreadable=(b"direction=incoming&message=x",)
     )
 
@@ -273,6 +268,6 @@ def test_call_without_an_id(provider: Elks) -> None:
 @pytest.mark.parametrize("form", [{}, {"direction": "incoming"}])
 def test_call_with_nothing_in_it(provider: Elks, form: dict[str, str]) -> None:
     """It is refused."""
-    with pytest.raises(RefusedCallError) as raised:
+    with pytest.raises(RefusedWebhookError) as raised:
         read(provider, form)
     assert raised.value.status == 400

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from custom_components.sms_inbox.model import Cursor, Page
-from custom_components.sms_inbox.providers.base import (
-    Account,
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
     ConfigurationError,
     ProtocolError,
@@ -22,7 +22,7 @@ from custom_components.sms_inbox.providers.base import (
 )
 from custom_components.sms_inbox.providers.gammu import Gammu
 from emulator import Account as Modem, Emulator
-from emulator.protocol import Answer, Call
+from emulator.protocol import Answer, WebhookRequest
 
 from .conftest import PASSWORD, USERNAME, CannedServer, drain
 
@@ -243,7 +243,7 @@ async def test_gone_before_it_is_deleted(gateway: Gammu, modem: Modem, emulator:
     page = await gateway.fetch({})
     answer = modem.protocol.answer
 
-    async def answer_too_late(call: Call, account: Modem) -> Answer:
+    async def answer_too_late(call: WebhookRequest, account: Modem) -> Answer:
         if call.method == "DELETE":
             modem.messages.clear()
         return await answer(call, account)

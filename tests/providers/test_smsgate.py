@@ -14,14 +14,9 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import SYNTHETIC_ID, Page, Pushed
-from custom_components.sms_inbox.providers.base import (
-    Account,
-    Call,
-    ConfigurationError,
-    ProtocolError,
-    RefusedCallError,
-)
+from custom_components.sms_inbox.model import SYNTHETIC_ID, Page, PushResult
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from custom_components.sms_inbox.providers.smsgate import SmsGate
 from emulator import Account as EmulatedAccount, Emulator
 
@@ -269,9 +264,11 @@ async def test_server_without_an_inbox(session: aiohttp.ClientSession, server: C
     assert server.requests[0][0].path == "/inbox"
 
 
-def call(body: bytes = SIGNED_BODY, *, signature: str = SIGNATURE, at: float = SIGNED_AT, **headers: str) -> Call:
+def call(
+    body: bytes = SIGNED_BODY, *, signature: str = SIGNATURE, at: float = SIGNED_AT, **headers: str
+) -> WebhookRequest:
     """Return a call with its signature."""
-    return Call(
+    return WebhookRequest(
         method="POST",
         url=URL("https://home.example/api/webhook/abc"),
         headers=CIMultiDict({"X-Timestamp": str(SIGNED_AT), "X-Signature": signature, **headers}),
@@ -280,13 +277,13 @@ def call(body: bytes = SIGNED_BODY, *, signature: str = SIGNATURE, at: float = S
     )
 
 
-def signed(body: bytes) -> Call:
+def signed(body: bytes) -> WebhookRequest:
     """Return a call with another body, signed by the app."""
     message = body + str(SIGNED_AT).encode()
     return call(body, signature=hmac.new(SIGNING_KEY.encode(), message, "sha256").hexdigest())
 
 
-def event(payload: Any, name: str = "sms:received") -> Call:
+def event(payload: Any, name: str = "sms:received") -> WebhookRequest:
     """Return a call about an event."""
     return signed(
         json.dumps({"id": "1", "webhookId": "w", "deviceId": "d", "event": name, "payload": payload}).encode()
@@ -296,7 +293,7 @@ def event(payload: Any, name: str = "sms:received") -> Call:
 @pytest.mark.parametrize("seconds", [-290, 0, 290])
 def test_signature(provider: SmsGate, seconds: int) -> None:
     """The signature is over the body as it came and the time, which may be five minutes off (V48)."""
-    [message] = provider.read_call(call(at=SIGNED_AT + seconds)).announced
+    [message] = provider.read_webhook(call(at=SIGNED_AT + seconds)).announced
     assert (message.text, message.sender, message.recipient) == ("Hi", "", None)
     assert message.received_at == datetime.fromtimestamp(SIGNED_AT + seconds, UTC)
 
@@ -316,10 +313,10 @@ def test_signature(provider: SmsGate, seconds: int) -> None:
         call(**{"X-Timestamp": "9" * 5000}),
     ],
 )
-def test_forged_call(provider: SmsGate, forged: Call) -> None:
+def test_forged_call(provider: SmsGate, forged: WebhookRequest) -> None:
     """What the app didn't sign, or signed at another time, is refused (V48)."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(forged)
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(forged)
     assert raised.value.status == 403
 
 
@@ -327,15 +324,15 @@ async def test_call_without_a_key(session: aiohttp.ClientSession, phone: Phone) 
     """Where no key was told, anybody could sign, so nothing is taken."""
     provider = provider_at(session, phone, signing_key="")
     signature = hmac.new(b"", SIGNED_BODY + str(SIGNED_AT).encode(), "sha256").hexdigest()
-    with pytest.raises(RefusedCallError):
-        provider.read_call(call(signature=signature))
+    with pytest.raises(RefusedWebhookError):
+        provider.read_webhook(call(signature=signature))
 
 
 def test_call(provider: SmsGate) -> None:
     """All fields of a message that is announced; the id is not the inbox's."""
-    pushed = provider.read_call(event(PAYLOAD))
+    pushed = provider.read_webhook(event(PAYLOAD))
     [message] = pushed.announced
-    assert pushed == Pushed(announced=(message,))
+    assert pushed == PushResult(announced=(message,))
     assert message.message_id.startswith(SYNTHETIC_ID)
     assert (message.sender, message.recipient, message.text) == ("MYBANK", "+44771234567", "Hi ☺")
     assert (message.encoding, message.received_at) == ("unicode", datetime(2026, 11, 21, 10, tzinfo=UTC))
@@ -345,28 +342,28 @@ def test_call(provider: SmsGate) -> None:
 def test_call_of_an_older_app(provider: SmsGate) -> None:
     """Before it told sender and recipient, it told the sender as a phone number."""
     payload = {name: value for name, value in PAYLOAD.items() if name not in ("sender", "recipient")}
-    [message] = provider.read_call(event(payload)).announced
+    [message] = provider.read_webhook(event(payload)).announced
     assert (message.sender, message.recipient) == ("MYBANK", None)
 
 
 @pytest.mark.parametrize("name", ["sms:sent", "sms:delivered", "system:ping", "mms:received", "sms:data-received"])
 def test_other_events(provider: SmsGate, name: str) -> None:
     """A call about anything else brings nothing."""
-    assert provider.read_call(event(PAYLOAD, name)) == Pushed()
+    assert provider.read_webhook(event(PAYLOAD, name)) == PushResult()
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"message": None, "sender": "1"}, {"messageId": "1"}])
 def test_message_that_is_not_understood(provider: SmsGate, payload: Any) -> None:
     """A call about a message without one in it is kept."""
     made = event(payload)
-    assert provider.read_call(made) == Pushed(unreadable=(made.body,))
+    assert provider.read_webhook(made) == PushResult(unreadable=(made.body,))
 
 
 @pytest.mark.parametrize("body", [b"", b"text", b"[]", b"[" * 100_000], ids=["empty", "text", "list", "deep"])
 def test_call_with_nothing_in_it(provider: SmsGate, body: bytes) -> None:
     """It is refused."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(signed(body))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(signed(body))
     assert raised.value.status == 400
 
 

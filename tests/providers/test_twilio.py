@@ -18,15 +18,9 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import Page, Pushed
-from custom_components.sms_inbox.providers.base import (
-    Account,
-    Call,
-    ConfigurationError,
-    ProtocolError,
-    RefusedCallError,
-    Reply,
-)
+from custom_components.sms_inbox.model import Page, PushResult
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest, WebhookResponse
+from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from custom_components.sms_inbox.providers.twilio import Twilio
 from emulator import Emulator
 
@@ -264,7 +258,7 @@ async def test_late_message(emulator: Emulator, make_provider: MakeProvider) -> 
 
 def signed(
     content: Mapping[str, str] | bytes, url: str = ADDRESS, *, header: str = "X-Twilio-Signature", of: str | None = None
-) -> Call:
+) -> WebhookRequest:
     """Return a call with a form, or with JSON, signed as the vendor would, for another address if told so."""
     if isinstance(content, bytes):
         body, kind, text = content, "application/json", ""
@@ -273,25 +267,25 @@ def signed(
         text = "".join(f"{name}{content[name]}" for name in sorted(content))
     signature = hmac.new(TOKEN.encode(), ((of or url) + text).encode(), "sha1").digest()
     headers = CIMultiDict({"Content-Type": kind, header: b64encode(signature).decode()})
-    return Call(method="POST", url=URL(url, encoded=True), headers=headers, body=body, at=NOW)
+    return WebhookRequest(method="POST", url=URL(url, encoded=True), headers=headers, body=body, at=NOW)
 
 
-def with_signature(call: Call, signature: str) -> Call:
+def with_signature(call: WebhookRequest, signature: str) -> WebhookRequest:
     """Return a call with another signature."""
     headers = CIMultiDict(call.headers)
     headers["X-Twilio-Signature"] = signature
-    return Call(method=call.method, url=call.url, headers=headers, body=call.body, at=call.at)
+    return WebhookRequest(method=call.method, url=call.url, headers=headers, body=call.body, at=call.at)
 
 
 def test_call(provider: Twilio) -> None:
     """A form with a signature that is known to be right (V45)."""
     call = with_signature(signed(FORM), SIGNATURE)
     assert call.headers == signed(FORM).headers
-    [message] = provider.read_call(call).messages
+    [message] = provider.read_webhook(call).messages
     assert (message.message_id, message.text) == ("SM" + "0" * 32, "Hi | there")
     assert (message.sender, message.recipient) == ("+447700900123", "+447700900999")
     assert (message.received_at, message.raw) == (NOW, call.body)
-    assert provider.reply == Reply(status=200, body="<Response/>", content_type="text/xml")
+    assert provider.reply == WebhookResponse(status=200, body="<Response/>", content_type="text/xml")
 
 
 @pytest.mark.parametrize(
@@ -306,8 +300,8 @@ def test_call(provider: Twilio) -> None:
 )
 def test_forged_call(provider: Twilio, change: dict[str, str], signature: str) -> None:
     """One byte more or other, and it is refused."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(with_signature(signed(FORM | change), signature))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(with_signature(signed(FORM | change), signature))
     assert raised.value.status == 403
 
 
@@ -326,7 +320,7 @@ def test_forged_call(provider: Twilio, change: dict[str, str], signature: str) -
 @pytest.mark.parametrize("header", ["X-Twilio-Signature", "x-signalwire-signature"])
 def test_signed_address(provider: Twilio, told: str, of: str, header: str) -> None:
     """The vendor signs the address with its port or without, and its query; SignalWire's header has another name."""
-    assert provider.read_call(signed(FORM, told, of=of, header=header)).messages
+    assert provider.read_webhook(signed(FORM, told, of=of, header=header)).messages
 
 
 @pytest.mark.parametrize(
@@ -334,33 +328,35 @@ def test_signed_address(provider: Twilio, told: str, of: str, header: str) -> No
 )
 def test_signed_for_another_address(provider: Twilio, of: str) -> None:
     """A signature is for the address that the vendor was told."""
-    with pytest.raises(RefusedCallError):
-        provider.read_call(signed(FORM, of=of))
+    with pytest.raises(RefusedWebhookError):
+        provider.read_webhook(signed(FORM, of=of))
 
 
 def test_call_by_get(provider: Twilio) -> None:
     """With GET, all that is signed is in the address."""
     call = signed(b"", f"{ADDRESS}?{urlencode(FORM)}")
-    [message] = provider.read_call(Call(method="GET", url=call.url, headers=call.headers, body=b"", at=NOW)).messages
+    [message] = provider.read_webhook(
+        WebhookRequest(method="GET", url=call.url, headers=call.headers, body=b"", at=NOW)
+    ).messages
     assert (message.text, message.raw) == ("Hi | there", urlencode(FORM).encode())
 
 
-def json_call(body: bytes, hashed: bytes | None = None) -> Call:
+def json_call(body: bytes, hashed: bytes | None = None) -> WebhookRequest:
     """Return a call with JSON, whose address tells the hash of its body."""
     return signed(body, f"{ADDRESS}?bodySHA256={hashlib.sha256(body if hashed is None else hashed).hexdigest()}")
 
 
 def test_call_with_json(provider: Twilio) -> None:
     """The hash of the body is in the address, and so signed."""
-    [message] = provider.read_call(json_call(json.dumps(FORM).encode())).messages
+    [message] = provider.read_webhook(json_call(json.dumps(FORM).encode())).messages
     assert (message.message_id, message.text) == ("SM" + "0" * 32, "Hi | there")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"nonsense", b"{}", b"[" * 100_000], ids=lambda body: str(body[:8]))
 def test_call_with_other_json(provider: Twilio, body: bytes) -> None:
     """The vendor's, and yet nothing of a message in it."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(json_call(body))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(json_call(body))
     assert raised.value.status == 400
 
 
@@ -368,8 +364,8 @@ def test_forged_json(provider: Twilio) -> None:
     """A body that nothing vouches for is refused, whatever the query says."""
     body = json.dumps(FORM).encode()
     for call in (json_call(body, hashed=b"another"), signed(body), signed(body, f"{ADDRESS}?{urlencode(FORM)}")):
-        with pytest.raises(RefusedCallError) as raised:
-            provider.read_call(call)
+        with pytest.raises(RefusedWebhookError) as raised:
+            provider.read_webhook(call)
         assert raised.value.status == 403
 
 
@@ -378,25 +374,25 @@ def test_forged_json(provider: Twilio) -> None:
 def test_status_callback(provider: Twilio, status: str, text: dict[str, str]) -> None:
     """What became of a message that was sent is no message."""
     form = {"MessageSid": "SM1", "MessageStatus": status, "SmsStatus": status, "To": "+447700900123"}
-    assert provider.read_call(signed(form | text)) == Pushed()
+    assert provider.read_webhook(signed(form | text)) == PushResult()
 
 
 def test_call_without_a_text(provider: Twilio) -> None:
     """It must not stand in the way of the list, which has the text."""
-    assert provider.read_call(signed({"MessageSid": "SM1", "SmsStatus": "received", "From": "1"})) == Pushed()
+    assert provider.read_webhook(signed({"MessageSid": "SM1", "SmsStatus": "received", "From": "1"})) == PushResult()
 
 
 @pytest.mark.parametrize("form", [{"Body": "Hi"}, {"Body": "Hi", "MessageSid": ""}])
 def test_call_without_an_id(provider: Twilio, form: dict[str, str]) -> None:
     """A text without an id is kept."""
     call = signed(form)
-    assert provider.read_call(call) == Pushed(unreadable=(call.body,))
+    assert provider.read_webhook(call) == PushResult(unreadable=(call.body,))
 
 
 def test_call_about_something_else(provider: Twilio) -> None:
     """A telephone call has nothing of a message in it."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(signed({"CallSid": "CA1", "From": "+447700900123"}))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(signed({"CallSid": "CA1", "From": "+447700900123"}))
     assert raised.value.status == 400
 
 
@@ -405,6 +401,6 @@ def test_call_with_a_picture(provider: Twilio) -> None:
     call = signed(
         FORM | {"Body": "", "NumMedia": "1", "MediaUrl0": "https://api.example/media", "SmsStatus": "received"}
     )
-    [message] = provider.read_call(call).messages
+    [message] = provider.read_webhook(call).messages
     assert message.text == ""
     assert b"MediaUrl0" in message.raw

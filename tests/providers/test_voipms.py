@@ -13,15 +13,14 @@ import pytest
 from yarl import URL
 
 from custom_components.sms_inbox.model import SYNTHETIC_ID, Page
-from custom_components.sms_inbox.providers.base import (
-    Account,
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
-    Call,
     ConfigurationError,
     ProtocolError,
     ProviderError,
     RateLimitedError,
-    RefusedCallError,
+    RefusedWebhookError,
     TemporaryError,
 )
 from custom_components.sms_inbox.providers.voipms import VoipMs
@@ -67,10 +66,10 @@ def asked(server: CannedServer) -> list[tuple[date, date]]:
     return [(date.fromisoformat(form["from"]), date.fromisoformat(form["to"])) for form in forms]
 
 
-def call_of(query: str) -> Call:
+def call_of(query: str) -> WebhookRequest:
     """Return a call with a query."""
     url = URL(f"https://home.example/api/webhook/abc?{query}", encoded=True)
-    return Call(method="GET", url=url, headers={}, body=b"", at=NOW)
+    return WebhookRequest(method="GET", url=url, headers={}, body=b"", at=NOW)
 
 
 async def test_documented_answer(fetch: Fetch) -> None:
@@ -320,7 +319,7 @@ def test_call(provider: VoipMs) -> None:
         "TIMESTAMP": "2026-07-01%2005%3A00%3A00",
     }
     query = re.sub(r"{(\w+)}", lambda found: values[found[1]], VoipMs.call_query)
-    [message] = provider.read_call(call_of(query)).messages
+    [message] = provider.read_webhook(call_of(query)).messages
     assert (message.message_id, message.sender, message.recipient) == ("111121", "8577884821", "8574884828")
     assert (message.text, message.received_at) == ("1+1 = 2&😀", datetime(2026, 7, 1, 9, tzinfo=UTC))
     assert message.raw == query.encode()
@@ -329,7 +328,7 @@ def test_call(provider: VoipMs) -> None:
 @pytest.mark.parametrize("id_", ["", "&id=", "&id=%7BID%7D", "&id=x"])
 def test_call_without_an_id(provider: VoipMs, id_: str) -> None:
     """A template that somebody shortened announces the message, which the list brings."""
-    pushed = provider.read_call(call_of(f"from=8577884821&message=Hello{id_}"))
+    pushed = provider.read_webhook(call_of(f"from=8577884821&message=Hello{id_}"))
     [message] = pushed.announced
     assert pushed.messages == ()
     assert message.message_id.startswith(SYNTHETIC_ID)
@@ -339,8 +338,8 @@ def test_call_without_an_id(provider: VoipMs, id_: str) -> None:
 @pytest.mark.parametrize("query", ["", "id=5&date=2026-07-01", VoipMs.call_query])
 def test_call_without_a_message(provider: VoipMs, query: str) -> None:
     """The address, opened as it stands, is no message."""
-    with pytest.raises(RefusedCallError) as raised:
-        provider.read_call(call_of(query))
+    with pytest.raises(RefusedWebhookError) as raised:
+        provider.read_webhook(call_of(query))
     assert raised.value.status == 400
 
 

@@ -13,8 +13,9 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import Message, Pushed
-from custom_components.sms_inbox.providers.base import Account, Call, RefusedCallError
+from custom_components.sms_inbox.model import Message, PushResult
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.providers.errors import RefusedWebhookError
 from custom_components.sms_inbox.providers.webhook import NAMES, Webhook
 
 ADDRESS = "https://home.example/api/webhook/5ecre7"
@@ -33,9 +34,9 @@ def make(signing_key: str = "", **fields: str) -> Webhook:
     return Webhook(session, Account(username=" Gate ", password="", url="", signing_key=signing_key, fields=fields))
 
 
-def call(body: bytes | str = b"", headers: Headers | None = None, query: str = "") -> Call:
+def call(body: bytes | str = b"", headers: Headers | None = None, query: str = "") -> WebhookRequest:
     """Return a call."""
-    return Call(
+    return WebhookRequest(
         method="POST" if body else "GET",
         url=URL(f"{ADDRESS}?{query}" if query else ADDRESS, encoded=True),
         headers=CIMultiDict(headers or {}),
@@ -46,7 +47,7 @@ def call(body: bytes | str = b"", headers: Headers | None = None, query: str = "
 
 def read(*args: Any, **fields: str) -> Message:
     """Return the one message of a call."""
-    pushed = make(**fields).read_call(call(*args))
+    pushed = make(**fields).read_webhook(call(*args))
     assert not pushed.unreadable
     assert not pushed.announced
     [message] = pushed.messages
@@ -86,7 +87,7 @@ def test_json_object() -> None:
 def test_json_list(bad: str) -> None:
     """A list holds several messages, in order; a row that is none is kept and takes nothing with it."""
     body = f'[{{"id": 1, "text": "one"}}, {bad}, {{"id": 2, "text": "two"}}]'
-    pushed = make().read_call(call(body, JSON))
+    pushed = make().read_webhook(call(body, JSON))
     assert [message.text for message in pushed.messages] == ["one", "two"]
     assert [json.loads(raw) for raw in pushed.unreadable] == [json.loads(bad, parse_int=str)]
 
@@ -130,7 +131,7 @@ def test_text_in_json(value: bytes, text: str) -> None:
     for begin in (b"", b"\xef\xbb\xbf", b"\n  "):
         message = read(begin + b'{"text": ' + value + b', "from": 447700900123456789012}', JSON)
         assert (message.text, message.sender) == (text, "447700900123456789012")
-    assert make().read_call(call(b'[{"text": ' + value + b"}]", JSON)).messages[0].text == text
+    assert make().read_webhook(call(b'[{"text": ' + value + b"}]", JSON)).messages[0].text == text
 
 
 def test_form() -> None:
@@ -194,8 +195,8 @@ async def test_form_in_parts() -> None:
 def test_form_in_parts_that_is_none(boundary: str) -> None:
     """There are no fields in it."""
     body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nHello\r\n--b--\r\n'
-    with pytest.raises(RefusedCallError, match="no fields"):
-        make().read_call(call(body, {"Content-Type": f"multipart/form-data{boundary}"}))
+    with pytest.raises(RefusedWebhookError, match="no fields"):
+        make().read_webhook(call(body, {"Content-Type": f"multipart/form-data{boundary}"}))
 
 
 @pytest.mark.parametrize(
@@ -285,8 +286,8 @@ def test_told_name_that_is_not_there(field: str, value: str | None) -> None:
 @pytest.mark.parametrize("row", [{"text": "usual"}, {"Odd": "other case"}, {"a": {"odd": "inside"}}])
 def test_told_text_that_is_not_there(row: dict[str, Any]) -> None:
     """A record without its text is kept until a person tells where that is."""
-    pushed = make(text="odd").read_call(call(json.dumps(row), JSON))
-    assert pushed == Pushed(unreadable=(json.dumps(row).encode(),))
+    pushed = make(text="odd").read_webhook(call(json.dumps(row), JSON))
+    assert pushed == PushResult(unreadable=(json.dumps(row).encode(),))
     assert make().read_again(pushed.unreadable[0]) is None or "text" in row
     [name] = row
     told = make(text="a.odd" if name == "a" else name).read_again(pushed.unreadable[0])
@@ -359,8 +360,8 @@ def test_equal_messages_without_an_id(body: str) -> None:
 )
 def test_no_fields(body: bytes, headers: Headers) -> None:
     """What has nothing in it is no message, and its sender is told so."""
-    with pytest.raises(RefusedCallError, match="no fields") as raised:
-        make().read_call(call(body, headers))
+    with pytest.raises(RefusedWebhookError, match="no fields") as raised:
+        make().read_webhook(call(body, headers))
     assert raised.value.status == 400
 
 
@@ -371,8 +372,8 @@ def test_deep_json(depth: int, begin: str, end: str) -> None:
     deep = begin * depth + "1" + end * depth
     for body in (deep, f'{{"text": "Hello", "deep": {deep}}}', f'[{{"text": "Hello"}}, {deep}]'):
         try:
-            pushed = make().read_call(call(body, JSON))
-        except RefusedCallError as err:
+            pushed = make().read_webhook(call(body, JSON))
+        except RefusedWebhookError as err:
             assert err.status == 400  # noqa: PT017 - or else nothing is raised
         else:
             assert pushed.unreadable or [message.text for message in pushed.messages] == ["Hello"]
@@ -410,7 +411,7 @@ FRESH, OLD, FUTURE = (int(NOW.timestamp()) + seconds for seconds in (-30, -360, 
 )
 def test_signature(signature: str) -> None:
     """A signed call is read, however its signature is written."""
-    [message] = make(KEY).read_call(call(BODY, {"x-signature": signature})).messages
+    [message] = make(KEY).read_webhook(call(BODY, {"x-signature": signature})).messages
     assert message.text == "Open"
 
 
@@ -418,7 +419,7 @@ def test_signature(signature: str) -> None:
 def test_signature_with_a_time(at: int) -> None:
     """The time is signed, too."""
     headers = {"X-Signature": sign(BODY, at).hex(), "X-Timestamp": str(at)}
-    assert make(KEY).read_call(call(BODY, headers)).messages
+    assert make(KEY).read_webhook(call(BODY, headers)).messages
 
 
 @pytest.mark.parametrize(
@@ -443,8 +444,8 @@ def test_signature_with_a_time(at: int) -> None:
 )
 def test_wrong_signature(body: bytes, headers: Headers, reason: str) -> None:
     """A call that isn't signed as it should be is refused, and the reason tells nothing of it."""
-    with pytest.raises(RefusedCallError, match=reason) as raised:
-        make(KEY).read_call(call(body, headers))
+    with pytest.raises(RefusedWebhookError, match=reason) as raised:
+        make(KEY).read_webhook(call(body, headers))
     assert raised.value.status == 403
 
 
@@ -452,33 +453,33 @@ def test_own_names_of_headers() -> None:
     """The headers that a person has told are read, and no others."""
     provider = make(KEY, signature_header="X-My-Hash", timestamp_header="X-My-Time")
     signature = sign(BODY, FRESH).hex()
-    assert provider.read_call(call(BODY, {"X-My-Hash": signature, "X-My-Time": str(FRESH)})).messages
-    with pytest.raises(RefusedCallError, match="wrong signature"):
-        provider.read_call(call(BODY, {"X-Signature": signature, "X-Timestamp": str(FRESH)}))
+    assert provider.read_webhook(call(BODY, {"X-My-Hash": signature, "X-My-Time": str(FRESH)})).messages
+    with pytest.raises(RefusedWebhookError, match="wrong signature"):
+        provider.read_webhook(call(BODY, {"X-Signature": signature, "X-Timestamp": str(FRESH)}))
 
 
 def test_time_moved_into_the_body() -> None:
     """An old call doesn't become a fresh one by leaving out the header of the time, once a person has told it."""
     body = f"text=Open&id=1{OLD}".encode()
-    with pytest.raises(RefusedCallError, match="without a time"):
-        make(KEY, timestamp_header="X-Timestamp").read_call(call(body, {"X-Signature": sign(body).hex()}))
+    with pytest.raises(RefusedWebhookError, match="without a time"):
+        make(KEY, timestamp_header="X-Timestamp").read_webhook(call(body, {"X-Signature": sign(body).hex()}))
 
 
 def test_signed_query() -> None:
     """A call by GET is signed over its query as it was sent."""
     query = "text=a%20b&from=%2b1"
     headers = {"X-Signature": sign(query.encode()).hex()}
-    assert make(KEY).read_call(call(b"", headers, query)).messages[0].text == "a b"
-    with pytest.raises(RefusedCallError, match="wrong signature"):
-        make(KEY).read_call(call(b"", headers, "text=a+b&from=%2B1"))
+    assert make(KEY).read_webhook(call(b"", headers, query)).messages[0].text == "a b"
+    with pytest.raises(RefusedWebhookError, match="wrong signature"):
+        make(KEY).read_webhook(call(b"", headers, "text=a+b&from=%2B1"))
 
 
 def test_signed_plain_text() -> None:
     """Where body and query are read, both are signed: another sender can't be put before a signed text."""
     headers = {"Content-Type": "text/plain", "X-Signature": sign(b"from=1\nOpen").hex()}
-    assert make(KEY).read_call(call(b"Open", headers, "from=1")).messages[0].sender == "1"
+    assert make(KEY).read_webhook(call(b"Open", headers, "from=1")).messages[0].sender == "1"
     for body, query in ((b"Open", "from=2"), (b"Open", ""), (b"\nOpen", "from=1"), (b"1\nOpen", "from=")):
-        with pytest.raises(RefusedCallError, match="wrong signature"):
-            make(KEY).read_call(call(body, headers, query))
+        with pytest.raises(RefusedWebhookError, match="wrong signature"):
+            make(KEY).read_webhook(call(body, headers, query))
     alone = {"Content-Type": "text/plain", "X-Signature": sign(b"Open").hex()}
-    assert make(KEY).read_call(call(b"Open", alone)).messages
+    assert make(KEY).read_webhook(call(b"Open", alone)).messages

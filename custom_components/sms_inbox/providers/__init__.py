@@ -1,10 +1,10 @@
 """The providers that SMS Inbox knows."""
 
-from .base import Provider
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
 from .clicksend import ClickSend
+from .contract import Provider
 from .elks import Elks
 from .gammu import Gammu
 from .smsgate import SmsGate

@@ -13,8 +13,10 @@ from http import HTTPStatus
 import json
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page, Pushed
-from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, printable, record_of, text_of, utc
+from ..model import Cursor, Encoding, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest
+from .errors import ProtocolError, RefusedWebhookError
+from .parsing import printable, record_of, text_of, utc
 from .window import later, since_of
 
 OVERLAP = timedelta(hours=1)
@@ -32,7 +34,7 @@ class BulkSms(Provider):
     name = "BulkSMS"
     default_url = "https://api.bulksms.com/v1"
     interval = timedelta(seconds=15)
-    calls = True
+    receives_webhooks = True
     registers = True
 
     @override
@@ -60,19 +62,19 @@ class BulkSms(Provider):
         return _page(rows, last_id, since) if rows else Page(messages=(), cursor=cursor, more=False)
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the messages of a call: a list, empty where the vendor only looks whether somebody answers.
 
         Nothing signs it, and whatever is refused with 4xx is discarded for good.
         """
         try:
-            rows = json.loads(call.body)
+            rows = json.loads(request.body)
         except ValueError, RecursionError:
             rows = None
         if not isinstance(rows, list):
-            raise RefusedCallError("no list of messages", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise RefusedWebhookError("no list of messages", status=HTTPStatus.INTERNAL_SERVER_ERROR)
         messages, unreadable = _parse(rows)
-        return Pushed(messages=messages, unreadable=unreadable)
+        return PushResult(messages=messages, unreadable=unreadable)
 
     @override
     async def register(self, name: str, url: str) -> None:

@@ -18,21 +18,10 @@ from http import HTTPStatus
 import re
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page, Pushed
-from .base import (
-    AuthenticationError,
-    Call,
-    ConfigurationError,
-    Identity,
-    ProtocolError,
-    Provider,
-    RefusedCallError,
-    Reply,
-    TemporaryError,
-    printable,
-    utc,
-    well_formed,
-)
+from ..model import Cursor, Encoding, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest, WebhookResponse
+from .errors import AuthenticationError, ConfigurationError, ProtocolError, RefusedWebhookError, TemporaryError
+from .parsing import printable, utc, well_formed
 
 RECORD = re.compile(
     rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
@@ -53,8 +42,8 @@ class BulkSmsEapi(Provider):
     interval = timedelta(seconds=30)
     local_time = True
     successor = "bulksms"
-    calls = True
-    reply = Reply(body="OK")  # the vendor wants at least one character
+    receives_webhooks = True
+    webhook_response = WebhookResponse(body="OK")  # the vendor wants at least one character
 
     @override
     async def validate(self) -> Identity:
@@ -82,13 +71,13 @@ class BulkSmsEapi(Provider):
         )
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call of the HTTP relay; nothing signs it, and only 500 is repeated."""
-        fields = call.fields
+        fields = request.fields
         if not {"msg_id", "sender", "message"} & fields.keys():
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         if not NUMBER.fullmatch(fields.get("msg_id", "")):
-            return Pushed(unreadable=(call.record,))
+            return PushResult(unreadable=(request.record,))
         batch = fields.get("referring_batch_id", "")
         message = Message(
             message_id=fields["msg_id"],
@@ -96,13 +85,13 @@ class BulkSmsEapi(Provider):
             recipient=fields.get("msisdn") or None,
             received_at=_received_at(fields.get("received_time", ""), self._account.time_zone),
             in_reply_to=batch if batch.strip("0") else None,
-            raw=call.record,
+            raw=request.record,
             **_content(fields.get("message", ""), fields.get("dca", "")),
         )
-        return Pushed(messages=(message,))
+        return PushResult(messages=(message,))
 
     async def _call(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:
-        """Call the API; return the third field of the status line and the records after it."""
+        """WebhookRequest the API; return the third field of the status line and the records after it."""
         form = {"username": self._account.username, "password": self._account.password, **parameters}
         answer = await self.request("POST", path, data=form)
         status, *lines = answer.body.split(b"\n")

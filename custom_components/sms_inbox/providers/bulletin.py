@@ -23,8 +23,10 @@ from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
-from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, well_formed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest
+from .errors import ProtocolError, RefusedWebhookError
+from .parsing import well_formed
 
 HOLD = 30.0
 ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -47,8 +49,7 @@ class Bulletin(Provider):
     default_url = "https://www.bulletinmessenger.net"
     interval = timedelta(seconds=30)
     consumes = True
-    calls = True
-    call_query = "inReplyToId={!messageId}&from={!recipient.msisdn}&body={!body}"
+    receives_webhooks = True
 
     @override
     async def validate(self) -> Identity:
@@ -59,7 +60,7 @@ class Bulletin(Provider):
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Ask for one unread message; the server waits up to 30 s for one."""
-        answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), hold=HOLD)
+        answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), wait=HOLD)
         if answer.status == HTTPStatus.NO_CONTENT:
             self.read_until = answer.date - PRECISION
             return Page(messages=(), cursor=cursor, more=False)
@@ -68,10 +69,10 @@ class Bulletin(Provider):
         if (message := parse(answer.body)) is None:
             return Page(messages=(), cursor=cursor, more=False, unreadable=(answer.body,))
         asked_at = answer.date - timedelta(seconds=answer.elapsed)
-        awaited = message.received_at is not None and message.received_at >= asked_at
-        if awaited:
+        arrived_during_poll = message.received_at is not None and message.received_at >= asked_at
+        if arrived_during_poll:
             self.read_until = asked_at - PRECISION
-        return Page(messages=(message,), cursor=cursor, more=True, awaited=awaited)
+        return Page(messages=(message,), cursor=cursor, more=True, arrived_during_poll=arrived_during_poll)
 
     @override
     async def recover(self) -> tuple[Message, ...]:
@@ -80,18 +81,18 @@ class Bulletin(Provider):
         return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a callback, which carries no id of its own and no time; nothing signs it.
 
         What the vendor had nothing to put in comes as the variable's name.
         """
-        message = parse(call.url.raw_query_string.encode() or call.body)
+        message = parse(request.url.raw_query_string.encode() or request.body)
         if message is None:
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         in_reply_to = None if (message.in_reply_to or "").startswith("{!") else message.in_reply_to
         message_id = f"{SYNTHETIC_ID}{uuid.uuid4()}"
-        return Pushed(
-            announced=(replace(message, message_id=message_id, in_reply_to=in_reply_to, received_at=call.at),)
+        return PushResult(
+            announced=(replace(message, message_id=message_id, in_reply_to=in_reply_to, received_at=request.at),)
         )
 
     async def _read_feed(self, size: int) -> ET.Element:

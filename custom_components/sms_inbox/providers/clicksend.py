@@ -23,9 +23,11 @@ import re
 from typing import Any, override
 import uuid
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
 from . import window
-from .base import Call, ConfigurationError, Identity, ProtocolError, Provider, RefusedCallError, record_of, text_of
+from .contract import Identity, Provider, WebhookRequest
+from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
+from .parsing import record_of, text_of
 
 OVERLAP = timedelta(days=2)
 MARKED_AT_ONCE = 10
@@ -40,7 +42,7 @@ class ClickSend(Provider):
     default_url = "https://rest.clicksend.com/v3"
     interval = timedelta(seconds=30)
     acknowledges = True
-    calls = True
+    receives_webhooks = True
 
     _acknowledged: frozenset[str] = frozenset()
 
@@ -88,16 +90,16 @@ class ClickSend(Provider):
             raise failures[0]
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call, a form or JSON; delivery reports, which have a status, bring nothing."""
-        fields = _fields(call)
+        fields = _fields(request)
         if not {"message_id", "from", "body"} & fields.keys():
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         if "body" not in fields:
-            return Pushed() if "status_code" in fields else Pushed(unreadable=(call.record,))
+            return PushResult() if "status_code" in fields else PushResult(unreadable=(request.record,))
         if _is_message(fields) and _time(fields):
-            return Pushed(messages=(_message(fields, _id(fields), call.record),))
-        return Pushed(announced=(_message(fields, f"{SYNTHETIC_ID}{uuid.uuid4()}", call.record),))
+            return PushResult(messages=(_message(fields, _id(fields), request.record),))
+        return PushResult(announced=(_message(fields, f"{SYNTHETIC_ID}{uuid.uuid4()}", request.record),))
 
     async def _rows(self, oldest: datetime) -> list[Any]:
         """Return the rows in the order of the list, without the pages that are wholly older.
@@ -136,12 +138,12 @@ class ClickSend(Provider):
             await self.request("PUT", f"sms/inbound-read/{message_id}", headers=self.basic_auth())
 
 
-def _fields(call: Call) -> Mapping[str, Any]:
+def _fields(request: WebhookRequest) -> Mapping[str, Any]:
     """Return the fields of a call."""
-    if call.is_form or not call.body:
-        return call.fields
+    if request.is_form or not request.body:
+        return request.fields
     try:
-        fields = json.loads(call.body)
+        fields = json.loads(request.body)
     except ValueError, RecursionError:
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -18,8 +18,10 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, override
 
-from ..model import Cursor, Message, Page, Pushed
-from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, Reply, record_of, text_of, utc
+from ..model import Cursor, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest, WebhookResponse
+from .errors import ProtocolError, RefusedWebhookError
+from .parsing import record_of, text_of, utc
 from .window import later, page, since_of
 
 OVERLAP = timedelta(days=2)
@@ -34,8 +36,8 @@ class Elks(Provider):
     name = "46elks"
     default_url = "https://api.46elks.com/a1"
     interval = timedelta(seconds=30)
-    calls = True
-    reply = Reply()  # a text in it would be sent to the sender as an SMS, and billed
+    receives_webhooks = True
+    webhook_response = WebhookResponse()  # a text in it would be sent to the sender as an SMS, and billed
 
     @override
     async def validate(self) -> Identity:
@@ -59,15 +61,15 @@ class Elks(Provider):
         return page(messages, (record_of(row) for row, message in received if not message), cursor)
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call; nothing signs it."""
-        fields = call.fields
+        fields = request.fields
         if not {"id", "from", "message"} & fields.keys():
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         if not _is_incoming(fields) or "message" not in fields:
-            return Pushed()
-        message = _message(fields, call.record)
-        return Pushed(messages=(message,)) if message else Pushed(unreadable=(call.record,))
+            return PushResult()
+        message = _message(fields, request.record)
+        return PushResult(messages=(message,)) if message else PushResult(unreadable=(request.record,))
 
     async def _history(self, since: datetime) -> list[Any]:
         """Read all rows after a time, page by page into the past; return each once, oldest first."""

@@ -23,7 +23,10 @@ from typing import Any, override
 import aiohttp
 
 from ..model import SYNTHETIC_ID, Cursor, Message, Page
-from .base import Account, Answer, Identity, ProtocolError, Provider, record_of, text_of, utc
+from .contract import Account, Identity, Provider
+from .errors import ProtocolError
+from .http import HttpResponse
+from .parsing import record_of, text_of, utc
 
 ABOVE_ALL = 2**31 - 1
 HOLD = 15.0  # a modem takes its time to read a full SIM card
@@ -58,7 +61,7 @@ class Gammu(Provider):
         answer = await self._ask("GET", f"sms/{ABOVE_ALL}")
         if answer.status != HTTPStatus.NOT_FOUND or b'"message"' not in answer.body:
             await self._list()
-        account_id = f"{self._url.host}:{self._url.port} {self._account.username}"
+        account_id = f"{self._http.url.host}:{self._http.url.port} {self._account.username}"
         return Identity(account_id=account_id.casefold(), name=self._account.username)
 
     @override
@@ -102,15 +105,15 @@ class Gammu(Provider):
 
     async def _list(self) -> list[Any]:
         """Return all rows, in the order by which they are numbered."""
-        rows = (await self.request("GET", "sms", headers=self.basic_auth(), hold=HOLD)).json()
+        rows = (await self.request("GET", "sms", headers=self.basic_auth(), wait=HOLD)).json()
         if not isinstance(rows, list):
             raise ProtocolError("the messages are no list")
         return rows
 
-    async def _ask(self, method: str, path: str) -> Answer:
+    async def _ask(self, method: str, path: str) -> HttpResponse:
         """Ask for a row, which need not be there."""
         accept = (HTTPStatus.NOT_FOUND,)
-        return await self.request(method, path, headers=self.basic_auth(), hold=HOLD, accept=accept)
+        return await self.request(method, path, headers=self.basic_auth(), wait=HOLD, accept=accept)
 
     def _messages(self, rows: list[Any]) -> Iterator[Message | None]:
         """Yield the message of each row, None where it has none; equal ones differ by how many came before."""

@@ -20,8 +20,10 @@ import json
 from typing import Any, override
 import uuid
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
-from .base import Call, Identity, ProtocolError, Provider, RefusedCallError, printable, record_of, text_of, utc
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest
+from .errors import ProtocolError, RefusedWebhookError
+from .parsing import printable, record_of, text_of, utc
 from .window import page, since_of
 
 OVERLAP = timedelta(days=7)
@@ -39,10 +41,9 @@ class SmsGate(Provider):
     name = "SMS Gateway for Android"
     default_url = ""
     interval = timedelta(seconds=15)
-    calls = True
+    receives_webhooks = True
     registers = True
     signs = True
-    needs_key = True
     needs_https = True
 
     @override
@@ -66,19 +67,19 @@ class SmsGate(Provider):
         return page(messages, [record for record, message in parsed if not message], cursor)
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call, whose id is not that of the inbox."""
-        self._verify(call)
+        self._verify(request)
         try:
-            event = json.loads(call.body)
+            event = json.loads(request.body)
         except ValueError, RecursionError:
             event = None
         if not isinstance(event, dict):
-            raise RefusedCallError("no event", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no event", status=HTTPStatus.BAD_REQUEST)
         if event.get("event") != RECEIVED:
-            return Pushed()
-        message = _announced(event.get("payload"), call)
-        return Pushed(announced=(message,)) if message else Pushed(unreadable=(call.record,))
+            return PushResult()
+        message = _announced(event.get("payload"), request)
+        return PushResult(announced=(message,)) if message else PushResult(unreadable=(request.record,))
 
     @override
     async def register(self, name: str, url: str) -> None:
@@ -113,14 +114,16 @@ class SmsGate(Provider):
             raise ProtocolError(f"the {path} is no list")
         return rows, _number(answer.headers.get("X-Total-Count", ""))
 
-    def _verify(self, call: Call) -> None:
-        """Raise RefusedCallError for a call that is not the app's, or that somebody repeats later."""
-        key, timestamp = self._account.signing_key, _number(call.headers.get("X-Timestamp", "")) or 0
-        expected = hmac.digest(key.encode(), call.body + str(timestamp).encode(), "sha256").hex().encode()
-        if not key or not hmac.compare_digest(expected, call.headers.get("X-Signature", "").encode("ascii", "replace")):
-            raise RefusedCallError("the signature is wrong")
-        if abs(call.at.timestamp() - timestamp) > REPLAY_SECONDS:
-            raise RefusedCallError("the call was signed at another time")
+    def _verify(self, request: WebhookRequest) -> None:
+        """Raise RefusedWebhookError for a call that is not the app's, or that somebody repeats later."""
+        key, timestamp = self._account.signing_key, _number(request.headers.get("X-Timestamp", "")) or 0
+        expected = hmac.digest(key.encode(), request.body + str(timestamp).encode(), "sha256").hex().encode()
+        if not key or not hmac.compare_digest(
+            expected, request.headers.get("X-Signature", "").encode("ascii", "replace")
+        ):
+            raise RefusedWebhookError("the signature is wrong")
+        if abs(request.at.timestamp() - timestamp) > REPLAY_SECONDS:
+            raise RefusedWebhookError("the call was signed at another time")
 
 
 def _webhook_id(name: str) -> str:
@@ -162,7 +165,7 @@ def _message(row: Any, record: bytes) -> Message | None:
     )
 
 
-def _announced(payload: Any, call: Call) -> Message | None:
+def _announced(payload: Any, request: WebhookRequest) -> Message | None:
     """Return the message of a call's payload, None where there is no text in it."""
     if not isinstance(payload, dict) or not isinstance(payload.get("message"), str):
         return None
@@ -171,9 +174,9 @@ def _announced(payload: Any, call: Call) -> Message | None:
         "sender": payload.get("sender") or payload.get("phoneNumber"),
         "recipient": payload.get("recipient"),
         "contentPreview": payload["message"],
-        "createdAt": payload.get("receivedAt") or call.at.isoformat(),
+        "createdAt": payload.get("receivedAt") or request.at.isoformat(),
     }
-    return _message(row, call.record)
+    return _message(row, request.record)
 
 
 def _data(content: str) -> bytes | None:

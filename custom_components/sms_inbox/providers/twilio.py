@@ -27,19 +27,10 @@ from urllib.parse import parse_qsl
 
 from yarl import URL
 
-from ..model import Cursor, Message, Page, Pushed
-from .base import (
-    Call,
-    ConfigurationError,
-    Identity,
-    ProtocolError,
-    Provider,
-    RefusedCallError,
-    Reply,
-    record_of,
-    text_of,
-    utc,
-)
+from ..model import Cursor, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest, WebhookResponse
+from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
+from .parsing import record_of, text_of, utc
 from .window import page, since_of
 
 OVERLAP = timedelta(days=2)
@@ -54,9 +45,11 @@ class Twilio(Provider):
     name = "Twilio"
     default_url = "https://api.twilio.com"
     interval = timedelta(seconds=15)
-    calls = True
+    receives_webhooks = True
     signs = True
-    reply = Reply(body="<Response/>", content_type="text/xml")  # an empty TwiML: plain text could be sent as an answer
+    webhook_response = WebhookResponse(
+        body="<Response/>", content_type="text/xml"
+    )  # an empty TwiML: plain text could be sent as an answer
 
     @override
     async def validate(self) -> Identity:
@@ -78,22 +71,22 @@ class Twilio(Provider):
         )
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call; nothing tells its time, but its id tells a call that is made again.
 
         Calls about what becomes of a message that was sent have no text.
         """
-        if not self._is_signed(call):
-            raise RefusedCallError("not signed by the vendor")
-        fields = _fields(call)
+        if not self._is_signed(request):
+            raise RefusedWebhookError("not signed by the vendor")
+        fields = _fields(request)
         if not {"MessageSid", "Body"} & fields.keys():
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         if "Body" not in fields or fields.get("MessageStatus", "received") != "received":
-            return Pushed()
+            return PushResult()
         if not fields.get("MessageSid"):
-            return Pushed(unreadable=(call.record,))
+            return PushResult(unreadable=(request.record,))
         row = {"sid": fields["MessageSid"], "from": fields.get("From"), "to": fields.get("To"), "body": fields["Body"]}
-        return Pushed(messages=(_build(row, received_at=call.at, raw=call.record),))
+        return PushResult(messages=(_build(row, received_at=request.at, raw=request.record),))
 
     @property
     def _path(self) -> str:
@@ -127,25 +120,25 @@ class Twilio(Provider):
     def _located(self, uri: str) -> tuple[str, Mapping[str, str]]:
         """Return the path and the query of a page, whose address may have the server's path in front of it, or not."""
         try:
-            target = self._url.join(URL(uri))
-            is_ours = target.origin() == self._url.origin()
+            target = self._http.url.join(URL(uri))
+            is_ours = target.origin() == self._http.url.origin()
         except ValueError:
             raise ProtocolError("the address of the next page is none") from None
         if not is_ours:
             raise ConfigurationError("the next page is at another server")
-        return target.path.removeprefix(f"{self._url.path.rstrip('/')}/").lstrip("/"), target.query
+        return target.path.removeprefix(f"{self._http.url.path.rstrip('/')}/").lstrip("/"), target.query
 
-    def _is_signed(self, call: Call) -> bool:
+    def _is_signed(self, request: WebhookRequest) -> bool:
         """Whether the vendor signed a call: its address, with a port or without, and the fields of its form by name."""
-        if call.body and not call.is_form:
-            vouched, form = call.url.query.get("bodySHA256", ""), []
-            if not _is_equal(vouched, hashlib.sha256(call.body).hexdigest()):
+        if request.body and not request.is_form:
+            vouched, form = request.url.query.get("bodySHA256", ""), []
+            if not _is_equal(vouched, hashlib.sha256(request.body).hexdigest()):
                 return False
         else:
-            form = parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True)
+            form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         fields = "".join(name + value for name, value in sorted(set(form)))
-        signatures = [self._signature(address + fields) for address in _addresses(call.url)]
-        given = [call.headers[name] for name in SIGNATURES if name in call.headers]
+        signatures = [self._signature(address + fields) for address in _addresses(request.url)]
+        given = [request.headers[name] for name in SIGNATURES if name in request.headers]
         return any(_is_equal(one, other) for one in given for other in signatures)
 
     def _signature(self, text: str) -> str:
@@ -166,12 +159,12 @@ def _addresses(url: URL) -> list[str]:
     return [f"{url.scheme}://{url.host_subcomponent}{port}{url.raw_path_qs}" for port in ("", f":{url.port}")]
 
 
-def _fields(call: Call) -> dict[str, str]:
+def _fields(request: WebhookRequest) -> dict[str, str]:
     """Return the fields of a form, of a query, or of JSON."""
-    if not call.body or call.is_form:
-        return call.fields
+    if not request.body or request.is_form:
+        return request.fields
     try:
-        content = json.loads(call.body)
+        content = json.loads(request.body)
     except ValueError, RecursionError:
         content = None
     return {name: text_of(value) for name, value in content.items()} if isinstance(content, dict) else {}

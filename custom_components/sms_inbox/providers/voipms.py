@@ -23,25 +23,19 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
 from . import window
-from .base import (
-    Account,
+from .contract import Account, Identity, Provider, WebhookRequest, WebhookResponse
+from .errors import (
     AuthenticationError,
-    Call,
     ConfigurationError,
-    Identity,
     ProtocolError,
-    Provider,
     ProviderError,
     RateLimitedError,
-    RefusedCallError,
-    Reply,
+    RefusedWebhookError,
     TemporaryError,
-    record_of,
-    text_of,
-    utc,
 )
+from .parsing import record_of, text_of, utc
 
 EASTERN = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
@@ -74,9 +68,10 @@ class VoipMs(Provider):
     name = "VoIP.ms"
     default_url = "https://voip.ms/api/v1"
     interval = timedelta(seconds=60)
-    calls = True
-    call_query = "to={TO}&from={FROM}&message={MESSAGE}&id={ID}&date={TIMESTAMP}"
-    reply = Reply(body="ok")  # else the vendor calls again every 30 minutes, where that is switched on
+    receives_webhooks = True
+    webhook_response = WebhookResponse(
+        body="ok"
+    )  # else the vendor calls again every 30 minutes, where that is switched on
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
         """Begin without having asked anything."""
@@ -109,19 +104,19 @@ class VoipMs(Provider):
         return page
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a call; nothing signs it.
 
         A person who opens the address as it stands, with nothing filled in, is no message.
         """
-        fields = call.fields
+        fields = request.fields
         if not {"from", "message"} & fields.keys() or fields.get("from") == "{FROM}":
-            raise RefusedCallError("no field of a message", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
         row = {"contact": fields.get("from"), "did": fields.get("to")} | fields
         if ID.fullmatch(fields.get("id", "")):
-            return Pushed(messages=(_parse(row, fields["id"], call.record),))
-        message = _parse(row, f"{SYNTHETIC_ID}{uuid.uuid4()}", call.record)
-        return Pushed(announced=(replace(message, received_at=message.received_at or call.at),))
+            return PushResult(messages=(_parse(row, fields["id"], request.record),))
+        message = _parse(row, f"{SYNTHETIC_ID}{uuid.uuid4()}", request.record)
+        return PushResult(announced=(replace(message, received_at=message.received_at or request.at),))
 
     async def _rows(self, first: date, last: date, limit: int = LIMIT) -> list[Any]:
         """Return the rows of some days; there are no pages, so days that are too many for one answer are halved."""
@@ -150,9 +145,9 @@ class VoipMs(Provider):
         return rows
 
     async def _call(self, method: str, **parameters: str) -> dict[str, Any]:
-        """Call the API, by POST: a GET would have the password in its address."""
+        """WebhookRequest the API, by POST: a GET would have the password in its address."""
         form = {"api_username": self._account.username, "api_password": self._account.password, "method": method}
-        answer = await self.request("POST", "rest.php", data=form | parameters, multipart=True, hold=SLOW)
+        answer = await self.request("POST", "rest.php", data=form | parameters, multipart=True, wait=SLOW)
         self._asked_at = answer.date
         result = answer.json()
         status = result.get("status") if isinstance(result, dict) else None

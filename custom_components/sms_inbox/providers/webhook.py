@@ -29,8 +29,10 @@ from typing import Any, override
 from urllib.parse import parse_qsl, urlencode
 import uuid
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, Pushed
-from .base import Call, Identity, Provider, RefusedCallError, record_of, text_of, utc, well_formed
+from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
+from .contract import Identity, Provider, WebhookRequest
+from .errors import RefusedWebhookError
+from .parsing import record_of, text_of, utc, well_formed
 
 NAMES = {
     "sender": ("from", "sender", "number", "msisdn", "phonenumber", "phone", "originator", "src", "source"),
@@ -54,7 +56,7 @@ class Webhook(Provider):
     name = "Webhook"
     default_url = ""
     interval = None
-    calls = True
+    receives_webhooks = True
     signs = True
 
     @override
@@ -69,15 +71,15 @@ class Webhook(Provider):
         return Page(messages=(), cursor=cursor, more=False)
 
     @override
-    def read_call(self, call: Call) -> Pushed:
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the messages of a call; a record without a text is kept until a person tells where it is."""
         if self._account.signing_key:
-            self._verify(call)
-        records = _records(call)
+            self._verify(request)
+        records = _records(request)
         if not any(fields_of(record) for record in records):
-            raise RefusedCallError("no fields", status=HTTPStatus.BAD_REQUEST)
+            raise RefusedWebhookError("no fields", status=HTTPStatus.BAD_REQUEST)
         parsed = [(record, self.read_again(record)) for record in records]
-        return Pushed(
+        return PushResult(
             messages=tuple(message for _, message in parsed if message),
             unreadable=tuple(record for record, message in parsed if not message),
         )
@@ -87,19 +89,19 @@ class Webhook(Provider):
         """Read a record with the names that a person has told by now."""
         return parse(record, self._account.fields)
 
-    def _verify(self, call: Call) -> None:
+    def _verify(self, request: WebhookRequest) -> None:
         """Refuse what isn't signed, or was signed too long ago."""
-        told, fields = call.headers, self._account.fields
+        told, fields = request.headers, self._account.fields
         at = told.get(fields.get("timestamp_header") or "X-Timestamp", "")
-        digest = hmac.digest(self._account.signing_key.encode(), _signed(call) + _as_sent(at), "sha256")
+        digest = hmac.digest(self._account.signing_key.encode(), _signed(request) + _as_sent(at), "sha256")
         signature = _as_sent(told.get(fields.get("signature_header") or "X-Signature", "")).removeprefix(b"sha256=")
         hexadecimal, base_64 = digest.hex().encode(), base64.b64encode(digest)
         if not (hmac.compare_digest(signature.lower(), hexadecimal) or hmac.compare_digest(signature, base_64)):
-            raise RefusedCallError("wrong signature")
+            raise RefusedWebhookError("wrong signature")
         if fields.get("timestamp_header") and not at:
-            raise RefusedCallError("signed without a time")
-        if at and abs(call.at.timestamp() - (float(at) if at.isdecimal() else 0.0)) > REPLAY_SECONDS:
-            raise RefusedCallError("signed too long ago")
+            raise RefusedWebhookError("signed without a time")
+        if at and abs(request.at.timestamp() - (float(at) if at.isdecimal() else 0.0)) > REPLAY_SECONDS:
+            raise RefusedWebhookError("signed too long ago")
 
 
 def parse(record: bytes, names: Mapping[str, str]) -> Message | None:
@@ -144,35 +146,35 @@ def fields_of(record: bytes) -> dict[str, str]:
     return {_decoded(_as_sent(name)): _decoded(_as_sent(value)) for name, value in pairs}
 
 
-def _records(call: Call) -> list[bytes]:
+def _records(request: WebhookRequest) -> list[bytes]:
     """Return the messages of a call, as they came: JSON objects or forms."""
-    kind = call.headers.get("Content-Type", "")
-    if _is_text(call):
-        return [_text_record(kind, call)]
+    kind = request.headers.get("Content-Type", "")
+    if _is_text(request):
+        return [_text_record(kind, request)]
     if kind.startswith("multipart/form-data"):
-        return [_form_of(kind, call.body)]
-    if _opening(call.body) == b"[" and isinstance(rows := _json(call.body), list):
+        return [_form_of(kind, request.body)]
+    if _opening(request.body) == b"[" and isinstance(rows := _json(request.body), list):
         return [record_of(row) for row in rows]
-    return [call.record]
+    return [request.record]
 
 
-def _is_text(call: Call) -> bool:
+def _is_text(request: WebhookRequest) -> bool:
     """Whether the body is a text, and no form or JSON."""
-    if not call.headers.get("Content-Type", "").startswith("text/plain"):
+    if not request.headers.get("Content-Type", "").startswith("text/plain"):
         return False
-    return bool(call.url.raw_query_string or (call.body and not isinstance(_json(call.body), dict | list)))
+    return bool(request.url.raw_query_string or (request.body and not isinstance(_json(request.body), dict | list)))
 
 
-def _signed(call: Call) -> bytes:
+def _signed(request: WebhookRequest) -> bytes:
     """Return what a signature covers: all that is read."""
-    query = call.url.raw_query_string
-    return _as_sent(query) + b"\n" + call.body if query and _is_text(call) else call.record
+    query = request.url.raw_query_string
+    return _as_sent(query) + b"\n" + request.body if query and _is_text(request) else request.record
 
 
-def _text_record(kind: str, call: Call) -> bytes:
+def _text_record(kind: str, request: WebhookRequest) -> bytes:
     """Return a text and the fields beside it as one form; an empty text yields to one in the query."""
-    text, query = urlencode({"text": _text(kind, call.body)}), call.url.raw_query_string
-    return _as_sent("&".join(filter(None, (query, text) if call.body else (text, query))))
+    text, query = urlencode({"text": _text(kind, request.body)}), request.url.raw_query_string
+    return _as_sent("&".join(filter(None, (query, text) if request.body else (text, query))))
 
 
 def _text(kind: str, body: bytes) -> str:

@@ -1,0 +1,220 @@
+"""The one owner of delivery: claims stored messages, fires them, marks them delivered, and releases the rest at a stop.
+
+Whatever stores messages wakes it; nothing else fires.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+import logging
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util.event_type import EventType
+from homeassistant.util.signal_type import SignalType
+
+from .const import CONF_PROVIDER, DOMAIN
+from .model import StoredMessage
+from .store import Store, StoreError, messages
+
+_LOGGER = logging.getLogger(__name__)
+
+EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
+SIGNAL_RECEIVED: SignalType[dict[str, Any]] = SignalType(f"{DOMAIN}_received")
+
+SLICE_SECONDS = 0.002  # what automations do with the messages of a slice comes on top
+CARRY_SECONDS = 0.005  # a page that is stored in that time marks what was fired in its own transaction
+SHORTEST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+
+
+def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
+    """Return the data of a message's event."""
+    message = stored.message
+    entry = hass.config_entries.async_get_entry(stored.account)
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)
+    return {
+        "config_entry_id": stored.account,
+        "device_id": device and device.id,
+        "provider": stored.provider or (entry and entry.data[CONF_PROVIDER]),
+        "message_id": message.message_id,
+        "sender": message.sender,
+        "recipient": message.recipient,
+        "text": message.text,
+        "encoding": message.encoding,
+        "data": message.data and message.data.hex(),
+        "received_at": message.received_at and message.received_at.isoformat(),
+        "in_reply_to": message.in_reply_to,
+        "redelivered": stored.in_doubt,
+    }
+
+
+class Dispatcher:
+    """Delivers the messages of one account, in a task that runs while there is something to do.
+
+    A message is claimed in the store before it is fired, and marked delivered after that: one turn of the event loop
+    later, in which automations start. The mark is stored together with the next claim or the next page.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        store: Store,
+        *,
+        shown: Callable[[Sequence[tuple[StoredMessage, dict[str, Any]]]], None],
+        outcome: Callable[[StoreError | None], None],
+    ) -> None:
+        """Wait for `start`.
+
+        Args:
+            hass: Home Assistant.
+            entry: The account.
+            store: Where its messages are.
+            shown: Called with the messages of each slice after they were fired, for the entities.
+            outcome: Called with the store's error, or with None when it works.
+        """
+        self._hass = hass
+        self._entry = entry
+        self._store = store
+        self._shown = shown
+        self._outcome = outcome
+        self._is_started = False
+        self._may_be_pending = True
+        self._claimed: deque[StoredMessage] = deque()
+        self._fired: list[int] = []
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._retry: CALLBACK_TYPE | None = None
+        self._retry_seconds = SHORTEST_RETRY
+
+    @property
+    def can_claim(self) -> bool:
+        """Whether new messages may be claimed as they are stored, since nothing older is waiting in the store."""
+        return self._is_armed and not self._may_be_pending
+
+    @callback
+    def start(self) -> None:
+        """Begin to deliver, now that automations listen."""
+        self._is_started = True
+        self.wake()
+
+    @callback
+    def wake(self, claimed: Sequence[StoredMessage] = (), *, pending: bool = True) -> None:
+        """Deliver what was claimed, and, with `pending`, what may be waiting in the store."""
+        self._claimed.extend(claimed)
+        self._may_be_pending = self._may_be_pending or pending
+        self._woken.set()
+        if self._is_started and not (self._task and not self._task.done()):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_run(), f"{self._entry.title} deliver"
+            )
+
+    @contextmanager
+    def carry(self) -> Iterator[tuple[int, ...]]:
+        """Hand out what was fired, for a transaction that marks it delivered; if that fails, it is marked later."""
+        fired, self._fired = self._fired, []
+        try:
+            yield tuple(fired)
+        except BaseException:
+            self._fired = fired + self._fired
+            raise
+
+    async def async_stop(self) -> None:
+        """Fire nothing more, mark what was fired, and release what was claimed.
+
+        Raises:
+            StoreError: It could not be stored; what is claimed is in doubt at the next start.
+        """
+        self._is_started = False
+        if self._retry:
+            self._retry()
+            self._retry = None
+        if self._task:
+            # It ends by itself before the next slice; what it is storing goes on to its end.
+            await asyncio.wait({self._task})
+        self._claimed.clear()
+        with self.carry() as fired:
+            await self._store.write(messages.release, self._entry.entry_id, fired)
+
+    @property
+    def _is_armed(self) -> bool:
+        """Whether automations listen: neither before Home Assistant has started nor once it stops."""
+        return self._is_started and self._hass.state is CoreState.running
+
+    async def _async_run(self) -> None:
+        """Deliver until nothing is left; try again later where the store fails."""
+        try:
+            while self._is_armed and await self._async_step():
+                pass
+        except StoreError as err:
+            _LOGGER.debug("The store of %s failed: %s", self._entry.title, err)
+            self._outcome(err)
+            if self._is_started:
+                self._retry = async_call_later(self._hass, self._retry_seconds, self._async_retry)
+            self._retry_seconds = min(self._retry_seconds * 2, LONGEST_RETRY)
+
+    async def _async_step(self) -> bool:
+        """Fire a slice, claim the next one, or mark what was fired; return whether there was anything to do."""
+        if self._claimed:
+            await self._async_fire_slice()
+            return True
+        if self._may_be_pending:
+            self._may_be_pending = False
+            try:
+                with self.carry() as fired:
+                    claimed = await self._store.write(messages.claim, self._entry.entry_id, fired)
+            except BaseException:
+                self._may_be_pending = True
+                raise
+            self._claimed.extend(claimed)
+            self._may_be_pending = self._may_be_pending or bool(claimed)
+            self._note_success()
+            return True
+        if self._fired:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CARRY_SECONDS):
+                    self._woken.clear()
+                    await self._woken.wait()
+        if self._fired and not self._claimed:
+            with self.carry() as fired:
+                await self._store.write(messages.mark_delivered, self._entry.entry_id, fired)
+            self._note_success()
+        return bool(self._claimed or self._may_be_pending or self._fired)
+
+    async def _async_fire_slice(self) -> None:
+        """Fire for as long as the event loop can spare: first all events, then the entities."""
+        until = self._hass.loop.time() + SLICE_SECONDS
+        fired: list[tuple[StoredMessage, dict[str, Any]]] = []
+        while self._claimed:
+            stored = self._claimed.popleft()
+            data = event_data(self._hass, stored)
+            self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
+            async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
+            fired.append((stored, data))
+            if self._hass.loop.time() >= until:
+                break
+        self._shown(fired)
+        try:
+            # Automations start one turn of the loop after the event; a mark must not be stored before that.
+            await asyncio.sleep(0)
+        finally:
+            self._fired.extend(stored.sequence for stored, _ in fired)
+
+    @callback
+    def _note_success(self) -> None:
+        """Report that the store works."""
+        self._retry_seconds = SHORTEST_RETRY
+        self._outcome(None)
+
+    @callback
+    def _async_retry(self, _: datetime) -> None:
+        """Go on after a failure of the store."""
+        self._retry = None
+        self.wake()

@@ -1,0 +1,123 @@
+"""What happens on an error, at start-up as at any other time: one table, and the count of failures of one account."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+import random
+from typing import Final
+
+from .providers.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InsecureAddressError,
+    ProtocolError,
+    ProviderError,
+    RateLimitedError,
+    TemporaryError,
+)
+from .store import StoreError
+
+type Failure = ProviderError | StoreError
+
+LONGEST_PAUSE: Final = 5 * 60.0
+LONG_OUTAGE: Final = timedelta(hours=6)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reaction:
+    """What happens on a kind of error; it is retried for ever.
+
+    Attributes:
+        key: Translation key of the message for a person.
+        first_pause: Seconds until the first retry; each further one doubles it.
+        longest_pause: Seconds between two retries at most. `Retry-After` is kept beyond it.
+        login_from: From which error in a row on the person is asked to log in; None for never.
+        refused_from: From which error in a row on a repair issue shows that the provider refuses; None for never.
+        reports_outage: Whether a repair issue shows an outage of hours.
+    """
+
+    key: str
+    first_pause: float = 30.0
+    longest_pause: float = LONGEST_PAUSE
+    login_from: int | None = None
+    refused_from: int | None = None
+    reports_outage: bool = False
+
+
+REACTIONS: Final[dict[type[Failure], Reaction]] = {
+    AuthenticationError: Reaction(key="invalid_auth", login_from=2),
+    ConfigurationError: Reaction(key="invalid_configuration", refused_from=3),
+    InsecureAddressError: Reaction(key="insecure_url", refused_from=3),
+    TemporaryError: Reaction(key="cannot_connect", reports_outage=True),
+    ProtocolError: Reaction(key="unexpected_answer", reports_outage=True),
+    RateLimitedError: Reaction(key="rate_limited", reports_outage=True),
+    StoreError: Reaction(key="store_failed", first_pause=1.0, longest_pause=60.0),
+}
+
+
+class Failures:
+    """The failures of one account since its last success.
+
+    Attributes:
+        since: When the first of them was, also before a restart; None where there is none.
+        last: The last one.
+        count: How many there were since the start.
+        in_a_row: How many of the last kind there were, one after the other.
+    """
+
+    def __init__(self, since: datetime | None) -> None:
+        """Begin with an outage that goes on since before the start, if there is one."""
+        self.since = since
+        self.last: Failure | None = None
+        self.count = 0
+        self.in_a_row = 0
+
+    def add(self, failure: Failure, now: datetime) -> None:
+        """Count a failure, once however many have waited for the same poll."""
+        if failure is self.last:
+            return
+        self.count += 1
+        self.in_a_row = self.in_a_row + 1 if type(failure) is type(self.last) else 1
+        self.last = failure
+        if isinstance(failure, ProviderError):
+            self.since = self.since or now
+
+    def clear(self) -> None:
+        """Note a success."""
+        self.since = self.last = None
+        self.count = self.in_a_row = 0
+
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether a person is to log in again."""
+        return self._has_reached("login_from")
+
+    @property
+    def shows_refusal(self) -> bool:
+        """Whether a repair issue shows that the provider refuses."""
+        return self._has_reached("refused_from")
+
+    def shows_outage(self, now: datetime) -> bool:
+        """Whether a repair issue shows that the provider has been unreachable for hours."""
+        reports = self.last is not None and REACTIONS[type(self.last)].reports_outage
+        return reports and self.since is not None and now - self.since >= LONG_OUTAGE
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next try, never less than the provider asks for."""
+        if self.last is None:
+            return 0.0
+        reaction = REACTIONS[type(self.last)]
+        doubled = reaction.first_pause * 2.0 ** min(self.count - 1, 10)
+        pause = reaction.longest_pause if self.asks_for_login else min(doubled, reaction.longest_pause)
+        # Not all at the same moment after an outage; and a coordinator counts from the last full second.
+        return max(pause * random.uniform(0.5, 1), self.retry_after + 1)  # noqa: S311
+
+    @property
+    def retry_after(self) -> float:
+        """The seconds that the provider asked us to wait, 0 where it didn't."""
+        return (isinstance(self.last, ProviderError) and self.last.retry_after) or 0.0
+
+    def _has_reached(self, limit: str) -> bool:
+        """Whether there were as many of the last kind in a row as a limit of the table says."""
+        least: int | None = getattr(REACTIONS[type(self.last)], limit) if self.last else None
+        return least is not None and self.in_a_row >= least

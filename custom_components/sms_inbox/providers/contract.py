@@ -1,0 +1,289 @@
+"""The contract of a provider: what the rest of SMS Inbox asks of it.
+
+A provider reads one account's inbox at one SMS service. It knows nothing of Home Assistant: it gets an aiohttp session
+and the account, and returns pages of messages. Where the service can send webhooks, it also verifies and reads those.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from http import HTTPStatus
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+import aiohttp
+from yarl import URL
+
+from ..model import Cursor, Message, Page, PushResult
+from .errors import AuthenticationError
+from .http import HttpClient, HttpResponse, check_url
+from .parsing import well_formed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """The account that a provider reads.
+
+    Attributes:
+        username: User name, or the id of an access token.
+        password: Password, or the secret of an access token.
+        url: The server's address.
+        time_zone: The zone of times that the provider sends without one.
+        signing_key: The key with which the vendor signs its webhook requests; empty where it doesn't sign, or signs
+            with the password.
+        delete_stored: Whether a message may be deleted at the provider once it is stored here.
+        fields: Names of the fields of a webhook request, for senders without a protocol of their own.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    url: str
+    time_zone: tzinfo = UTC
+    signing_key: str = field(default="", repr=False)
+    delete_stored: bool = True
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Whose the credentials are: an id that never changes, and a name for people."""
+
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookRequest:
+    """A request to an account's webhook.
+
+    Attributes:
+        method: `GET`, `POST` or `PUT`.
+        url: The webhook's URL as the vendor knows it, with this request's query as it came.
+        headers: Names are case-insensitive.
+        body: As it came.
+        at: When it came (aware, UTC).
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of query and form, in UTF-8; of a name that occurs twice the last one."""
+        form = self.body.decode("utf-8", "replace") if self.is_form else ""
+        pairs = [
+            *parse_qsl(self.url.raw_query_string, keep_blank_values=True),
+            *parse_qsl(form, keep_blank_values=True),
+        ]
+        return {name: well_formed(value) for name, value in pairs}
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is declared as an HTML form."""
+        return self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+
+    @property
+    def record(self) -> bytes:
+        """What is kept of the request: the body, or without one the query."""
+        return self.body or self.url.raw_query_string.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookResponse:
+    """The response that a vendor needs for an accepted webhook request; a wrong one costs money or messages."""
+
+    status: int = HTTPStatus.OK
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+class Provider(ABC):
+    """One account at one SMS service.
+
+    Attributes:
+        key: Its name in configuration and translations; never changes.
+        name: Its name for people.
+        default_url: The official server address; empty where each account has a server of its own, or none.
+        interval: Pause between two polls; None where it can't be polled and only sends webhooks.
+        known_by_address: Whether only the server's address distinguishes its accounts, so that it may change.
+        consumes: Whether reading removes a message from the inbox, so that no answer must be lost.
+        acknowledges: Whether `acknowledge` changes what the next page shows.
+        deletes: Whether acknowledging deletes messages, so that a person must agree, see `Account.delete_stored`.
+        local_time: Whether it sends times without a zone, so that a person must choose the zone.
+        successor: Key of the provider that reads the same accounts by the API with which the vendor has replaced this
+            one; None where the vendor hasn't.
+        receives_webhooks: Whether the vendor can send a webhook request when a message arrives.
+        pushes: Whether a verified webhook request carries whole messages, with the ids that the list has, so that they
+            are delivered at once. Otherwise a request only makes us poll now, and nothing in it is believed.
+        registers: Whether the webhook can be registered by the vendor's API, see `register`.
+        signs: Whether a person can enter the key with which it signs webhook requests, see `Account.signing_key`.
+        needs_https: Whether it only accepts webhook URLs that begin with https.
+        webhook_response: The response to an accepted webhook request.
+        read_until: What the provider received before has been handed over, by its own clock; None where it doesn't say.
+    """
+
+    key: ClassVar[str]
+    name: ClassVar[str]
+    default_url: ClassVar[str]
+    interval: ClassVar[timedelta | None]
+    known_by_address: ClassVar[bool] = False
+    consumes: ClassVar[bool] = False
+    acknowledges: ClassVar[bool] = False
+    deletes: ClassVar[bool] = False
+    local_time: ClassVar[bool] = False
+    successor: ClassVar[str | None] = None
+    receives_webhooks: ClassVar[bool] = False
+    pushes: ClassVar[bool] = False
+    registers: ClassVar[bool] = False
+    signs: ClassVar[bool] = False
+    needs_https: ClassVar[bool] = False
+    webhook_response: ClassVar[WebhookResponse] = WebhookResponse()
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Take the session and the account.
+
+        Args:
+            session: Ours to use and not to close. It must keep no cookies: with them a server could take one
+                account's request for another's.
+            account: The account to read.
+
+        Raises:
+            ConfigurationError: The server address is none, or would send the password unencrypted.
+        """
+        self._account = account
+        self._http = HttpClient(session, check_url(account.url) if self.interval else URL(), self.vendor_word)
+        self.read_until: datetime | None = None
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether an answer is arriving: its headers are here, its body may not be."""
+        return self._http.is_receiving
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """How far the provider's clock is ahead of ours, as its last answer says; None where it doesn't."""
+        return self._http.clock_offset
+
+    @abstractmethod
+    async def validate(self) -> Identity:
+        """Prove the credentials without touching a message, and return whose they are.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+
+    @abstractmethod
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read the next page.
+
+        Every page that this object has returned is stored before it is asked for the next one; an object whose page
+        was not stored is not used again. So it may remember what it has shown. A list of several pages is returned
+        page by page, each as it comes, with `more` set; what is still to be read of it must follow from the cursor
+        alone, since the process may end between two pages.
+
+        Args:
+            cursor: That of the page before; empty at the very first.
+
+        Raises:
+            ProviderError: One of its kinds. Nothing was read, or `raw` holds it. The next call begins where this one
+                did.
+        """
+
+    @classmethod
+    def cursor_since(cls, received_at: datetime) -> Cursor:
+        """Return the cursor that reads what was received then or later; only used for a provider that is a successor.
+
+        Args:
+            received_at: Aware; by the provider's clock.
+        """
+        raise NotImplementedError
+
+    async def recover(self) -> tuple[Message, ...]:
+        """Return what was received lately once more, oldest first, changing nothing, where reading consumes.
+
+        It is used when an answer may have been lost on its way. Messages that are still to be read may be among it.
+
+        Raises:
+            ProviderError: One of its kinds; a ProtocolError where the answer was not understood.
+        """
+        return ()
+
+    async def acknowledge(self, page: Page) -> bool:
+        """Confirm to the vendor's server that a page is stored, where it wants to know, or delete what is stored.
+
+        One call does one short step, so that a new message never waits for long; the next `fetch` follows at once if
+        there is more to do.
+
+        Returns:
+            Whether there is more to do.
+
+        Raises:
+            ProviderError: One of its kinds. It is done later; the page may come again.
+        """
+        del page
+        return False
+
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
+        """Verify a webhook request and read its messages; only used where `pushes` is set.
+
+        The signature is verified first, in constant time, with the replay window that the vendor documents. Without a
+        key to verify it, the result is `PushResult(poll=True)`. What can't be understood is returned as unreadable.
+
+        Raises:
+            RefusedWebhookError: It is not the vendor's, or there is nothing in it.
+        """
+        raise NotImplementedError
+
+    def read_again(self, record: bytes) -> Message | None:
+        """Read a record that could not be understood before; None where it still can't.
+
+        It is used where a person may have named the fields since, see `Account.fields`.
+        """
+        del record
+        return None
+
+    async def register(self, name: str, url: str) -> None:
+        """Register the webhook at the vendor; again with the same name it changes nothing, or the URL.
+
+        The vendor may send a request at once to see whether somebody answers.
+
+        Args:
+            name: The name by which it is found again.
+            url: Its URL.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError
+
+    async def unregister(self, name: str) -> None:
+        """Remove the webhook at the vendor, if it is there.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError
+
+    def vendor_word(self, response: HttpResponse) -> str | None:
+        """Return the vendor's own code or word for what went wrong, None where the response has none.
+
+        It is shown to people and logged, so it must be one of the vendor's constants, never a text with values in it.
+        """
+        del response
+        return None
+
+    def basic_auth(self) -> dict[str, str]:
+        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8."""
+        try:
+            return {"Authorization": aiohttp.encode_basic_auth(self._account.username, self._account.password)}
+        except ValueError:
+            # From None: the error's own text may hold what was typed.
+            raise AuthenticationError("the user name or password has a character that none can have") from None
+
+    async def request(self, method: str, path: str, **options: Any) -> HttpResponse:
+        """Send one request to the account's server, see `HttpClient.request`."""
+        return await self._http.request(method, path, **options)

@@ -1,0 +1,73 @@
+"""What can go wrong at a provider. No error holds anything of a person: errors are logged and shown in diagnostics."""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class ProviderError(Exception):
+    """A provider could not do what it was asked to do.
+
+    The text says why in a few words, with the vendor's own code or word where it sent one.
+
+    Attributes:
+        key: Translation key of the message for a person.
+        retry_after: Seconds to wait before the next request, None where the provider doesn't say.
+        raw: Body of an answer that was not understood, for providers whose reads consume.
+    """
+
+    key: ClassVar[str]
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, raw: bytes | None = None) -> None:
+        """Take the reason in a few words."""
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.raw = raw
+
+
+class AuthenticationError(ProviderError):
+    """The provider refuses the user name or the password."""
+
+    key = "invalid_auth"
+
+
+class RateLimitedError(ProviderError):
+    """The provider asks for fewer requests."""
+
+    key = "rate_limited"
+
+
+class TemporaryError(ProviderError):
+    """The provider can't be reached or has a fault of its own; trying later may help."""
+
+    key = "cannot_connect"
+
+
+class ProtocolError(ProviderError):
+    """The provider's answer is not what its documentation describes."""
+
+    key = "unexpected_answer"
+
+
+class ConfigurationError(ProviderError):
+    """The provider refuses this request, or the server address is wrong; usually a person must change something."""
+
+    key = "invalid_configuration"
+
+
+class InsecureAddressError(ConfigurationError):
+    """The server address would send the password unencrypted over the internet."""
+
+    key = "insecure_url"
+
+
+class RefusedWebhookError(Exception):
+    """A webhook request is not the vendor's, or has nothing in it. The text holds nothing of a person.
+
+    Attributes:
+        status: The HTTP status to answer with.
+    """
+
+    def __init__(self, reason: str, *, status: int = HTTPStatus.FORBIDDEN) -> None:
+        """Take the reason in a few words for the log."""
+        super().__init__(reason)
+        self.status = status

@@ -1,0 +1,246 @@
+"""HTTP as all providers need it: limits, redirects to the same server only, and errors by status."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+import json
+import re
+import time
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from .errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InsecureAddressError,
+    ProtocolError,
+    RateLimitedError,
+    TemporaryError,
+)
+
+MAXIMUM_BODY = 4 * 1024 * 1024
+MAXIMUM_REDIRECTS = 3
+MAXIMUM_RETRY_AFTER = 3600.0
+REQUEST_TIMEOUT = 30.0
+DATE_PRECISION = timedelta(seconds=1)
+VENDOR_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,59}", re.ASCII)
+REFUSALS = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpResponse:
+    """A complete HTTP response: status, headers, body, and how many seconds it took from the request on."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed: float
+
+    @property
+    def date(self) -> datetime:
+        """The server's clock when it answered, our clock where it sends no `Date`."""
+        return _http_date(self.headers.get("Date")) or datetime.now(UTC)
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came where none is documented: a login page, a notice of maintenance."""
+        return self.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<?xml" not in self.body[:64]
+
+    def json(self) -> Any:
+        """Return the body as JSON.
+
+        Raises:
+            ProtocolError: It is none.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as err:
+            # From None: the decoder's error carries the whole document, and with it the texts.
+            raise ProtocolError(f"the answer is no JSON: {type(err).__name__}") from None
+
+
+class HttpClient:
+    """Sends requests to one server.
+
+    Attributes:
+        url: The server's address; other than it, nothing is sent a request.
+        is_receiving: Whether a response is arriving: its headers are here, its body may not be.
+        clock_offset: How far the server's clock is ahead of ours, to the second, as the `Date` header of its last
+            response says; None before the first one, or where it sends none.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: URL, vendor_word: Callable[[HttpResponse], str | None]
+    ) -> None:
+        """Take the session, which is ours to use and not to close.
+
+        Args:
+            session: It must keep no cookies: with them a server could take one account's request for another's.
+            url: The server's address.
+            vendor_word: Returns the vendor's own code or word for what went wrong, None where the response has none.
+        """
+        self.url = url
+        self.is_receiving = False
+        self.clock_offset: timedelta | None = None
+        self._session = session
+        self._vendor_word = vendor_word
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        multipart: bool = False,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = 0.0,
+        accept: Collection[int] = (),
+    ) -> HttpResponse:
+        """Send one request and read the whole response.
+
+        Args:
+            method: The HTTP method.
+            path: Below the server's address, without a leading slash.
+            params: The query; never credentials.
+            data: A form.
+            multipart: Whether the form is sent in parts (RFC 7578), for servers that take no other.
+            json: The body as JSON.
+            headers: Beside the usual ones.
+            wait: Seconds for which the server may let us wait before it answers.
+            accept: Statuses beside 2xx that are a valid answer.
+
+        Raises:
+            ProviderError: For every other status, for no response, and for one that is too large.
+        """
+        url = self.url.joinpath(*path.split("/")).with_query(params or {})
+        timeout = aiohttp.ClientTimeout(total=wait + REQUEST_TIMEOUT, sock_connect=15, sock_read=wait + 15)
+        for _ in range(MAXIMUM_REDIRECTS + 1):
+            form = aiohttp.FormData(dict(data or {}), default_to_multipart=True) if multipart else data
+            try:
+                response = await self._exchange(method, url, data=form, json=json, headers=headers, timeout=timeout)
+            except (aiohttp.ClientError, TimeoutError, OSError) as err:
+                raise TemporaryError(f"no answer: {type(err).__name__}") from err
+            if response.status in accept:
+                return response
+            if not 300 <= response.status < 400:
+                self._raise_for_status(response)
+                return response
+            url = _redirected(url, response)
+        raise ConfigurationError("the server redirects in circles")
+
+    async def _exchange(self, method: str, url: URL, **options: Any) -> HttpResponse:
+        """Send one request and read its response up to the limit."""
+        started = time.monotonic()
+        options["middlewares"] = (_send_once,) if method == "DELETE" else None
+        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+            self.is_receiving = True
+            try:
+                self._note_clock(response.headers)
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > MAXIMUM_BODY:
+                        raise ProtocolError(f"the answer is larger than {MAXIMUM_BODY} bytes")
+            finally:
+                self.is_receiving = False
+            elapsed = time.monotonic() - started
+            return HttpResponse(status=response.status, headers=response.headers, body=bytes(body), elapsed=elapsed)
+
+    def _note_clock(self, headers: Mapping[str, str]) -> None:
+        """Compare the server's clock with ours; its date is cut to the second, so half of that is added."""
+        date = _http_date(headers.get("Date"))
+        self.clock_offset = date + DATE_PRECISION / 2 - datetime.now(UTC) if date else None
+
+    def _raise_for_status(self, response: HttpResponse) -> None:
+        """Raise the error that a status means; 2xx means none."""
+        status, retry_after = response.status, _retry_after(response)
+        if 200 <= status < 300:
+            return
+        word = self._vendor_word(response) or ""
+        reason = f"HTTP status {status}" + (f", {word}" if VENDOR_WORD.fullmatch(word) else "")
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise AuthenticationError(reason)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimitedError(reason, retry_after=retry_after)
+        if status in REFUSALS:
+            raise ConfigurationError(reason)
+        if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+            raise TemporaryError(reason, retry_after=retry_after)
+        raise ProtocolError(reason)
+
+
+def _redirected(url: URL, response: HttpResponse) -> URL:
+    """Return where a redirect leads, which must be the same server: it gets the credentials."""
+    try:
+        target = url.join(URL(response.headers.get("Location", "")))
+        is_same_server = target.origin() == url.origin()
+    except ValueError:
+        raise ConfigurationError("the server redirects to an invalid address") from None
+    if not is_same_server:
+        raise ConfigurationError("the server redirects to another one")
+    return target
+
+
+async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a request after a broken connection: the second one may delete something else."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as err:
+        raise aiohttp.ClientConnectionError(type(err).__name__) from err
+
+
+def check_url(address: str) -> URL:
+    """Return the server's address as a URL: https, or http where the host is local.
+
+    Raises:
+        ConfigurationError: It is no address of a server, or one that must not get a password.
+    """
+    try:
+        url = URL(address.strip().rstrip("/"))
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
+        raise ConfigurationError("the server address is no http or https address")
+    if url.scheme == "http" and not _is_local(url.host):
+        raise InsecureAddressError("plain http is only for a server in the local network")
+    return url
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is in the local network, as far as its name or address says."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".lan", ".home.arpa", ".internal"))
+
+
+def _retry_after(response: HttpResponse) -> float | None:
+    """Return the seconds that `Retry-After` asks for (RFC 9110, 10.2.3), at most an hour."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), MAXIMUM_RETRY_AFTER)
+    if (at := _http_date(value)) is None:
+        return None
+    return min(max((at - response.date).total_seconds(), 0.0), MAXIMUM_RETRY_AFTER)
+
+
+def _http_date(value: str | None) -> datetime | None:
+    """Return an HTTP date in UTC, None for anything else."""
+    try:
+        parsed = parsedate_to_datetime(value or "")
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except ValueError, OverflowError:
+        return None

@@ -1,0 +1,328 @@
+"""Messages: what is received, claimed, marked delivered, released, and pruned.
+
+Each function works on a connection within a transaction, see `Store.write`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+import json
+import sqlite3
+from typing import Any, Final
+
+from ..model import Cursor, Message, StoredMessage
+from ..providers.parsing import well_formed
+from . import quarantine
+from .accounts import Progress, save_progress
+from .rows import COLUMNS, stored_message, text_of_time
+from .schema import UNDELIVERED, Status
+
+SLICE: Final = 100
+BATCH: Final = 100
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = timedelta(days=2)
+INSERT: Final = (
+    "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
+    " in_reply_to, raw, stored_at, status, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account, provider, message_id) DO NOTHING"
+)
+ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message to store: pending, or existing, and whether it may have been fired before."""
+
+    message: Message
+    status: Status = Status.PENDING
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """What was stored.
+
+    Attributes:
+        new: The messages that were not known before, in order.
+        claimed: Those of them that are claimed and are to be fired now.
+        is_more_pending: Whether others of them are pending.
+        quarantined: How many records of the account wait for a decision.
+    """
+
+    new: list[StoredMessage]
+    claimed: list[StoredMessage]
+    is_more_pending: bool
+    quarantined: int
+
+
+def receive(
+    db: sqlite3.Connection,
+    account: str,
+    arrivals: Sequence[Arrival],
+    *,
+    progress: Progress | None = None,
+    unreadable: Iterable[bytes] = (),
+    delivered: Sequence[int] = (),
+    claim: bool = False,
+) -> Received:
+    """Store messages that are not known yet, in one transaction with the account's progress.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        arrivals: The messages, in order.
+        progress: Where the account stands then; None where that doesn't change.
+        unreadable: Records that could not be understood.
+        delivered: Sequences of messages that were fired and are to be marked delivered.
+        claim: Whether the first new messages may be claimed at once, if nothing older is pending.
+    """
+    now = datetime.now(UTC)
+    mark_delivered(db, account, delivered)
+    if progress:
+        save_progress(db, account, progress)
+    room = _room(db, account) if claim else 0
+    new = _insert(db, account, arrivals, now, room) if arrivals else []
+    quarantine.keep(db, account, unreadable, now)
+    return Received(
+        new=[stored for stored, _ in new],
+        claimed=[stored for stored, status in new if status is Status.CLAIMED],
+        is_more_pending=any(status is Status.PENDING for _, status in new),
+        quarantined=quarantine.count(db, account),
+    )
+
+
+def claim(db: sqlite3.Connection, account: str, delivered: Sequence[int]) -> list[StoredMessage]:
+    """Mark what was fired, and claim the oldest pending messages, at most a slice of them; return those in order."""
+    mark_delivered(db, account, delivered)
+    rows = db.execute(
+        f"UPDATE message SET status = {Status.CLAIMED} WHERE sequence IN"
+        f" (SELECT sequence FROM message WHERE account = ? AND {UNDELIVERED} AND status = {Status.PENDING}"
+        f" ORDER BY sequence LIMIT {SLICE}) RETURNING {COLUMNS}",
+        (account,),
+    ).fetchall()
+    return sorted(map(stored_message, rows), key=lambda stored: stored.sequence)
+
+
+def mark_delivered(db: sqlite3.Connection, account: str, delivered: Sequence[int]) -> None:
+    """Mark messages that were fired."""
+    if not delivered:
+        return
+    marked = db.executemany(
+        f"UPDATE message SET status = {Status.DELIVERED} WHERE sequence = ? AND {UNDELIVERED}",
+        [(sequence,) for sequence in delivered],
+    ).rowcount
+    db.execute("UPDATE account SET delivered = delivered + ? WHERE account = ?", (marked, account))
+
+
+def release(db: sqlite3.Connection, account: str, delivered: Sequence[int]) -> None:
+    """Mark what was fired, and make pending again what was claimed and not fired."""
+    mark_delivered(db, account, delivered)
+    db.execute(
+        f"UPDATE message SET status = {Status.PENDING}"
+        f" WHERE account = ? AND {UNDELIVERED} AND status = {Status.CLAIMED}",
+        (account,),
+    )
+
+
+def prune(
+    db: sqlite3.Connection, account: str, *, store_texts: bool, texts_before: datetime, identities_before: datetime
+) -> bool:
+    """Erase old texts for good, and forget very old messages, a batch of each; return whether there may be more.
+
+    What is not delivered yet stays.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        store_texts: Without it only the message that was stored last keeps its text: it is shown, and what was lost in
+            a crash is found by it.
+        texts_before: Of messages stored earlier, only the identity is kept.
+        identities_before: Messages received and stored earlier are forgotten, as far as the account's latest message is
+            as much younger: what a provider may still show must be known, also where our clock was wrong, or where
+            nothing has come for long.
+    """
+    # Only the oldest rows are looked at, since the younger ones stand behind them: a quiet day must cost nothing.
+    erased = db.execute(
+        f"UPDATE message SET {ERASED} WHERE sequence IN (SELECT sequence FROM (SELECT sequence, stored_at, status"
+        " FROM message WHERE account = :account AND text IS NOT NULL ORDER BY sequence LIMIT :batch)"
+        f" WHERE NOT {UNDELIVERED} AND (stored_at < :before OR NOT :store_texts AND sequence <"
+        " (SELECT max(sequence) FROM message WHERE account = :account AND text IS NOT NULL)))",
+        {"account": account, "before": text_of_time(texts_before), "store_texts": store_texts, "batch": BATCH},
+    ).rowcount
+    forgettable = text_of_time(_forgettable_before(db, account, identities_before))
+    forgotten = db.execute(
+        "DELETE FROM message WHERE sequence IN (SELECT sequence FROM (SELECT sequence, stored_at, received_at, status"
+        " FROM message WHERE account = :account ORDER BY sequence LIMIT :batch)"
+        f" WHERE max(stored_at, received_at) < :before AND NOT {UNDELIVERED})",
+        {"account": account, "before": forgettable, "batch": BATCH},
+    ).rowcount
+    quarantine.prune(db, account, records_before=texts_before, identities_before=identities_before)
+    return bool(erased or forgotten)
+
+
+def remove(db: sqlite3.Connection, account: str) -> bool:
+    """Forget an account with all its messages, a batch of them; return whether there may be more."""
+    left = db.execute(
+        "DELETE FROM message WHERE sequence IN (SELECT sequence FROM message WHERE account = ? LIMIT ?)",
+        (account, BATCH),
+    ).rowcount
+    if not left:
+        quarantine.remove(db, account)
+        db.execute("DELETE FROM account WHERE account = ?", (account,))
+    return bool(left)
+
+
+def settle(db: sqlite3.Connection, account: str, number: int, message: Message | None, *, shown_again: bool) -> int:
+    """Drop a record that could not be understood; with a message, that one is pending in its place.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        number: The record's number.
+        message: What is pending in its place, if anything.
+        shown_again: Whether its provider may show it once more, so that it must be known.
+
+    Returns:
+        How many records of the account are left.
+    """
+    now = datetime.now(UTC)
+    if quarantine.drop(db, account, number, shown_again=shown_again, now=now) and message:
+        _insert(db, account, [Arrival(message)], now, 0)
+    return quarantine.count(db, account)
+
+
+def move(
+    db: sqlite3.Connection,
+    account: str,
+    arrivals: Sequence[Arrival],
+    *,
+    cursor: Cursor,
+    unreadable: Iterable[bytes],
+    left: str,
+    provider: str,
+) -> None:
+    """Let an account be read by another provider, and store what that one shows of the time before.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        arrivals: What it shows; of those that are existing only the identity is kept, since they are stored as messages
+            of the first provider.
+        cursor: Where it goes on.
+        unreadable: What it shows and could not be understood.
+        left: Key of the provider that has read the account until now.
+        provider: Key of the other one.
+    """
+    now = datetime.now(UTC)
+    db.execute("UPDATE message SET provider = ? WHERE account = ? AND provider = ''", (left, account))
+    # On a first run it isn't known what the first one would have delivered.
+    db.execute(
+        "UPDATE account SET provider = ?, left_cursor = cursor, cursor = ?,"
+        " doubt_since = iif(first_run, ?, doubt_since) WHERE account = ?",
+        (provider, json.dumps(cursor), text_of_time(now), account),
+    )
+    _insert(db, account, arrivals, now, 0)
+    db.executemany(
+        f"UPDATE message SET {ERASED} WHERE account = ? AND provider = ? AND message_id = ? AND status = ?",
+        [
+            (account, provider, arrival.message.message_id, Status.EXISTING)
+            for arrival in arrivals
+            if arrival.status is Status.EXISTING
+        ],
+    )
+    quarantine.keep(db, account, unreadable, now)
+
+
+def is_possible(at: datetime, now: datetime) -> bool:
+    """Whether a message can have been received at a time: not before this century, and not in days to come."""
+    return EARLIEST <= at <= now + LATEST
+
+
+def _insert(
+    db: sqlite3.Connection, account: str, arrivals: Sequence[Arrival], now: datetime, room: int
+) -> list[tuple[StoredMessage, Status]]:
+    """Store what is not known yet; return it with its status. The first `room` pending messages are claimed."""
+    provider = db.execute("SELECT provider FROM account WHERE account = ?", (account,)).fetchone()
+    key = provider["provider"] if provider else ""
+    last = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message'").fetchone()[0]
+    by_id: dict[str, tuple[Arrival, Status]] = {}
+    for arrival in arrivals:
+        message = _storable(arrival.message, now)
+        if message.message_id in by_id:
+            continue
+        status = arrival.status
+        if status is Status.PENDING and room > 0:
+            status, room = Status.CLAIMED, room - 1
+        by_id[message.message_id] = (replace(arrival, message=message), status)
+    rows = [
+        (account, key, *_values(arrival.message), text_of_time(now), status, arrival.in_doubt)
+        for arrival, status in by_id.values()
+    ]
+    db.executemany(INSERT, rows)
+    stored = db.execute(
+        "SELECT sequence, message_id FROM message WHERE sequence > ? AND account = ? ORDER BY sequence", (last, account)
+    )
+    found: list[tuple[StoredMessage, Status]] = []
+    for sequence, message_id in stored:
+        arrival, status = by_id[message_id]
+        one = StoredMessage(
+            sequence=sequence,
+            account=account,
+            provider=key,
+            message=arrival.message,
+            stored_at=now,
+            in_doubt=arrival.in_doubt,
+        )
+        found.append((one, status))
+    return found
+
+
+def _storable(message: Message, now: datetime) -> Message:
+    """Return a message as SQLite can hold it: well-formed texts, and a time that is possible.
+
+    A missing or impossible time is the time of arrival; the original is in `raw`.
+    """
+    at = message.received_at
+    return replace(
+        message,
+        message_id=well_formed(message.message_id),
+        sender=well_formed(message.sender),
+        recipient=message.recipient and well_formed(message.recipient),
+        text=well_formed(message.text),
+        in_reply_to=message.in_reply_to and well_formed(message.in_reply_to),
+        received_at=at if at and is_possible(at, now) else now,
+    )
+
+
+def _values(message: Message) -> tuple[Any, ...]:
+    """Return a message's values in the order of the columns, from its id to what it was read from."""
+    return (
+        message.message_id,
+        message.sender,
+        message.recipient,
+        message.text,
+        message.encoding,
+        message.data,
+        text_of_time(message.received_at),
+        message.in_reply_to,
+        message.raw,
+    )
+
+
+def _room(db: sqlite3.Connection, account: str) -> int:
+    """Return how many messages may be claimed: none while older ones are pending, and never more than a slice."""
+    pending, claimed = db.execute(
+        f"SELECT count(*) FILTER (WHERE status = {Status.PENDING}), count(*) FILTER (WHERE status = {Status.CLAIMED})"
+        f" FROM (SELECT status FROM message WHERE account = ? AND {UNDELIVERED} LIMIT {SLICE})",
+        (account,),
+    ).fetchone()
+    return 0 if pending else SLICE - int(claimed)
+
+
+def _forgettable_before(db: sqlite3.Connection, account: str, before: datetime) -> datetime:
+    """Return a time, earlier by the age of the latest message: lists by time begin a while before that one."""
+    latest = db.execute(
+        "SELECT min(stored_at, received_at) FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
+    ).fetchone()
+    age = datetime.now(UTC) - datetime.fromisoformat(latest[0]) if latest else timedelta()
+    return before - max(age, timedelta())
