@@ -1,8 +1,8 @@
 """The HTTP endpoint of an account's webhook: its limits and answers, its URL, and its registration at the vendor.
 
-A request to a webhook can be forged by whoever has seen the URL. So, where the vendor can be polled, nothing of a request
-is believed: it makes us poll now. Where requests are signed and carry the ids that the list has, and where there is
-nobody to poll, they are stored, and only then answered with success.
+A request to a webhook can be forged by whoever has seen the URL. So, where the vendor can be polled, nothing of it is
+believed: it makes us poll now. Where requests are signed and carry the ids that the list has, and where there is nobody
+to poll, they are stored, and only then answered with success.
 
 An account's endpoint is open as long as its entry exists, loaded or not: where none is, Home Assistant itself answers
 200, and the vendor takes its message for delivered. That can't be helped while Home Assistant has begun to answer and
