@@ -1,7 +1,7 @@
 """When to poll, page by page; the one place where a provider's error becomes one of Home Assistant's."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 import logging
 from typing import Any, override
 
@@ -64,8 +64,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         try:
             self.provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
-            await self._store.open()
-            state = await self._store.write(accounts.begin, entry.entry_id, self.provider.key, self._added_at)
+            state = await self._async_begin_in_store()
         except ConfigurationError as err:
             raise ConfigEntryError(**self._translated(err)) from err
         except StoreError as err:
@@ -153,17 +152,18 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if page.unreadable:
             self.async_show_issues()
 
-    @property
-    def _added_at(self) -> datetime:
-        """Since when messages are new, for an account that the store doesn't know.
+    async def _async_begin_in_store(self) -> accounts.AccountState:
+        """Return where the account stands.
 
-        One that has a device was there before: its store was lost. What came since the damaged file was written to for
-        the last time is new, as far as that is known; nothing older may be fired again.
+        One that has a device was there before; where the store doesn't know it, its file was lost. Then only what came
+        since the damaged file was written to for the last time is new.
         """
-        identifier = (DOMAIN, self.config_entry.entry_id)
-        if dr.async_get(self.hass).async_get_device_by_identifier(identifier, self.config_entry.entry_id):
-            return self._store.damaged_at or dt_util.utcnow()
-        return self.config_entry.created_at
+        entry, added_at = self.config_entry, self.config_entry.created_at
+        await self._store.open()
+        identifier = (DOMAIN, entry.entry_id)
+        if was_there := dr.async_get(self.hass).async_get_device_by_identifier(identifier, entry.entry_id) is not None:
+            added_at = self._store.damaged_at or dt_util.utcnow()
+        return await self._store.write(accounts.begin, entry.entry_id, self.provider.key, added_at, was_lost=was_there)
 
     async def _async_begin(self) -> None:
         """Deliver what is stored, and poll for the first time."""
