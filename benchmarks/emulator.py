@@ -7,6 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
+import re
 import sys
 from tempfile import TemporaryDirectory
 import time
@@ -18,6 +19,7 @@ from scripts.lib.child import Child, ChildError, until
 
 REPOSITORY = Path(__file__).parents[1]
 START_LIMIT = 30.0  # seconds
+ADDRESS = re.compile(r": http://\S+$")
 TEXT = "Your parcel waits at locker 17, Harbour Street. The code is 482913; it is valid until Sunday evening. Number"
 PASSWORD = "secret"  # noqa: S105
 
@@ -52,6 +54,12 @@ class Emulator:
         """Return when a provider's messages arrived there (`perf_counter`), by text."""
         messages = (await self._request("GET", f"/admin/messages?provider={provider}"))["messages"]
         return {message["text"]: _on_our_clock(message["sent_at"]) for message in messages}
+
+    async def times(self, account: dict[str, Any]) -> list[tuple[float, float]]:
+        """Return when each message of an account arrived and was handed over (seconds since the epoch)."""
+        query = {"provider": account["provider"], "username": account["username"]}
+        messages = (await self._request("GET", "/admin/messages", params=query))["messages"]
+        return [(_epoch(message["sent_at"]), _epoch(message["fetched_at"])) for message in messages]
 
     async def let_call(self, account: dict[str, Any], url: str) -> None:
         """Tell an account's provider the address to call."""
@@ -92,9 +100,14 @@ class Emulator:
             return await response.json()
 
 
+def _epoch(at: str) -> float:
+    """Return the seconds since the epoch at a time of day."""
+    return datetime.fromisoformat(at).timestamp()
+
+
 def _on_our_clock(at: str) -> float:
     """Return a time of day as `perf_counter` would have told it."""
-    return datetime.fromisoformat(at).timestamp() - time.time() + time.perf_counter()
+    return _epoch(at) - time.time() + time.perf_counter()
 
 
 @asynccontextmanager
@@ -105,20 +118,31 @@ async def emulator(*, latency: float = 0.0, hold: float = 0.0) -> AsyncGenerator
         latency: Seconds before every answer.
         hold: Seconds of a long poll.
     """
-    command = [sys.executable, "-m", "emulator", "--port", "0", "--latency", str(latency), "--hold", str(hold)]
+    async with server("emulator", "--port", "0", "--latency", str(latency), "--hold", str(hold)) as (session, _):
+        yield Emulator(session)
+
+
+@asynccontextmanager
+async def server(module: str, *arguments: str) -> AsyncGenerator[tuple[aiohttp.ClientSession, str]]:
+    """Run a server of ours in another process, and return a session at its address, and the address.
+
+    Args:
+        module: What Python runs; it prints one line, which ends with its address, once it can be asked.
+        arguments: What it gets on its command line.
+    """
     with TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        child = await Child.start(command, log, cwd=REPOSITORY)
+        child = await Child.start([sys.executable, "-m", module, *arguments], Path(folder, "log"), cwd=REPOSITORY)
 
         async def is_up() -> bool:
             if child.exit_code is not None:
-                raise ChildError(f"The emulator ended by itself: {child.tail()}")
-            return child.tail().startswith("SMS emulator: ")
+                raise ChildError(f"{module} ended by itself: {child.tail()}")
+            return bool(ADDRESS.search(child.tail()))
 
         try:
             async with asyncio.timeout(START_LIMIT):
                 await until(is_up)
-            async with aiohttp.ClientSession(child.tail().split()[-1]) as session:
-                yield Emulator(session)
+            url = child.tail().split()[-1]
+            async with aiohttp.ClientSession(url) as session:
+                yield session, url
         finally:
             await child.stop()

@@ -25,6 +25,27 @@ def percentile_95(values: list[float]) -> float:
 POINTS: dict[str, Point] = {"median": median, "95th percentile": percentile_95}
 
 
+class Disk:
+    """A file that is written as the store's is."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the file."""
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("CREATE TABLE one (text TEXT)")
+
+    def write(self) -> float:
+        """Return the seconds of a transaction of one row; it blocks."""
+        started = time.perf_counter()
+        self._db.execute("INSERT INTO one VALUES (?)", (TEXT,))
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
 class Floor:
     """Takes its turn beside what is measured."""
 
@@ -34,15 +55,12 @@ class Floor:
         self._counter = counter
         self._fires: list[float] = []
         self._writes: list[float] = []
-        self._disk = sqlite3.connect(Path(hass.config.path("write.db")), isolation_level=None, check_same_thread=False)
-        self._disk.execute("PRAGMA journal_mode = WAL")
-        self._disk.execute("PRAGMA synchronous = FULL")
-        self._disk.execute("CREATE TABLE one (text TEXT)")
+        self._disk = Disk(Path(hass.config.path("write.db")))
 
     async def measure(self) -> None:
         """Fire one event, and write one row."""
         self._fires.append(await self._fire())
-        self._writes.append(await self._hass.async_add_executor_job(self._write))
+        self._writes.append(await self._hass.async_add_executor_job(self._disk.write))
 
     def at(self, point: Point) -> float:
         """Return the seconds of both."""
@@ -63,9 +81,3 @@ class Floor:
         self._hass.bus.async_fire(EVENT_SMS_RECEIVED, dict(EVENT_DATA))
         await self._counter.until(expected)
         return self._counter.last - fired
-
-    def _write(self) -> float:
-        """Return the seconds of a transaction of one row."""
-        started = time.perf_counter()
-        self._disk.execute("INSERT INTO one VALUES (?)", (TEXT,))
-        return time.perf_counter() - started

@@ -6,7 +6,19 @@ from importlib import import_module
 from .scale import Scale
 from .table import Line
 
-ROWS = ("drain", "requests", "automation", "latency", "push", "startup", "otherwise", "heartbeat", "store")
+ROWS = (
+    "drain",
+    "requests",
+    "automation",
+    "latency",
+    "push",
+    "compare",
+    "startup",
+    "otherwise",
+    "heartbeat",
+    "store",
+    "many",
+)
 
 
 def measure(name: str, scale: Scale) -> list[Line]:
