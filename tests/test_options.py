@@ -64,7 +64,7 @@ def shown(hass: HomeAssistant, entry: MockConfigEntry) -> tuple[str, Any]:
     return state.state, state.attributes.get("text")
 
 
-@pytest.mark.parametrize("keep_texts", [True, False])
+@pytest.mark.parametrize("store_texts", [True, False])
 async def test_retention(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -72,11 +72,11 @@ async def test_retention(
     provider: str,
     received: list[Event],
     freezer: FrozenDateTimeFactory,
-    keep_texts: bool,  # noqa: FBT001
+    store_texts: bool,  # noqa: FBT001
 ) -> None:
     """Text and sender are erased when their time is over, and the message is known all the same."""
     await set_up(hass, entry)
-    await choose(hass, entry, keep_texts=keep_texts, retention_days=2)
+    await choose(hass, entry, store_texts=store_texts, retention_days=2)
     sent = account.send(FIRST, sender="+447700909999", message_id="4242")
     await poll(hass)
     await let_pass(hass, freezer, 1.9)
@@ -118,7 +118,7 @@ async def test_texts_are_not_kept(
 ) -> None:
     """Messages arrive as they are, and after each poll only the last one is left, for the sensor to show."""
     await set_up(hass, entry)
-    await choose(hass, entry, keep_texts=False)
+    await choose(hass, entry, store_texts=False)
     account.send(FIRST, sender="+447700909999")
     account.send(SECOND)
     await poll(hass)
@@ -149,7 +149,7 @@ async def test_texts_are_not_kept_when_a_drain_fails(
 ) -> None:
     """What was delivered before the provider failed is erased, too."""
     await set_up(hass, entry)
-    await choose(hass, entry, keep_texts=False)
+    await choose(hass, entry, store_texts=False)
     account.page_size = 1
 
     @callback
@@ -172,7 +172,7 @@ async def test_texts_are_not_kept_any_more(hass: HomeAssistant, entry: MockConfi
     account.send(SECOND)
     await poll(hass)
     assert await stored_texts(hass) == [FIRST, SECOND]
-    await choose(hass, entry, keep_texts=False)
+    await choose(hass, entry, store_texts=False)
     assert FIRST_CODE not in written_down(hass)
     assert await stored_texts(hass) == [SECOND]
     assert shown(hass, entry) == (SECOND, SECOND)
@@ -183,7 +183,7 @@ async def test_what_is_not_delivered_is_kept(
 ) -> None:
     """A message that could not be ticked off keeps its text for as long as that takes, and arrives unaltered."""
     await set_up(hass, entry)
-    await choose(hass, entry, keep_texts=False, retention_days=2)
+    await choose(hass, entry, store_texts=False, retention_days=2)
     account.send(FIRST)
     with patch.object(Store, "tick_off", side_effect=StoreError("disk full")):
         await poll(hass)
@@ -204,7 +204,7 @@ async def test_lost_message_is_found_without_texts(
     """What was under way at a crash is found, though nearly all that is known has no text any more."""
     with patch("custom_components.sms_inbox.coordinator.SETTLING_SECONDS", 0.0):
         await set_up(hass, entry)
-        await choose(hass, entry, keep_texts=False)
+        await choose(hass, entry, store_texts=False)
         for minutes, text in ((6, FIRST), (5, SECOND)):
             account.send(text, received_at=datetime.now(UTC) - timedelta(minutes=minutes))
         await poll(hass)

@@ -120,6 +120,7 @@ class Inbox:
         self._last_page_unreadable: frozenset[bytes] = frozenset()
         # Pages and webhooks are stored one after the other, so that messages are claimed in the order of the store.
         self._lock = asyncio.Lock()
+        self._outcome = outcome
         self._pruning: CALLBACK_TYPE | None = None
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
@@ -147,7 +148,11 @@ class Inbox:
             StoreError: Nothing was stored.
         """
         arrivals = [messages.Arrival(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
-        await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
+        try:
+            await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
+        except StoreError as err:
+            self._outcome(err)
+            raise
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
         """Store what the provider shows once more and was lost on its way; return how many messages that are.
