@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+from datetime import timedelta
 import errno
 from pathlib import Path
 import signal
 import sys
 
 from .server import Emulator
+from .state import offset_of
 from .storage import DataFileError
 
 
@@ -15,7 +17,7 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; the exit code is 1 if it can't."""
     options = _options()
     try:
-        emulator = Emulator(options.hold, options.latency, options.data, options.repeat)
+        emulator = Emulator(options.hold, options.latency, options.data, options.repeat, options.clock_offset)
         asyncio.run(_serve(emulator, options.host, options.port))
     except DataFileError as error:
         return _refuse(str(error))
@@ -32,9 +34,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8125, help="port to listen on (%(default)s; 0: any)")
     parser.add_argument("--hold", type=float, default=30, help="seconds of a long poll (%(default)s)")
     parser.add_argument("--latency", type=float, default=0, help="seconds before every answer (%(default)s)")
-    parser.add_argument("--repeat", type=float, default=5, help="seconds until a client is called again (%(default)s)")
+    parser.add_argument("--repeat", type=float, default=5, help="seconds until a webhook is repeated (%(default)s)")
+    parser.add_argument(
+        "--clock-offset",
+        type=_offset,
+        default=timedelta(),
+        metavar="SECONDS",
+        help="how far the vendors' clock is ahead of this machine's (0)",
+    )
     parser.add_argument("--data", type=Path, metavar="FILE", help="keep accounts and messages in this file")
     return parser.parse_args()
+
+
+def _offset(text: str) -> timedelta:
+    try:
+        return offset_of(float(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 async def _serve(emulator: Emulator, host: str, port: int) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import json
 from pathlib import Path
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -13,10 +13,8 @@ from .faults import Fault
 from .ledger import Ledger
 from .model import Account
 from .registry import PROTOCOLS
+from .state import State, offset_of
 from .storage import message_to_json
-
-if TYPE_CHECKING:
-    from .server import Emulator
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,9 +46,9 @@ MESSAGE_FIELDS: Mapping[str, type] = {
 class Admin:
     """Everything under `/admin`, and the page at `/`."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        """Serve an emulator."""
-        self._emulator = emulator
+    def __init__(self, state: State) -> None:
+        """Show and change the state of an emulator."""
+        self._state = state
         self._page = PAGE.read_text(encoding="utf-8")
 
     def add_to(self, app: web.Application) -> None:
@@ -61,6 +59,7 @@ class Admin:
         app.router.add_post("/admin/accounts", self.add_account)
         app.router.add_post("/admin/password", self.change_password)
         app.router.add_post("/admin/callback", self.set_callback)
+        app.router.add_post("/admin/clock", self.set_clock)
         app.router.add_get("/admin/calls", self.list_calls)
         app.router.add_get("/admin/messages", self.list_messages)
         app.router.add_post("/admin/messages", self.send)
@@ -84,13 +83,13 @@ class Admin:
         """Make an account."""
         known = {"provider": str, "username": str, "password": str, "time_zone": str, "page_size": int}
         fields = _checked(await _body(request), known, required=("provider", "username", "password"))
-        return web.json_response(self._account(self._emulator.add_account(**fields)))
+        return web.json_response(self._account(self._state.add_account(**fields)))
 
     async def change_password(self, request: web.Request) -> web.Response:
         """Give an account another password."""
         known = {"provider": str, "username": str, "password": str}
         fields = _checked(await _body(request), known, required=tuple(known))
-        account = self._emulator.account(fields["provider"], fields["username"])
+        account = self._state.account(fields["provider"], fields["username"])
         account.password = fields["password"]
         account.on_change()
         return web.json_response(self._account(account))
@@ -99,20 +98,26 @@ class Admin:
         """Set the address to call when a message comes, empty for none, and with what calls are signed."""
         known = {"provider": str, "username": str, "url": str, "signing_key": str}
         fields = _checked(await _body(request), known, required=("provider", "username", "url"))
-        account = self._emulator.account(fields["provider"], fields["username"])
+        account = self._state.account(fields["provider"], fields["username"])
         account.callback, account.signing_key = fields["url"], fields.get("signing_key", account.signing_key)
         account.on_change()
         return web.json_response(self._account(account))
 
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Set by how many seconds the vendors' clock is ahead of ours, or behind where they are negative."""
+        fields = _checked(await _body(request), {"seconds": int | float}, required=("seconds",))
+        self._state.clock_offset = offset_of(fields["seconds"])
+        return web.json_response({"seconds": fields["seconds"], "now": self._state.now().isoformat()})
+
     async def list_calls(self, request: web.Request) -> web.Response:
         """List the calls to clients, after a number."""
-        return web.json_response(_since(request, self._emulator.calls))
+        return web.json_response(_since(request, self._state.calls))
 
     async def list_messages(self, request: web.Request) -> web.Response:
         """List the messages, of all accounts or of some."""
         messages = [
             {"provider": account.provider, "username": account.username, **message_to_json(message)}
-            for account in self._emulator.accounts.values()
+            for account in self._state.accounts.values()
             if request.query.get("provider", account.provider) == account.provider
             and request.query.get("username", account.username) == account.username
             for message in account.messages
@@ -123,7 +128,7 @@ class Admin:
         """Send an SMS, numbered copies of one, or a record as it is."""
         known = {"provider": str, "username": str, "count": int, "raw": str, **MESSAGE_FIELDS}
         fields = _checked(await _body(request), known, required=("provider", "username"))
-        account = self._emulator.account(fields.pop("provider"), fields.pop("username"))
+        account = self._state.account(fields.pop("provider"), fields.pop("username"))
         if "raw" in fields:
             if len(fields) > 1:
                 raise ValueError("A raw record has no other fields.")
@@ -141,42 +146,40 @@ class Admin:
 
     async def add_fault(self, request: web.Request) -> web.Response:
         """Plan a fault; fields beyond the common ones are its options."""
-        fields = await _body(request)
-        _checked(
-            {key: fields[key] for key in ("provider", "kind", "count", "username", "path") if key in fields},
-            {"provider": str, "kind": str, "count": int | None, "username": str | None, "path": str | None},
-            required=("provider", "kind"),
-        )
-        self._emulator.fault(**fields)
+        fields = {key: value for key, value in (await _body(request)).items() if value is not None or key == "count"}
+        common = {"provider": str, "kind": str, "count": int, "username": str, "path": str, "skip": int, "where": dict}
+        _checked({key: fields[key] for key in common if key in fields}, common, required=("provider", "kind"))
+        self._state.fault(**fields)
         return web.json_response({"faults": self._faults()})
 
     async def clear_faults(self, _request: web.Request) -> web.Response:
         """Let nothing go wrong any more."""
-        self._emulator.clear_faults()
+        self._state.clear_faults()
         return web.json_response({"faults": []})
 
     async def list_book(self, request: web.Request) -> web.Response:
         """List what was handed over, after a number."""
-        return web.json_response(_since(request, self._emulator.book))
+        return web.json_response(_since(request, self._state.book))
 
     async def list_requests(self, request: web.Request) -> web.Response:
         """List the requests of clients, after a number."""
-        return web.json_response(_since(request, self._emulator.requests))
+        return web.json_response(_since(request, self._state.requests))
 
     async def show_state(self, request: web.Request) -> web.Response:
         """Tell all that the page shows, with the messages of the account it asks about."""
-        emulator = self._emulator
-        account = emulator.accounts.get((request.query.get("provider", ""), request.query.get("username", "")))
+        state = self._state
+        account = state.accounts.get((request.query.get("provider", ""), request.query.get("username", "")))
         messages = account.messages[-SHOWN_MESSAGES:] if account else []
         return web.json_response(
             {
                 "now": datetime.now(UTC).isoformat(),
+                "clock_offset": state.clock_offset.total_seconds(),
                 "providers": [
-                    {"key": key, "name": protocol.name, "url": emulator.url(key)} for key, protocol in PROTOCOLS.items()
+                    {"key": key, "name": protocol.name, "url": state.url(key)} for key, protocol in PROTOCOLS.items()
                 ],
                 "accounts": self._accounts(),
                 "messages": [message_to_json(message) for message in messages],
-                "requests": _numbered(emulator.requests.since(emulator.requests.last - SHOWN_REQUESTS)),
+                "requests": _numbered(state.requests.since(state.requests.last - SHOWN_REQUESTS)),
                 "faults": self._faults(),
             }
         )
@@ -184,11 +187,11 @@ class Admin:
     async def reset(self, request: web.Request) -> web.Response:
         """Forget everything."""
         _checked(await _body(request), {})
-        self._emulator.reset()
+        self._state.reset()
         return web.json_response({})
 
     def _accounts(self) -> list[dict[str, Any]]:
-        return [self._account(account) for account in self._emulator.accounts.values()]
+        return [self._account(account) for account in self._state.accounts.values()]
 
     def _account(self, account: Account) -> dict[str, Any]:
         return {
@@ -196,12 +199,12 @@ class Admin:
             "username": account.username,
             "time_zone": account.time_zone,
             "page_size": account.page_size,
-            "url": self._emulator.url(account.provider),
+            "url": self._state.url(account.provider),
             "messages": len(account.messages),
         }
 
     def _faults(self) -> list[dict[str, Any]]:
-        return [_fault(fault) for fault in self._emulator.faults.pending]
+        return [_fault(fault) for fault in self._state.faults.pending]
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -211,6 +214,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
         "count": fault.count,
         "username": fault.username,
         "path": fault.path,
+        "skip": fault.skip,
+        "where": fault.where,
         **fault.options,
     }
 

@@ -1,6 +1,6 @@
 """BulkSMS JSON REST API v1: a filtered list of messages, which a client reads page by page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 import json
 import operator
@@ -38,7 +38,8 @@ NEW_WEBHOOK: dict[str, Any] = {
     "contactEmailAddress": None,
     "onWebApp": True,
 }
-TITLES = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
+ERRORS = {"bad-request": 400, "unauthorized": 401, "forbidden": 403, "not-found": 404, "method-not-allowed": 405}
+"""How the addresses of the vendor's pages on errors end."""
 
 
 class BadRequestError(Exception):
@@ -56,6 +57,7 @@ class BulkSms(Protocol):
     numeric_ids = True
     methods = ("GET", "POST", "DELETE")
     opening = b'[{"id":"1","type":"RECEIVED","body":"'
+    errors: Mapping[str, int] = ERRORS
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -64,15 +66,19 @@ class BulkSms(Protocol):
     @override
     def unauthorized(self) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="BulkSMS"'}
-        return _problem(401, "The credentials are missing or wrong.", challenge)
+        return _problem("unauthorized", "The credentials are missing or wrong.", headers=challenge)
 
     @override
     def not_found(self) -> Answer:
-        return _problem(404, "There is nothing here.")
+        return _problem("not-found", "There is nothing here.")
 
     @override
     def wrong_method(self) -> Answer:
-        return _problem(405, "This address can't be asked in that way.")
+        return _problem("method-not-allowed", "This address can't be asked in that way.")
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return _problem(word, "Something is wrong.", status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -108,9 +114,9 @@ class BulkSms(Protocol):
         try:
             webhook = {**(present or NEW_WEBHOOK), **_checked_webhook(call.body, account, webhook_id)}
         except BadRequestError as error:
-            return _problem(400, str(error))
+            return _problem("bad-request", str(error))
         if webhook["active"] and not 200 <= await call.ask(_call_of(webhook, b"[]")) < 300:
-            return _problem(400, "The address does not answer.")
+            return _problem("bad-request", "The address does not answer.")
         webhook["id"] = webhook["id"] or max((other["id"] for other in account.webhooks), default=0) + 1
         account.webhooks = [other for other in account.webhooks if other is not present] + [webhook]
         account.on_change()
@@ -132,9 +138,10 @@ class BulkSms(Protocol):
 
     def _list(self, call: Call, account: Account) -> Answer:
         try:
-            tests, limit, ascending = _search(call.fields.get("filter", "")), _limit(call), _ascending(call)
+            tests = _search(call.fields.get("filter", ""), account.now())
+            limit, ascending = _limit(call), _ascending(call)
         except BadRequestError as error:
-            return _problem(400, str(error))
+            return _problem("bad-request", str(error))
         found = [message for message in account.messages if all(test(message) for test in tests)]
         found.sort(key=lambda message: int(message.message_id), reverse=not ascending)
         page = tuple(found[: min(limit, account.page_size)])
@@ -173,9 +180,9 @@ def _checked_webhook(body: bytes, account: Account, webhook_id: str) -> dict[str
     return {key: value for key, value in fields.items() if key in NEW_WEBHOOK and key != "id"}
 
 
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:
-    title = TITLES[status]
-    page = f"https://www.bulksms.com/developer/json/v1/errors#{title.lower().replace(' ', '-')}"
+def _problem(error: str, detail: str, status: int | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    title, status = error.replace("-", " ").title(), status or ERRORS[error]
+    page = f"https://www.bulksms.com/developer/json/v1/errors#{error}"
     body = json.dumps({"type": page, "title": title, "status": status, "detail": detail}).encode()
     return Answer(status=status, body=body, content_type=BulkSms.content_type, headers=headers or {})
 
@@ -194,12 +201,12 @@ def _ascending(call: Call) -> bool:
     return order is not None
 
 
-def _search(expression: str) -> list[Test]:
+def _search(expression: str, now: datetime) -> list[Test]:
     """The tests a filter stands for; without a date of its own it doesn't look far back."""
     clauses = [_clause(clause) for clause in expression.split("&")] if expression else []
     tests = [_test(*clause) for clause in clauses]
     if not any(field == "submission.date" for field, _, _ in clauses):
-        earliest = datetime.now(UTC) - SEARCHED
+        earliest = now - SEARCHED
         tests.append(lambda message: message.received_at >= earliest)
     return tests
 

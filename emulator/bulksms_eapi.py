@@ -1,11 +1,12 @@
 """BulkSMS EAPI: records of fields parted by pipes, above an id that the client remembers."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 import re
 from typing import Any, override
 
 from .model import Account, Message
-from .protocol import Answer, Call, Outgoing, Protocol, html_page, with_query
+from .protocol import Answer, Call, Outgoing, Protocol, html_page, number_of, with_query
 
 ENCODINGS = {"text": "7bit", "unicode": "16bit", "binary": "8bit"}
 DESCRIPTIONS = {
@@ -28,6 +29,7 @@ class BulkSmsEapi(Protocol):
     numeric_ids = True
     wires = ("utf-8", "hex")
     opening = b"0|records to follow|1\n\n1|447700900123|"
+    errors: Mapping[str, int] = {str(code): 200 for code in DESCRIPTIONS}
     fault_options: Mapping[str, Mapping[str, Any]] = {"code": {"code": 22}}
 
     @override
@@ -45,6 +47,10 @@ class BulkSmsEapi(Protocol):
     @override
     def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
         return self._error(options["code"])
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return replace(self._error(number_of(word)), status=status)
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:

@@ -1,6 +1,6 @@
 """Bulletin Messenger: one unread message a call, form-encoded, marked read as it is transmitted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 import random
@@ -66,6 +66,13 @@ class Bulletin(Protocol):
     binary = False
     wires = tuple(WIRES)
     opening = b"messageId=1&from=6421555001&body="
+    errors: Mapping[str, int] = {
+        "Bad Request": 400,
+        "Unauthorized": 401,
+        "Forbidden": 403,
+        "Not Found": 404,
+        "Internal Error": 500,
+    }
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -82,6 +89,10 @@ class Bulletin(Protocol):
     @override
     def not_found(self) -> Answer:
         return html_page(404, "Not Found")
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return html_page(status, word)
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:
@@ -133,7 +144,8 @@ class Bulletin(Protocol):
         messages.sort(key=lambda message: message.received_at, reverse=True)
         shown = tuple(messages[: min(int(size or FEED_SIZE), FEED_SIZE_MAX)])
         make, content_type = (_rss, "application/rss+xml") if form == "RSS" else (_atom, "application/atom+xml")
-        return Answer(body=make(shown), content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
+        body = make(shown, account.now())
+        return Answer(body=body, content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
 
 
 def _form(message: Message) -> bytes:
@@ -165,15 +177,15 @@ def _rfc_822(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-def _atom(messages: tuple[Message, ...]) -> bytes:
-    return _xml(ATOM, ATOM_ENTRY, messages, _iso)
+def _atom(messages: tuple[Message, ...], now: datetime) -> bytes:
+    return _xml(ATOM, ATOM_ENTRY, messages, now, _iso)
 
 
-def _rss(messages: tuple[Message, ...]) -> bytes:
-    return _xml(RSS, RSS_ENTRY, messages, _rfc_822)
+def _rss(messages: tuple[Message, ...], now: datetime) -> bytes:
+    return _xml(RSS, RSS_ENTRY, messages, now, _rfc_822)
 
 
-def _xml(feed: str, entry: str, messages: tuple[Message, ...], show: Callable[[datetime], str]) -> bytes:
+def _xml(feed: str, entry: str, messages: tuple[Message, ...], now: datetime, show: Callable[[datetime], str]) -> bytes:
     entries = "".join(
         entry.format(
             id=_text(message.message_id),
@@ -183,7 +195,7 @@ def _xml(feed: str, entry: str, messages: tuple[Message, ...], show: Callable[[d
         )
         for message in messages
     )
-    return feed.format(updated=show(datetime.now(UTC)), entries=entries).encode()
+    return feed.format(updated=show(now), entries=entries).encode()
 
 
 def _text(text: str) -> str:

@@ -17,10 +17,12 @@ READ = "/sms/inbound-read/"
 PAGE_MAX = 100
 TYPES = ("post", "get", "json")
 ERRORS = {
-    400: ("BAD_REQUEST", "The request was invalid."),
-    401: ("UNAUTHORIZED", "Authorization failed."),
-    404: ("NOT_FOUND", "There is nothing here."),
-    405: ("NOT_FOUND", "This address can't be asked in that way."),
+    "BAD_REQUEST": (400, "The request was invalid."),
+    "UNAUTHORIZED": (401, "Authorization failed."),
+    "FORBIDDEN": (403, "Access is denied."),
+    "NOT_FOUND": (404, "There is nothing here."),
+    "TOO_MANY_REQUESTS": (429, "There were too many requests."),
+    "INTERNAL_SERVER_ERROR": (500, "Something went wrong at our end."),
 }
 
 
@@ -36,6 +38,7 @@ class ClickSend(Protocol):
     binary = False
     methods = ("GET", "POST", "PUT")
     opening = b'{"http_code":200,"data":{"data":[{"body":"'
+    errors: Mapping[str, int] = {code: status for code, (status, _) in ERRORS.items()}
     hides_read = True
     """Whether the list leaves out what was marked read one by one; the documents say so of marking all."""
     newest_first = True
@@ -47,15 +50,19 @@ class ClickSend(Protocol):
 
     @override
     def unauthorized(self) -> Answer:
-        return _error(401)
+        return _error("UNAUTHORIZED")
 
     @override
     def not_found(self) -> Answer:
-        return _error(404)
+        return _error("NOT_FOUND")
 
     @override
     def wrong_method(self) -> Answer:
-        return _error(405)
+        return _error("NOT_FOUND", 405)
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return _error(word, status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -89,7 +96,7 @@ class ClickSend(Protocol):
     def _list(self, call: Call, account: Account) -> Answer:
         page, limit = call.fields.get("page", "1"), call.fields.get("limit", "15")
         if not re.fullmatch("[1-9][0-9]{0,8}", page) or not re.fullmatch("1[5-9]|[2-9][0-9]|100", limit):
-            return _error(400)
+            return _error("BAD_REQUEST")
         shown = [each for each in account.messages if not each.sent and not (each.read and self.hides_read)]
         shown.sort(key=lambda message: message.received_at)
         if self.newest_first:
@@ -130,15 +137,15 @@ async def _pretend(call: Call, account: Account) -> Answer:
         wanted = json.loads(call.body)
         url, webhook_type = wanted["url"], wanted.get("webhook_type") or "post"
     except ValueError, TypeError, KeyError, AttributeError:
-        return _error(400)
+        return _error("BAD_REQUEST")
     if not isinstance(url, str) or not url or webhook_type not in TYPES:
-        return _error(400)
+        return _error("BAD_REQUEST")
     message = Message(
         message_id=str(uuid.uuid4()).upper(),
         text="This is a test incoming SMS.",
         sender="+61468460249",
         recipient="+61411111111",
-        received_at=datetime.now(UTC),
+        received_at=account.now(),
         sent_at=datetime.now(UTC),
         in_reply_to="F35B6DF1-0C9E-488F-954E-2F603B6192F5",
     )
@@ -212,7 +219,8 @@ def _answer(said: str, data: bytes, messages: tuple[Message, ...] = ()) -> Answe
     return Answer(body=whole, content_type=ClickSend.content_type, messages=messages)
 
 
-def _error(status: int) -> Answer:
-    code, said = ERRORS[status]
+def _error(code: str, status: int | None = None) -> Answer:
+    documented, said = ERRORS.get(code, (400, code))
+    status = status or documented
     body = {"http_code": status, "response_code": code, "response_msg": said, "data": None}
     return Answer(status=status, body=json.dumps(body).encode(), content_type=ClickSend.content_type)

@@ -1,6 +1,6 @@
 """46elks: the history of all SMS, sent and received, which a client walks backwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 import json
 import re
@@ -12,6 +12,9 @@ from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol
 
 LIMIT = 100
+NO_LOGIN = "API access requires Basic HTTP authentication. Read documentation or examples."
+NOT_FOUND = "Not found"
+WRONG_METHOD = "Method not allowed"
 COST = 3500
 
 
@@ -30,6 +33,13 @@ class Elks(Protocol):
     replies = False
     binary = False
     opening = b'{"data": [{"id": "'
+    errors: Mapping[str, int] = {
+        "Invalid limit": 400,
+        "Invalid start": 400,
+        NO_LOGIN: 401,
+        NOT_FOUND: 404,
+        WRONG_METHOD: 405,
+    }
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -38,15 +48,19 @@ class Elks(Protocol):
     @override
     def unauthorized(self) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="46elks"'}
-        return _text(401, "API access requires Basic HTTP authentication. Read documentation or examples.", challenge)
+        return _text(401, NO_LOGIN, challenge)
 
     @override
     def not_found(self) -> Answer:
-        return _text(404, "Not found")
+        return _text(404, NOT_FOUND)
 
     @override
     def wrong_method(self) -> Answer:
-        return _text(405, "Method not allowed")
+        return _text(405, WRONG_METHOD)
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return _text(status, word)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -151,7 +165,7 @@ def _row(message: Message) -> bytes:
         "cost": COST,
     }
     if message.sent:
-        row |= {"status": "delivered", "delivered": f"{message.sent_at:%Y-%m-%dT%H:%M:%SZ}"}
+        row |= {"status": "delivered", "delivered": f"{message.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         row |= {"parts": parts(message.text)}
     return json.dumps(row, ensure_ascii=False).encode()
 

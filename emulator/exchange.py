@@ -4,7 +4,7 @@ import asyncio
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from email.utils import format_datetime
 
 from aiohttp import web
 
@@ -14,17 +14,15 @@ from .ledger import HandedOver, Request
 from .model import Account, Message
 from .protocol import Answer, Call, InterruptedHoldError, Protocol
 from .registry import PROTOCOLS
-
-if TYPE_CHECKING:
-    from .server import Emulator
+from .state import State
 
 
 class Exchanges:
     """Answers what clients ask, by the provider's protocol and the faults that were planned."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        """Serve an emulator's accounts."""
-        self._emulator = emulator
+    def __init__(self, state: State) -> None:
+        """Serve the accounts of an emulator."""
+        self._state = state
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request, and note it and what was handed over."""
@@ -33,14 +31,16 @@ class Exchanges:
             raise web.HTTPNotFound
         call, account = await self._read(request, protocol)
         entry = Request(datetime.now(UTC), request.method, request.raw_path, protocol.key, call.username, None, ())
-        number = self._emulator.requests.note(entry)
-        if self._emulator.latency:
-            await asyncio.sleep(self._emulator.latency)
+        number = self._state.requests.note(entry)
+        if self._state.latency:
+            await asyncio.sleep(self._state.latency)
         answer, fault = await self._decide(protocol, call, account)
         # Nothing may be awaited between here and the first byte: what was marked read must be on its way.
         ids = tuple(message.message_id for message in answer.messages)
         status = None if fault and fault.kind == "dropped" else answer.status
-        self._emulator.requests.amend(number, entry._replace(status=status, message_ids=ids))
+        self._state.requests.amend(number, entry._replace(status=status, message_ids=ids))
+        date = format_datetime(self._state.now(), usegmt=True)
+        answer = replace(answer, headers={"Date": date, **answer.headers})
         try:
             response, complete = await deliver(request, answer, fault)
         except ConnectionError:
@@ -59,19 +59,19 @@ class Exchanges:
             basic=_basic(request),
             body=await _body(request),
             headers=request.headers,
-            ask=self._emulator.caller.ask,
-            hold=self._emulator.hold,
+            ask=self._state.caller.ask,
+            hold=self._state.hold,
             interrupted=self._is_interrupted,
         )
         username, password = protocol.credentials(call) or ("", "")
-        account = self._emulator.accounts.get((protocol.key, username))
+        account = self._state.accounts.get((protocol.key, username))
         if account is not None and account.password != password:
             account = None
         return replace(call, username=username or None), account
 
     async def _decide(self, protocol: Protocol, call: Call, account: Account | None) -> tuple[Answer, Fault | None]:
         """The answer to a call, and the fault that spoils its delivery."""
-        faults = self._emulator.faults
+        faults = self._state.faults
         while True:
             fault = faults.take(call, replacing=True)
             if fault is not None and fault.kind == "stall":
@@ -85,18 +85,18 @@ class Exchanges:
             return answer, faults.take(call, replacing=False, but=() if answer.body else SPOILING)
 
     def _is_interrupted(self, call: Call) -> bool:
-        return self._emulator.faults.peek(call, replacing=True, but=("stall",)) is not None
+        return self._state.faults.peek(call, replacing=True, but=("stall",)) is not None
 
     def _book(self, account: Account, messages: tuple[Message, ...]) -> None:
         now = datetime.now(UTC)
         for message in messages:
             message.fetched_at = message.fetched_at or now
             message.fetches += 1
-            self._emulator.book.note(
+            self._state.book.note(
                 HandedOver(now, account.provider, account.username, message.message_id, message.sender, message.text)
             )
         if messages:
-            self._emulator.save_soon()
+            self._state.save_soon()
 
 
 async def _respond(protocol: Protocol, call: Call, account: Account | None) -> Answer:

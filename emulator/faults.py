@@ -1,7 +1,7 @@
 """What can be made to go wrong: faults that replace an answer, and faults that spoil one."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .protocol import Answer, Call, Protocol, html_page
@@ -10,6 +10,7 @@ REPLACING: Mapping[str, Mapping[str, Any]] = {
     "unauthorized": {},
     "rate_limited": {"retry_after": None},
     "server_error": {"status": 500, "retry_after": None},
+    "vendor_error": {"word": "", "status": None},
     "html": {},
     "oversized": {"size": 5 * 1024 * 1024},
     "redirect": {"location": "", "status": 302},
@@ -29,18 +30,23 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 }
 
 STATUSES = range(300, 600)
+WORD_STATUSES = range(200, 600)
+"""Some vendors say in words what is wrong, and 200."""
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Fault:
-    """Something that goes wrong `count` times, or until cleared."""
+    """Something that goes wrong `count` times, or until cleared, once `skip` requests that it fits have passed."""
 
     provider: str
     kind: str
     count: int | None
     username: str | None
     path: str | None
+    skip: int
+    where: Mapping[str, str]
     options: Mapping[str, Any]
+    _spared: set[Call] = field(default_factory=set)
 
     @property
     def replaces(self) -> bool:
@@ -48,12 +54,19 @@ class Fault:
         return self.kind not in SPOILING and not self.options.get("consume")
 
     def fits(self, call: Call) -> bool:
-        """Whether it is meant for this call."""
+        """Whether it is meant for this request."""
         return (
             self.provider == call.provider
             and self.username in (None, call.username)
             and (self.path is None or self.path in call.path)
+            and self.where.items() <= call.fields.items()
         )
+
+    def spares(self, call: Call) -> bool:
+        """Whether a request is among the first that it fits, and so passes, however often it is looked at."""
+        if call not in self._spared and len(self._spared) < self.skip and self.fits(call):
+            self._spared.add(call)
+        return call in self._spared
 
 
 class Faults:
@@ -71,6 +84,8 @@ class Faults:
         count: int | None = 1,
         username: str | None = None,
         path: str | None = None,
+        skip: int = 0,
+        where: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         """Plan a fault; ValueError says what is wrong with it."""
@@ -79,14 +94,30 @@ class Faults:
             raise ValueError(f"The faults of {protocol.key} are: {', '.join(known)}.")
         if count is not None and count < 1:
             raise ValueError("A fault happens at least once.")
+        if skip < 0:
+            raise ValueError("A fault skips no request, or some.")
+        if not all(isinstance(value, str) for value in (where or {}).values()):
+            raise ValueError("The fields of a request have text values.")
         options = {**known[kind], **_checked(kind, options or {}, known[kind])}
+        if kind == "vendor_error":
+            options = _with_status(protocol, options)
         self.pending.append(
-            Fault(provider=protocol.key, kind=kind, count=count, username=username, path=path, options=options)
+            Fault(
+                provider=protocol.key,
+                kind=kind,
+                count=count,
+                username=username,
+                path=path,
+                skip=skip,
+                where=where or {},
+                options=options,
+            )
         )
 
     def peek(self, call: Call, *, replacing: bool, but: Collection[str] = ()) -> Fault | None:
         """The fault that is due for a call."""
-        for fault in self.pending:
+        due = [fault for fault in self.pending if not fault.spares(call)]
+        for fault in due:
             if fault.replaces == replacing and fault.kind not in but and fault.fits(call):
                 return fault
         return None
@@ -106,10 +137,20 @@ def _checked(kind: str, options: Mapping[str, Any], known: Mapping[str, Any]) ->
         raise ValueError(f"The fault {kind} has no option {', '.join(sorted(unknown))}.")
     if kind == "redirect" and not options.get("location"):
         raise ValueError("A redirect needs a location.")
+    statuses = (*WORD_STATUSES, None) if kind == "vendor_error" else STATUSES
     for name, value in options.items():
-        if not _fits(value, known[name]) or (name == "status" and value not in STATUSES):
+        if not _fits(value, known[name]) or (name == "status" and value not in statuses):
             raise ValueError(f"The option {name} of the fault {kind} can't be {value!r}.")
     return options
+
+
+def _with_status(protocol: Protocol, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a vendor's error with the status that belongs to its word, after a look at the word."""
+    word, status = options["word"], options["status"] or protocol.errors.get(options["word"])
+    if not word or status is None:
+        raise ValueError(f"The error words of {protocol.key} are: {', '.join(protocol.errors)}; others need a status.")
+    protocol.vendor_error(word, status)
+    return {"word": word, "status": status}
 
 
 def _fits(value: Any, default: Any) -> bool:
@@ -145,6 +186,7 @@ ANSWERS: Mapping[str, Callable[[Protocol, Mapping[str, Any]], Answer]] = {
     "unauthorized": lambda protocol, _: protocol.unauthorized(),
     "rate_limited": lambda _, options: html_page(429, "Too Many Requests", _retry_after(options)),
     "server_error": lambda _, options: html_page(options["status"], "Internal Error", _retry_after(options)),
+    "vendor_error": lambda protocol, options: protocol.vendor_error(options["word"], options["status"]),
     "html": lambda _protocol, _options: html_page(200, "Please log in"),
     "oversized": _oversized,
     "redirect": lambda _, options: Answer(status=options["status"], headers={"Location": options["location"]}),

@@ -1,5 +1,6 @@
 """A gammu REST gateway: what lies on a SIM card, by its place in a list that closes up when something is deleted."""
 
+from collections.abc import Mapping
 import json
 import re
 from typing import override
@@ -7,6 +8,7 @@ from typing import override
 from .model import Account, Message
 from .protocol import Answer, Call, Protocol, html_page
 
+WRONG_METHOD = "The method is not allowed for the requested URL."
 NOTHING = {"Date": "", "Number": "", "State": "", "Text": ""}
 
 
@@ -25,6 +27,7 @@ class Gammu(Protocol):
     binary = False
     methods = ("GET", "DELETE")
     opening = b'[{"Date": "2026-11-21 10:00:00", "Number": "'
+    errors: Mapping[str, int] = {"Sms with id '0' not found": 404, WRONG_METHOD: 405, "Internal Server Error": 500}
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -55,7 +58,11 @@ class Gammu(Protocol):
 
     @override
     def wrong_method(self) -> Answer:
-        return _told(405, "The method is not allowed for the requested URL.")
+        return _told(405, WRONG_METHOD)
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return _told(status, word)
 
     def _one(self, call: Call, account: Account, place: int) -> Answer:
         """Show or delete what has a place in the list."""

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+import uuid
 from zoneinfo import ZoneInfo
 
 from .alphabet import is_plain
-
-if TYPE_CHECKING:
-    from .protocol import Protocol
 
 ENCODINGS = ("text", "unicode", "binary")
 UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
@@ -21,7 +19,10 @@ UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Message:
-    """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete."""
+    """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete.
+
+    It is received by the vendor's clock; sent and fetched by ours.
+    """
 
     message_id: str
     text: str
@@ -40,17 +41,54 @@ class Message:
     fetches: int = 0
 
 
+class Carrier:
+    """What the messages of one provider can be, however clients ask for them."""
+
+    key: str
+    numeric_ids = False
+    ids = True
+    """Whether messages have ids of their own, which are unique."""
+    recipients = True
+    """Whether a message has the number that it was sent to."""
+    replies = True
+    """Whether a message has the id of the one that it answers."""
+    binary = True
+    """Whether messages of bytes exist."""
+    wires: tuple[str, ...] = ()
+    """The wire forms that a Unicode text can be given, the default one first."""
+
+    def raw_id(self, record: bytes) -> str | None:
+        """The message id inside a raw record, if it has one."""
+        found = re.match(rb"\d+", record) if self.numeric_ids else None
+        return found[0].decode() if found else None
+
+    def new_id(self) -> str:
+        """The id of a new message, where ids are no numbers."""
+        return str(uuid.uuid4())
+
+    def check(self, message: Message) -> None:
+        """Raise ValueError for a message that this provider can't carry."""
+        if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
+            raise ValueError(f"A message id of {self.key} is a number.")
+        if message.encoding == "binary" and not self.binary:
+            raise ValueError(f"{self.key} has no binary messages.")
+        if message.wire is not None and message.wire not in self.wires:
+            raise ValueError(f"The wire forms of {self.key} are: {', '.join(self.wires) or 'none'}.")
+
+
 @dataclass(eq=False, kw_only=True)
 class Account:
     """One customer of one provider, with everything that was ever sent to it."""
 
-    protocol: Protocol
+    protocol: Carrier
     username: str
     password: str
     time_zone: str
     page_size: int
     on_change: Callable[[], None]
     on_message: Callable[[Account, Message], None] = field(default=lambda _account, _message: None)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    """The time by the vendor's clock."""
     callback: str = ""
     """The address to call when a message comes, as the customer typed it on the vendor's web site."""
     signing_key: str = ""
@@ -86,15 +124,17 @@ class Account:
         wire: str | None = None,
         sent: bool = False,
     ) -> Message:
-        """Send an SMS to this account (or, with `sent`, from it); ValueError says what the provider can't carry."""
-        now = datetime.now(UTC)
+        """Send an SMS to this account (or, with `sent`, from it); ValueError says what the provider can't carry.
+
+        Without `received_at` it is received now, by the vendor's clock.
+        """
         message = Message(
             message_id=self._new_id() if message_id is None else message_id,
             text=text,
             sender=sender,
             recipient=recipient,
-            received_at=(received_at or now),
-            sent_at=now,
+            received_at=received_at or self.now(),
+            sent_at=datetime.now(UTC),
             encoding=encoding or _natural_encoding(text, data, wire),
             in_reply_to=in_reply_to,
             data=data,
@@ -108,14 +148,13 @@ class Account:
 
     def send_raw(self, record: bytes) -> Message:
         """Have a record handed out exactly as it is: a body, a record line or a JSON row, as the protocol has it."""
-        now = datetime.now(UTC)
         message = Message(
             message_id=self.protocol.raw_id(record) or self._new_id(),
             text=record.decode("utf-8", "replace"),
             sender="",
             recipient="",
-            received_at=now,
-            sent_at=now,
+            received_at=self.now(),
+            sent_at=datetime.now(UTC),
             raw=record,
         )
         self.add(message)

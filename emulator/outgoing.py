@@ -2,17 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
 
-from .ledger import Called
+from .ledger import Called, Ledger
 from .model import Account, Message
-from .protocol import Outgoing
-
-if TYPE_CHECKING:
-    from .server import Emulator
+from .protocol import Outgoing, Protocol
+from .registry import PROTOCOLS
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -20,9 +17,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=30)
 class Caller:
     """Makes the requests of the vendors; vendors differ in what they take for a settled call."""
 
-    def __init__(self, emulator: Emulator, repeat: float) -> None:
-        """Call for an emulator; seconds until a client is called again."""
-        self._emulator = emulator
+    def __init__(self, calls: Ledger[Called], repeat: float) -> None:
+        """Note each request in a ledger; after `repeat` seconds one that was not settled is made again."""
+        self._calls = calls
         self.repeat = repeat
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -36,8 +33,9 @@ class Caller:
         """Tell an account's clients of a message."""
         if message.sent:
             return
-        for outgoing in account.protocol.calls(message, account):
-            task = asyncio.get_running_loop().create_task(self._repeat(account, message, outgoing))
+        protocol = PROTOCOLS[account.provider]
+        for outgoing in protocol.calls(message, account):
+            task = asyncio.get_running_loop().create_task(self._repeat(protocol, account, message, outgoing))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -57,14 +55,12 @@ class Caller:
         for task in self._tasks:
             task.cancel()
 
-    async def _repeat(self, account: Account, message: Message, outgoing: Outgoing) -> None:
+    async def _repeat(self, protocol: Protocol, account: Account, message: Message, outgoing: Outgoing) -> None:
         while True:
             began = datetime.now(UTC)
             status, body = await self._ask(outgoing)
-            self._emulator.calls.note(
-                Called(began, account.provider, account.username, message.message_id, status, body)
-            )
-            if status and account.protocol.is_settled(status):
+            self._calls.note(Called(began, account.provider, account.username, message.message_id, status, body))
+            if status and protocol.is_settled(status):
                 return
             await asyncio.sleep(self.repeat)
 

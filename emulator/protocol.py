@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 import re
 from typing import Any
 from urllib.parse import urlencode
-import uuid
 
-from .model import Account, Message
+from .model import Account, Carrier, Message
 
 
 class InterruptedHoldError(Exception):
@@ -26,7 +26,7 @@ class Outgoing:
     body: bytes = b""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Call:
     """One request; `path` is what follows the base address, `fields` are those of query and form.
 
@@ -71,10 +71,9 @@ class Answer:
     chunked: bool = False
 
 
-class Protocol(ABC):
+class Protocol(Carrier, ABC):
     """One provider; a new one is one such class in a file of its own, and a line in `registry.py`."""
 
-    key: str
     name: str
     base_path = ""
     """What follows the provider's key in the base address."""
@@ -82,24 +81,15 @@ class Protocol(ABC):
     page_size = 1
     """How many messages an answer holds at most, unless the account says otherwise."""
     time_zone = "UTC"
-    numeric_ids = False
-    ids = True
-    """Whether messages have ids of their own, which are unique."""
-    recipients = True
-    """Whether it tells the number that a message was sent to."""
-    replies = True
-    """Whether it tells what a message answers."""
     signed = False
     """Whether calls to clients are signed."""
     username_in_path = False
     """Whether the addresses of this API name the account."""
-    binary = True
-    """Whether messages of bytes exist."""
-    wires: tuple[str, ...] = ()
-    """The wire forms that a Unicode text can be given, the default one first."""
     opening = b""
     """How an answer begins that never ends."""
     methods: tuple[str, ...] = ("GET", "POST")
+    errors: Mapping[str, int]
+    """The words by which the vendor says what is wrong, with the HTTP status of each."""
     fault_options: Mapping[str, Mapping[str, Any]] = {}
     """Faults of this protocol only: their options with the defaults."""
 
@@ -114,6 +104,10 @@ class Protocol(ABC):
     @abstractmethod
     def not_found(self) -> Answer:
         """What an unknown address gets."""
+
+    @abstractmethod
+    def vendor_error(self, word: str, status: int) -> Answer:
+        """What the vendor answers when something is wrong, in its own words; ValueError if that can't be its word."""
 
     @abstractmethod
     async def answer(self, call: Call, account: Account) -> Answer:
@@ -136,23 +130,12 @@ class Protocol(ABC):
         """What a fault of `fault_options` answers."""
         raise NotImplementedError(kind, options)
 
-    def raw_id(self, record: bytes) -> str | None:
-        """The message id inside a raw record, if it has one."""
-        found = re.match(rb"\d+", record) if self.numeric_ids else None
-        return found[0].decode() if found else None
 
-    def new_id(self) -> str:
-        """The id of a new message, where ids are no numbers."""
-        return str(uuid.uuid4())
-
-    def check(self, message: Message) -> None:
-        """Raise ValueError for a message that this protocol can't carry."""
-        if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
-            raise ValueError(f"A message id of {self.key} is a number.")
-        if message.encoding == "binary" and not self.binary:
-            raise ValueError(f"{self.key} has no binary messages.")
-        if message.wire is not None and message.wire not in self.wires:
-            raise ValueError(f"The wire forms of {self.key} are: {', '.join(self.wires) or 'none'}.")
+def number_of(word: str) -> int:
+    """The number that a vendor has for a word; ValueError if it is none."""
+    if not re.fullmatch("[0-9]{1,9}", word):
+        raise ValueError("An error of this vendor is a number.")
+    return int(word)
 
 
 def with_query(url: str, query: Mapping[str, str]) -> str:
@@ -162,5 +145,6 @@ def with_query(url: str, query: Mapping[str, str]) -> str:
 
 def html_page(status: int, title: str, headers: Mapping[str, str] | None = None) -> Answer:
     """A page for people, where a client hoped for data."""
-    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    text = escape(title)
+    page = f"<!DOCTYPE html><html><head><title>{text}</title></head><body><h1>{text}</h1></body></html>"
     return Answer(status=status, body=page.encode(), headers=headers or {})

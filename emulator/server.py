@@ -1,52 +1,37 @@
-"""The emulator: accounts, faults, records of what happened, and the server that clients talk to."""
+"""The server that clients talk to."""
 
-import asyncio
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from . import storage
 from .admin import Admin
 from .exchange import Exchanges
-from .faults import Faults
-from .ledger import Called, HandedOver, Ledger, Request
-from .model import Account
-from .outgoing import Caller
-from .protocol import Protocol
-from .registry import PROTOCOLS
-
-SAVE_DELAY = 0.2
+from .state import State
+from .storage import DataFileError
 
 
-class Emulator:
+class Emulator(State):
     """Every provider in one server; all of it lives in one event loop."""
 
     def __init__(
-        self, hold: float = 30.0, latency: float = 0.0, data: str | Path | None = None, repeat: float = 5.0
+        self,
+        hold: float = 30.0,
+        latency: float = 0.0,
+        data: str | Path | None = None,
+        repeat: float = 5.0,
+        clock_offset: timedelta = timedelta(),
     ) -> None:
         """Set the seconds of a long poll, seconds before any answer, and the file that survives a restart.
 
-        `repeat` is after how many seconds a client is called again that has not taken a message.
+        `repeat` is after how many seconds a webhook is requested again that has not taken a message, and
+        `clock_offset` how far the vendors' clock is ahead of ours.
 
         Raises:
             DataFileError: the file is damaged.
         """
-        self.hold = hold
-        self.latency = latency
-        self.accounts: dict[tuple[str, str], Account] = {}
-        self.faults = Faults()
-        self.book: Ledger[HandedOver] = Ledger()
-        self.requests: Ledger[Request] = Ledger()
-        self.calls: Ledger[Called] = Ledger()
-        self.caller = Caller(self, repeat)
-        self.host = ""
-        self.port = 0
-        self._data = Path(data) if data else None
-        self._saving: asyncio.TimerHandle | None = None
+        super().__init__(hold, latency, data, repeat, clock_offset)
         self._runner: web.AppRunner | None = None
-        self._load()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; OSError if the port is in use, DataFileError if the data file can't be written."""
@@ -59,10 +44,10 @@ class Emulator:
         try:
             await web.TCPSite(runner, host, port).start()
             self.save()
-        except OSError, storage.DataFileError:
+        except OSError, DataFileError:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._runner, self.running = runner, True
         self.host, self.port = host, runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -70,125 +55,5 @@ class Emulator:
         await self.caller.stop()
         if self._runner is not None:
             await self._runner.cleanup()
-            self._runner = None
+            self._runner, self.running = None, False
         self.save()
-
-    @property
-    def root(self) -> str:
-        """The address of the page."""
-        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else self.host  # noqa: S104
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-    def url(self, provider: str) -> str:
-        """The base address of a provider."""
-        protocol = self.protocol(provider)
-        return f"{self.root}/{protocol.key}{protocol.base_path}"
-
-    def protocol(self, provider: str) -> Protocol:
-        """A provider's protocol; ValueError if there is no such provider."""
-        if provider not in PROTOCOLS:
-            raise ValueError(f"The providers are: {', '.join(PROTOCOLS)}.")
-        return PROTOCOLS[provider]
-
-    def add_account(
-        self,
-        provider: str,
-        username: str,
-        password: str,
-        time_zone: str | None = None,
-        page_size: int | None = None,
-    ) -> Account:
-        """Make an account, or return the one that has these credentials already."""
-        protocol = self.protocol(provider)
-        account = self.accounts.get((provider, username))
-        if not username or ":" in username:
-            raise ValueError("A user name is not empty and has no colon.")
-        if account is not None and account.password != password:
-            raise ValueError(f"{username} exists already, with another password.")
-        if page_size is not None and page_size < 1:
-            raise ValueError("A page holds at least one message.")
-        if account is None:
-            account = Account(
-                protocol=protocol,
-                username=username,
-                password=password,
-                time_zone=protocol.time_zone,
-                page_size=protocol.page_size,
-                on_change=self.save_soon,
-                on_message=self.caller.tell,
-            )
-        account.time_zone = _zone(time_zone) if time_zone else account.time_zone
-        account.page_size = page_size or account.page_size
-        self.accounts[provider, username] = account
-        self.save_soon()
-        return account
-
-    def account(self, provider: str, username: str) -> Account:
-        """An account; ValueError if there is none."""
-        try:
-            return self.accounts[provider, username]
-        except KeyError:
-            raise ValueError(f"{provider} has no account {username}.") from None
-
-    def fault(
-        self,
-        provider: str,
-        kind: str,
-        count: int | None = 1,
-        username: str | None = None,
-        path: str | None = None,
-        **options: Any,
-    ) -> None:
-        """Let the next `count` answers go wrong (None: until cleared), those to calls held already included."""
-        self.faults.add(self.protocol(provider), kind, count=count, username=username, path=path, options=options)
-        for account in self.accounts.values():
-            account.wake()
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self.faults.pending.clear()
-
-    def reset(self) -> None:
-        """Forget accounts, messages, faults and what happened."""
-        self.accounts.clear()
-        self.clear_faults()
-        self.book.forget()
-        self.requests.forget()
-        self.calls.forget()
-        self.caller.forget()
-        self.save_soon()
-
-    def save_soon(self) -> None:
-        """Save in a moment, together with what else changes until then."""
-        if self._data and self._saving is None and self._runner is not None:
-            self._saving = asyncio.get_running_loop().call_later(SAVE_DELAY, self.save)
-
-    def save(self) -> None:
-        """Write the data file."""
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
-        if self._data:
-            storage.write(self._data, self.accounts.values())
-
-    def _load(self) -> None:
-        if self._data is None:
-            return
-        try:
-            for stored in storage.read(self._data):
-                messages = stored.pop("messages")
-                called = {key: stored.pop(key) for key in ("callback", "signing_key", "webhooks") if key in stored}
-                account = self.add_account(**stored)
-                for key, value in called.items():
-                    setattr(account, key, value)
-                for message in messages:
-                    account.add(storage.message_from_json(message))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise storage.DataFileError(f"The data file {self._data} can't be read: {error}.") from error
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except ValueError, KeyError, OSError:
-        raise ValueError(f"There is no time zone {name}.") from None

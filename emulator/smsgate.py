@@ -1,12 +1,11 @@
 """SMS Gateway for Android: the server that the app runs on the phone, with its inbox and its webhooks."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 import hmac
 import json
 import re
-import time
 from typing import Any, override
 import uuid
 import zlib
@@ -15,6 +14,9 @@ from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol
 
 MAXIMUM_LIMIT = 500
+WRONG_TYPE = "Invalid type"
+WRONG_LIMIT = f"limit must be between 1 and {MAXIMUM_LIMIT}"
+WRONG_ORDER = "Start date cannot be after end date"
 SHOWN_BYTES = 64
 """How much of a data message the inbox shows."""
 TYPES = ("SMS", "DATA_SMS", "MMS", "MMS_DOWNLOADED")
@@ -42,6 +44,7 @@ class SmsGate(Protocol):
     signed = True
     methods = ("GET", "POST", "DELETE")
     opening = b'[{"id":"text:1","type":"SMS","contentPreview":"'
+    errors: Mapping[str, int] = {WRONG_TYPE: 400, WRONG_LIMIT: 400, WRONG_ORDER: 400}
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -58,6 +61,10 @@ class SmsGate(Protocol):
     @override
     def wrong_method(self) -> Answer:
         return Answer(status=405)
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return self._json({"message": word}, status=status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -96,7 +103,7 @@ class SmsGate(Protocol):
 
     def _devices(self, _call: Call, account: Account) -> Answer:
         """The phone: its id is not its owner's name."""
-        now = _iso(datetime.now(UTC), account)
+        now = _iso(account.now(), account)
         device = {
             "id": _device_id(account),
             "name": "Google/oriole",
@@ -110,16 +117,16 @@ class SmsGate(Protocol):
         """The newest come first; both ends of the time belong to it."""
         kind = call.fields.get("type", "").strip()
         if kind and kind not in TYPES:
-            raise BadRequestError("Invalid type")
+            raise BadRequestError(WRONG_TYPE)
         limit, offset = _integer(call, "limit", 50), _integer(call, "offset", 0)
         if not 1 <= limit <= MAXIMUM_LIMIT:
-            raise BadRequestError(f"limit must be between 1 and {MAXIMUM_LIMIT}")
+            raise BadRequestError(WRONG_LIMIT)
         if offset < 0:
             raise BadRequestError("offset must be >= 0")
         start = _time(call, "from", datetime(1970, 1, 1, tzinfo=UTC))
-        end = _time(call, "to", datetime.now(UTC))
+        end = _time(call, "to", account.now())
         if start > end:
-            raise BadRequestError("Start date cannot be after end date")
+            raise BadRequestError(WRONG_ORDER)
         found = [
             message
             for message in account.messages
@@ -181,7 +188,7 @@ def _call_of(webhook: dict[str, Any], message: Message, account: Account) -> Out
         "deviceId": _device_id(account),
         "payload": _payload(message, account),
     }
-    body, timestamp = json.dumps(event, ensure_ascii=False).encode(), str(int(time.time()))
+    body, timestamp = json.dumps(event, ensure_ascii=False).encode(), str(int(account.now().timestamp()))
     signature = hmac.new(account.signing_key.encode(), body + timestamp.encode(), "sha256").hexdigest()
     headers = {
         "Content-Type": "application/json",

@@ -13,7 +13,7 @@ import uuid
 
 from .alphabet import parts
 from .model import Account, Message
-from .protocol import Answer, Call, Outgoing, Protocol
+from .protocol import Answer, Call, Outgoing, Protocol, number_of
 
 VERSION = "2010-04-01"
 PAGE_SIZES = range(1, 1001)
@@ -25,6 +25,20 @@ COMPARISONS: Mapping[str, Callable[[date, date], bool]] = {
 }
 """What follows the name in an address is `=`, so that `DateSent>` means later or on that day."""
 FILTERS = ("To", "From", *COMPARISONS)
+ERRORS = {
+    10001: (403, "Account is not active"),
+    20001: (400, "Unknown parameters"),
+    20003: (401, "Authenticate"),
+    20004: (405, "Method not allowed"),
+    20005: (401, "Account not active"),
+    20403: (403, "Forbidden"),
+    20404: (404, "The requested resource was not found"),
+    20429: (429, "Too Many Requests"),
+    20500: (500, "Internal Server Error"),
+    20503: (503, "Service Unavailable"),
+    90010: (403, "Account is not active"),
+}
+"""The vendor's codes; which HTTP status an account gets that is not active is not documented."""
 CREATED = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +59,7 @@ class Twilio(Protocol):
     binary = False
     methods = ("GET",)
     opening = b'{"messages":[{"body":"'
+    errors: Mapping[str, int] = {str(code): status for code, (status, _) in ERRORS.items()}
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -53,15 +68,19 @@ class Twilio(Protocol):
     @override
     def unauthorized(self) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
-        return _problem(401, 20003, "Authenticate", challenge)
+        return _problem(20003, headers=challenge)
 
     @override
     def not_found(self) -> Answer:
-        return _problem(404, 20404, "The requested resource was not found")
+        return _problem(20404)
 
     @override
     def wrong_method(self) -> Answer:
-        return _problem(405, 20004, "Method not allowed")
+        return _problem(20004)
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return _problem(number_of(word), status=status)
 
     @override
     def new_id(self) -> str:
@@ -120,7 +139,7 @@ class Twilio(Protocol):
             found, size = _search(call.fields, account), min(_page_size(call.fields), account.page_size)
             start = _start(call.fields, found)
         except BadRequestError as error:
-            return _problem(400, 20001, str(error))
+            return _problem(20001, str(error))
         page = tuple(found[start : start + size])
         rows = b",".join(_row(message, account) for message in page)
         head = json.dumps(_head(call.fields, account, found, start, size)).encode()
@@ -258,7 +277,11 @@ def _json(body: bytes, messages: tuple[Message, ...] = ()) -> Answer:
     return Answer(body=body, content_type=Twilio.content_type, messages=messages)
 
 
-def _problem(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+def _problem(
+    code: int, message: str = "", *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    documented, said = ERRORS.get(code, (400, f"Error {code}"))
+    status, message = status or documented, message or said
     page = f"https://www.twilio.com/docs/errors/{code}"
     body = json.dumps({"code": code, "message": message, "more_info": page, "status": status}).encode()
     return Answer(status=status, body=body, content_type=Twilio.content_type, headers=headers or {})

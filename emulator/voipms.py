@@ -1,7 +1,8 @@
 """VoIP.ms REST API: one address, a method in the fields, and a status in every answer."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 import json
 import re
 from typing import Any, override
@@ -25,9 +26,13 @@ DESCRIPTIONS = {
     "invalid_timezone": "This is not a valid Timezone",
     "invalid_type": "This is not a valid Type",
     "ip_not_enabled": "This IP is not enabled for API use",
+    "limit_reached": "You have reached the maximum number of messages allowed per day",
     "method_maintenance": "This API method is under maintenance",
+    "missing_credentials": "Username or Password was not provided",
     "missing_method": "Method must be provided when using the REST/JSON API",
     "no_sms": "There are no SMS messages",
+    "tls_error": "There was a TLS error, please try later",
+    "unavailable_info": "The information you requested is unavailable at this moment",
 }
 
 
@@ -48,6 +53,7 @@ class VoipMs(Protocol):
     replies = False
     binary = False
     opening = b'{"status":"success","sms":[{"id":"1","message":"'
+    errors: Mapping[str, int] = {word: 200 for word in DESCRIPTIONS if word != "no_sms"}
     fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"reason": "ip_not_enabled"}}
 
     @override
@@ -65,6 +71,10 @@ class VoipMs(Protocol):
     @override
     def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
         return self._status(options["reason"])
+
+    @override
+    def vendor_error(self, word: str, status: int) -> Answer:
+        return replace(self._status(word), status=status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -105,7 +115,7 @@ class VoipMs(Protocol):
     def _list(self, call: Call, account: Account, method: str) -> Answer:
         """The newest messages of some days; all of ours are SMS, so `getMMS` shows them with `all_messages` only."""
         try:
-            first, last = _days(call.fields)
+            first, last = _days(call.fields, account.now())
             limit = _number(call.fields, "limit", account.page_size, range(1, 10**9))
             zone = _number(call.fields, "timezone", -5, range(-12, 14))
             kind = _number(call.fields, "type", None, range(2))
@@ -133,17 +143,17 @@ class VoipMs(Protocol):
         return Answer(body=json.dumps(content).encode(), content_type=self.content_type)
 
 
-def _days(fields: Mapping[str, str]) -> tuple[date, date]:
-    first, last = (_date(fields.get(name)) for name in ("from", "to"))
+def _days(fields: Mapping[str, str], now: datetime) -> tuple[date, date]:
+    first, last = (_date(fields.get(name), now) for name in ("from", "to"))
     if not timedelta() <= last - first <= timedelta(days=LONGEST):
         raise InvalidError("invalid_daterange")
     return first, last
 
 
-def _date(value: str | None) -> date:
+def _date(value: str | None, now: datetime) -> date:
     """A day, by default today."""
     if not value:
-        return datetime.now(UTC).astimezone(ZONE).date()
+        return now.astimezone(ZONE).date()
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             return date.fromisoformat(value)

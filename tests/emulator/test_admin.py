@@ -1,5 +1,7 @@
 """The admin API and the page."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 import json
 from pathlib import Path
 import re
@@ -114,12 +116,36 @@ async def test_faults(admin: Admin, client: Client) -> None:
     """Faults are planned, shown and cleared."""
     fault = {"provider": "bulletin", "kind": "server_error", "count": None, "status": 502}
     answer = await admin.ask("POST", "faults", json=fault)
-    shown = {**fault, "username": None, "path": None, "retry_after": None}
+    shown = {**fault, "username": None, "path": None, "skip": 0, "where": {}, "retry_after": None}
     assert answer == {"faults": [shown]}
     assert (await client.poll()).status == 502
     assert (await admin.ask("GET", "state"))["faults"] == [shown]
     assert await admin.ask("DELETE", "faults") == {"faults": []}
     assert (await client.poll()).status == 401
+
+
+async def test_aimed_fault(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """A fault can wait and be meant for some requests only; null is as good as nothing."""
+    emulator.add_account("bulksms", USERNAME, PASSWORD)
+    fault = {"provider": "bulksms", "kind": "server_error", "skip": 1, "where": {"limit": "5"}, "path": None}
+    answer = await admin.ask("POST", "faults", json={**fault, "retry_after": None})
+    assert fault.items() <= answer["faults"][0].items()
+    paths = ("/messages", "/messages?limit=5", "/messages?limit=5")
+    assert [(await client.get("bulksms", path)).status for path in paths] == [200, 200, 500]
+
+
+async def test_clock(admin: Admin, client: Client, emulator: Emulator) -> None:
+    """The vendors' clock is set, ahead or behind, and shown."""
+    for seconds in (-3600, 0.5):
+        answer = await admin.ask("POST", "clock", json={"seconds": seconds})
+        ahead = datetime.fromisoformat(answer.pop("now")) - datetime.now(UTC)
+        assert answer == {"seconds": seconds}
+        assert abs(ahead.total_seconds() - seconds) < 60
+        assert emulator.clock_offset == timedelta(seconds=seconds)
+        assert (await admin.ask("GET", "state"))["clock_offset"] == seconds
+    await admin.ask("POST", "reset", json={})
+    assert not emulator.clock_offset
+    assert abs(parsedate_to_datetime((await client.poll()).headers["Date"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_book_and_requests(admin: Admin, client: Client, emulator: Emulator) -> None:
@@ -189,6 +215,15 @@ async def test_reset(admin: Admin, emulator: Emulator) -> None:
         ("faults", {"provider": "bulletin", "kind": "unknown"}),
         ("faults", {"provider": "bulletin", "kind": "html", "count": "3"}),
         ("faults", {"provider": "bulletin", "kind": "html", "seconds": 3}),
+        ("faults", {"provider": "bulletin", "kind": "html", "skip": -1}),
+        ("faults", {"provider": "bulletin", "kind": "html", "skip": "1"}),
+        ("faults", {"provider": "bulletin", "kind": "html", "where": "page=2"}),
+        ("faults", {"provider": "bulletin", "kind": "html", "where": {"page": 2}}),
+        ("clock", {}),
+        ("clock", {"seconds": "5"}),
+        ("clock", {"seconds": True}),
+        ("clock", {"seconds": 1e10}),
+        ("clock", {"seconds": float("nan")}),
         ("reset", {"really": True}),
         ("reset", []),
     ],

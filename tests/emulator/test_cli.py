@@ -47,7 +47,7 @@ async def address(process: Process) -> str:
 async def test_help(run: Run) -> None:
     """Help is there."""
     output, _ = await (await run("--help")).communicate()
-    for option in ("--host", "--port", "--hold", "--latency", "--data"):
+    for option in ("--host", "--port", "--hold", "--latency", "--repeat", "--clock-offset", "--data"):
         assert option in output.decode()
 
 
@@ -59,6 +59,22 @@ async def test_port_in_use(run: Run, emulator: Emulator) -> None:
     output, errors = await process.communicate()
     assert (process.returncode, output) == (1, b"")
     assert errors.decode() == f"Port {port} is in use; choose another with --port.\n"
+
+
+async def test_clock_offset(run: Run, client: Client) -> None:
+    """The vendors' clock can be behind."""
+    root = await address(await run("--port", "0", "--clock-offset", "-86400.5"))
+    state = json.loads((await client.ask("GET", f"{root}/admin/state", headers={})).body)
+    assert state["clock_offset"] == -86400.5
+
+
+@pytest.mark.parametrize("seconds", ["tomorrow", "nan", "1e300"])
+async def test_bad_clock_offset(run: Run, seconds: str) -> None:
+    """What is no offset is refused before anything starts."""
+    process = await run("--port", "0", "--clock-offset", seconds)
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"--clock-offset" in errors.splitlines()[-1]
 
 
 async def test_damaged_data(run: Run, tmp_path: Path) -> None:

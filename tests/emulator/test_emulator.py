@@ -209,7 +209,7 @@ async def test_survives_a_restart(tmp_path: Path, client: Client) -> None:
 
 async def test_saves_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes reach the file without a clean end."""
-    monkeypatch.setattr("emulator.server.SAVE_DELAY", 0)
+    monkeypatch.setattr("emulator.state.SAVE_DELAY", 0)
     data = tmp_path / "data.json"
     emulator = Emulator(data=data)
     await emulator.start()

@@ -59,6 +59,7 @@ async def fetch(client: Client, provider: str) -> Reply:
         ("html", {}, 200, {"Content-Type": "text/html; charset=utf-8"}),
         ("redirect", {"location": "http://127.0.0.1:1/x"}, 302, {"Location": "http://127.0.0.1:1/x"}),
         ("redirect", {"location": "/y", "status": 307}, 307, {"Location": "/y"}),
+        ("redirect", {"location": "http://["}, 302, {"Location": "http://["}),
         ("bad_json", {}, 200, {}),
         ("garbage", {}, 200, {}),
         ("oversized", {"size": 300_000}, 200, {"Transfer-Encoding": "chunked", "Content-Length": None}),
@@ -216,6 +217,75 @@ async def test_aim(client: Client, emulator: Emulator) -> None:
     assert (await fetch(client, "bulletin")).status == 502
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.usefixtures("accounts")
+async def test_location_that_is_none(client: Client, emulator: Emulator, provider: str) -> None:
+    """A redirect can lead to what no client can read as an address."""
+    emulator.fault(provider, "redirect", location="http://[")
+    with pytest.raises(aiohttp.InvalidURL):
+        await client.get(provider, PATHS[provider], allow_redirects=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "statuses"),
+    [
+        ("server_error", {"skip": 1}, [200, 500, 200, 200]),
+        ("server_error", {"skip": 2, "count": None}, [200, 200, 500, 500]),
+        ("server_error", {"skip": 0, "count": 2}, [500, 500, 200, 200]),
+        ("server_error", {"where": {"limit": "2", "sortOrder": "ASCENDING"}}, [200, 200, 500, 200]),
+        ("server_error", {"where": {"limit": "3"}, "count": None}, [200, 200, 200, 200]),
+        ("server_error", {"where": {"limit": "2"}, "skip": 1}, [200, 200, 200, 500]),
+        ("slow", {"skip": 3, "seconds": 0}, [200, 200, 200, 200]),
+    ],
+)
+@pytest.mark.usefixtures("accounts")
+async def test_one_page(
+    client: Client, emulator: Emulator, kind: str, options: dict[str, Any], statuses: list[int]
+) -> None:
+    """A fault can let some pages of a list pass, or be meant for a page by what asks for it."""
+    emulator.fault("bulksms", kind, path="/messages", **options)
+    assert (await client.get("bulksms", "/profile")).status == 200
+    paths = [f"/messages?limit={limit}&sortOrder=ASCENDING" for limit in (1, 1, 2, 2)]
+    assert [(await client.get("bulksms", path)).status for path in paths] == statuses
+    assert not [fault for fault in emulator.faults.pending if fault.count and not fault.where]
+
+
+@pytest.mark.usefixtures("accounts")
+async def test_form_field(client: Client, emulator: Emulator) -> None:
+    """A field counts in a form as it does in a query."""
+    emulator.fault("voipms", "server_error", where={"method": "getSMS"})
+    form = {"api_username": USERNAME, "api_password": PASSWORD}
+    url = emulator.url("voipms") + "/rest.php"
+    for method, status in (("getBalance", 200), ("getSMS", 500)):
+        assert (await client.ask("POST", url, headers={}, data={**form, "method": method})).status == status
+
+
+@pytest.mark.usefixtures("accounts")
+async def test_skipped_by_each_fault(client: Client, emulator: Emulator) -> None:
+    """Faults count the requests each for itself, also those which another one hits."""
+    emulator.fault("bulksms", "server_error", skip=1)
+    emulator.fault("bulksms", "rate_limited", skip=2)
+    emulator.fault("bulksms", "cut", skip=3)
+    assert [(await fetch(client, "bulksms")).status for _ in range(3)] == [200, 500, 429]
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await fetch(client, "bulksms")
+
+
+async def test_skipped_held_call(client: Client, emulator: Emulator) -> None:
+    """A request that is held already is the first to pass, once, however often it looks for messages."""
+    emulator.hold = 60
+    account = emulator.add_account("bulletin", USERNAME, PASSWORD)
+    poll = asyncio.create_task(fetch(client, "bulletin"))
+    await until(lambda: emulator.requests)
+    emulator.fault("bulletin", "server_error", skip=1)
+    for _ in range(3):
+        account.wake()
+        await asyncio.sleep(0)
+    account.send("Hello")
+    assert (await poll).status == 200
+    assert (await fetch(client, "bulletin")).status == 500
+
+
 @pytest.mark.usefixtures("accounts")
 async def test_in_the_order_planned(client: Client, emulator: Emulator) -> None:
     """Several faults happen one after the other."""
@@ -257,6 +327,8 @@ async def test_held_call_is_cut(client: Client, emulator: Emulator) -> None:
         ("bulletin", "code", {"code": 22}),
         ("bulletin", "html", {"seconds": 1}),
         ("bulletin", "html", {"count": 0}),
+        ("bulletin", "html", {"skip": -1}),
+        ("bulletin", "html", {"where": {"page": 2}}),
         ("bulletin", "redirect", {}),
         ("bulletin", "redirect", {"location": 5}),
         ("bulletin", "slow", {"seconds": "long"}),
