@@ -1,14 +1,17 @@
 """What the tests share: a Home Assistant with a folder of its own, and a provider to talk to."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 
 from custom_components.sms_inbox.const import DOMAIN
+from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.util import dt as dt_util
@@ -136,3 +139,18 @@ def clock(hass: HomeAssistant) -> Clock:
 def texts(events: list[Event[Any]]) -> list[str]:
     """Return the texts of messages."""
     return [event.data["text"] for event in events]
+
+
+@contextmanager
+def broken_store(*names: str, reason: str = "disk full") -> Iterator[None]:
+    """Let the store fail in the functions of these names, or in all; nothing of them reaches the disk."""
+    write = Store.write
+
+    async def fail(store: Store, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        name = getattr(work, "func", work).__name__
+        if not names or name in names:
+            raise StoreError(reason)
+        return await write(store, work, *args, **kwargs)
+
+    with patch.object(Store, "write", fail):
+        yield

@@ -12,14 +12,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.inbox import as_it_is
-from custom_components.sms_inbox.store import Store, StoreError
+from custom_components.sms_inbox.store import Store
 from emulator import Account, Emulator
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.issue_registry import IssueRegistry
 from homeassistant.setup import async_setup_component
 
-from .conftest import poll, set_up, settle, texts
+from .conftest import broken_store, poll, set_up, settle, texts
 
 
 async def test_event(
@@ -90,7 +90,7 @@ async def test_quiet_poll_writes_nothing(
     await poll(hass)
     await poll(hass)
     asked = len(emulator.requests)
-    with patch.object(Store, "_transaction", side_effect=StoreError("none is needed")):
+    with broken_store():
         for _ in range(3):
             await poll(hass)
     assert len(emulator.requests) == asked + 3
@@ -241,7 +241,7 @@ async def test_all_entities_disabled(
 async def test_stored_but_not_delivered(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:
-    """What arrives while Home Assistant stops is written down, and delivered plainly by the next one."""
+    """What arrives while Home Assistant stops is stored, and delivered plainly by the next one."""
     await set_up(hass, entry)
     account.send("Last minute")
     with patch.object(type(hass), "is_stopping", new=False):
@@ -256,12 +256,12 @@ async def test_stored_but_not_delivered(
     assert received[0].data["redelivered"] is False
 
 
-async def test_crash_between_firing_and_ticking_off(
+async def test_crash_between_firing_and_marking(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:
     """It is delivered again, and says so."""
     await set_up(hass, entry)
-    with patch.object(Store, "tick_off", side_effect=StoreError("power cut")):
+    with broken_store("mark_delivered", "release", "end", "prune"):
         account.send("Once more")
         await poll(hass)
         await hass.config_entries.async_unload(entry.entry_id)
@@ -275,12 +275,12 @@ async def test_crash_between_firing_and_ticking_off(
     assert len(received) == 2
 
 
-async def test_ticking_off_is_tried_again(
+async def test_marking_is_tried_again(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:
-    """A store that can't tick off doesn't make a message fire twice while Home Assistant runs."""
+    """A store that can't mark doesn't make a message fire twice while Home Assistant runs."""
     await set_up(hass, entry)
-    with patch.object(Store, "tick_off", side_effect=StoreError("disk full")):
+    with broken_store("mark_delivered"):
         account.send("Once")
         await poll(hass)
     await poll(hass)
@@ -296,10 +296,10 @@ async def test_store_that_fails_stops_the_cursor(
     received: list[Event],
     issue_registry: IssueRegistry,
 ) -> None:
-    """What can't be written down isn't fired, isn't passed over, and a person is told; then it goes on."""
+    """What can't be stored isn't fired and isn't passed over, and a person is informed; then it goes on."""
     await set_up(hass, entry)
     account.send("Patience")
-    with patch.object(Store, "receive", side_effect=StoreError("disk full")):
+    with broken_store("receive"):
         await poll(hass)
         assert received == []
         issue = issue_registry.async_get_issue(DOMAIN, "store_failed")
@@ -334,21 +334,6 @@ async def test_unreadable_record_is_shown(
     assert issue.translation_placeholders == {"account": entry.title}
 
 
-async def test_count_that_fails_holds_no_message_back(
-    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
-) -> None:
-    """Messages that came with a record that makes no sense are delivered, even if the store fails right after them."""
-    await set_up(hass, entry)
-    account.send("Good")
-    account.send_raw(b'"nonsense"')
-    account.send("Better")
-    with patch.object(Store, "count_unreadable", side_effect=StoreError("disk I/O")):
-        await poll(hass)
-    await poll(hass, 3600)
-    await poll(hass, 7200)
-    assert texts(received) == ["Good", "Better"]
-
-
 async def test_damaged_store_is_set_aside(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -359,16 +344,13 @@ async def test_damaged_store_is_set_aside(
     """A file that is no database is kept beside a new one; nothing old fires, though the box was ticked once."""
     hass.config_entries.async_update_entry(entry, data={**entry.data, "deliver_existing": True})
     await set_up(hass, entry)
-    account.send("Before")
+    account.send("Before", received_at=datetime.now(UTC) - timedelta(hours=1))
     await poll(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
 
-    def damage() -> None:
-        store.close()
-        store.path.write_bytes(b"this was a database once" * 1000)
-
-    await hass.async_add_executor_job(damage)
+    await store.close()
+    await hass.async_add_executor_job(store.path.write_bytes, b"this was a database once" * 1000)
     await set_up(hass, entry)
     account.send("After")
     await poll(hass)
@@ -394,7 +376,7 @@ async def test_automations_do_not_slow_a_slice(
     for number in range(200):
         account.send(f"Message {number}")
     beat = hass.async_create_background_task(heartbeat(), "heartbeat")
-    with patch("custom_components.sms_inbox.inbox.SLICE_SECONDS", 0.0):
+    with patch("custom_components.sms_inbox.dispatcher.SLICE_SECONDS", 0.0):
         await poll(hass)
         await poll(hass)
         await poll(hass)

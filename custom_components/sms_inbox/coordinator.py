@@ -64,7 +64,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         try:
             self.provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
-            state = await self._store.write(accounts.begin, entry.entry_id, self.provider.key, entry.created_at)
+            state = await self._async_begin_in_store()
         except ConfigurationError as err:
             raise ConfigEntryError(**self._translated(err)) from err
         except StoreError as err:
@@ -151,6 +151,19 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self.async_update_listeners()
         if page.unreadable:
             self.async_show_issues()
+
+    async def _async_begin_in_store(self) -> accounts.AccountState:
+        """Return where the account stands.
+
+        One that has a device was there before; where the store doesn't know it, its file was lost. Then only what came
+        since the damaged file was written to for the last time is new.
+        """
+        entry, added_at = self.config_entry, self.config_entry.created_at
+        await self._store.open()
+        identifier = (DOMAIN, entry.entry_id)
+        if was_there := dr.async_get(self.hass).async_get_device_by_identifier(identifier, entry.entry_id) is not None:
+            added_at = self._store.damaged_at or dt_util.utcnow()
+        return await self._store.write(accounts.begin, entry.entry_id, self.provider.key, added_at, was_lost=was_there)
 
     async def _async_begin(self) -> None:
         """Deliver what is stored, and poll for the first time."""

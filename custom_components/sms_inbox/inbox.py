@@ -34,7 +34,7 @@ from .dispatcher import Dispatcher, event_data
 from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .providers import PROVIDERS
 from .providers.parsing import printable
-from .recovery import Span, missing
+from .recovery import Span, do_ids_tell, missing
 from .store import Status, Store, StoreError, accounts, messages, quarantine, search
 
 SIGNAL_MESSAGE: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_message_{{}}")
@@ -119,6 +119,7 @@ class Inbox:
         self._last_page_unreadable: frozenset[bytes] = frozenset()
         # Pages and webhooks are stored one after the other, so that messages are claimed in the order of the store.
         self._lock = asyncio.Lock()
+        self._outcome = outcome
         self._pruning: CALLBACK_TYPE | None = None
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
@@ -146,7 +147,11 @@ class Inbox:
             StoreError: Nothing was stored.
         """
         arrivals = [messages.Arrival(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
-        await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
+        try:
+            await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
+        except StoreError as err:
+            self._outcome(err)
+            raise
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
         """Store what the provider shows once more and was lost on its way; return how many messages that are.
@@ -160,7 +165,9 @@ class Inbox:
             UnprovenError: Nothing that is known is among what is shown.
         """
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
-        lost = [messages.Arrival(message, in_doubt=True) for message in missing(shown, known, span)]
+        # What is fired is stored before, so that what isn't known by its id was not fired.
+        in_doubt = self.state.doubt_since is not None or not do_ids_tell(shown, known)
+        lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))
         return len(lost)

@@ -63,7 +63,7 @@ def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> l
         UnprovenError: Nothing is known to compare with, or nothing of it is found.
     """
     known_ids, shown_ids = ({message.message_id for message in each} for each in (known, shown))
-    ids_tell = proven = bool(known_ids & shown_ids)
+    ids_tell = proven = do_ids_tell(shown, known)
     left = [message for message in known if message.message_id not in shown_ids]
     if ids_tell:
         # Only what had no id of its own can hide behind another.
@@ -80,6 +80,11 @@ def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> l
     if not proven:
         raise UnprovenError("none of the known messages is among those that are shown")
     return lost
+
+
+def do_ids_tell(shown: Sequence[Message], known: Sequence[Message]) -> bool:
+    """Whether the messages shown have the ids that known ones have, so that what is not known was never fired."""
+    return not {message.message_id for message in known}.isdisjoint(message.message_id for message in shown)
 
 
 def is_same(one: Message, other: Message) -> bool:

@@ -68,7 +68,9 @@ class Progress:
     stored_ids: Collection[str] = ()
 
 
-def begin(db: sqlite3.Connection, account: str, provider: str, added_at: datetime) -> AccountState:
+def begin(
+    db: sqlite3.Connection, account: str, provider: str, added_at: datetime, *, was_lost: bool = False
+) -> AccountState:
     """Take an account into use, and return where it stands.
 
     What is claimed was fired, or not: it is pending and in doubt from now on. If the account was in use already, it was
@@ -80,11 +82,13 @@ def begin(db: sqlite3.Connection, account: str, provider: str, added_at: datetim
         account: Id of the config entry.
         provider: Key of the provider that reads it, empty where it doesn't matter.
         added_at: When the account was added, for one that is not known yet.
+        was_lost: Whether one that is not known yet was known to a file that is lost, so that what comes until the inbox
+            is read to its end may have been delivered before.
     """
     db.execute(
-        "INSERT OR IGNORE INTO account (account, provider, cursor, added_at, first_run, in_use)"
-        " VALUES (?, '', '{}', ?, 1, 0)",
-        (account, text_of_time(added_at)),
+        "INSERT OR IGNORE INTO account (account, provider, cursor, added_at, first_run, in_use, doubt_since)"
+        " VALUES (?, '', '{}', ?, 1, 0, ?)",
+        (account, text_of_time(added_at), text_of_time(datetime.now(UTC) if was_lost else None)),
     )
     _move_back(db, account, provider)
     db.execute(

@@ -61,6 +61,7 @@ class Store:
     Attributes:
         path: The file.
         set_aside: Where a damaged file was moved, None where there was none.
+        damaged_at: When that was written to for the last time.
         lost: The file was deleted or replaced while it was in use.
     """
 
@@ -68,6 +69,7 @@ class Store:
         """Take the path; a damaged file is moved aside, next to it."""
         self.path = path
         self.set_aside: Path | None = None
+        self.damaged_at: datetime | None = None
         self.lost = False
         self._writer = _Thread("sms_inbox write")
         self._reader = _Thread("sms_inbox read")
@@ -79,6 +81,14 @@ class Store:
         self._freezes = 0
         self._frozen_at = 0.0
         self._checkpoint: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the file, if it isn't open.
+
+        Raises:
+            StoreError: It can't be opened.
+        """
+        await self.write(_nothing)
 
     async def write[**P, T](
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -122,7 +132,7 @@ class Store:
             StoreError: It could not be read.
         """
         if not self._connection or self._identity != _identity(self.path):
-            await self.write(_nothing)  # it opens the file, which need not be there yet
+            await self.open()  # the file need not be there yet
 
         def run() -> T:
             with self._opened_for_reading() as db:
@@ -294,9 +304,11 @@ class Store:
             if getattr(err, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
         self.set_aside = self.path.with_name(f"{self.path.name}{DAMAGED}{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        self.damaged_at = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         for suffix in PARTS:
             part = self.path.with_name(self.path.name + suffix)
             if part.exists():
+                self.damaged_at = max(self.damaged_at, datetime.fromtimestamp(part.stat().st_mtime, UTC))
                 part.rename(self.set_aside.with_name(self.set_aside.name + suffix))
         return self._connect()
 
