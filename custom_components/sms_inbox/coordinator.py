@@ -52,6 +52,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
+        self._beginning: asyncio.Task[None] | None = None
         self._poll_now = PollNow(hass, self._async_poll_at_once)
 
     async def async_prepare(self) -> None:
@@ -90,12 +91,15 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         # A coordinator polls only while somebody listens; with all entities disabled, the inbox still does.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(async_track_time_interval(self.hass, self._async_prune, timedelta(days=1)))
-        entry.async_create_background_task(self.hass, self._async_begin(), f"{self.name} begin")
+        self._beginning = entry.async_create_background_task(self.hass, self._async_begin(), f"{self.name} begin")
 
     async def async_stop(self) -> None:
         """End polling and delivery; nothing of them runs after this, and nothing that was claimed stays so."""
         self._poll_now.stop()
         self.inbox.async_stop_pruning()
+        if self._beginning:
+            self._beginning.cancel()
+            await asyncio.wait({self._beginning})
         in_order = await self.polling.async_stop()
         try:
             await self.inbox.dispatcher.async_stop()
@@ -167,7 +171,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_begin(self) -> None:
         """Deliver what is stored, and poll for the first time."""
-        await self._async_prune()
         try:
             await self.inbox.async_read_again(self.provider.read_again)
         except StoreError as err:
@@ -177,6 +180,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self.async_show_issues()
         if self.provider.interval:
             await self.async_refresh()
+        await self._async_prune()
 
     async def _async_prune(self, _: object = None) -> None:
         """Erase what is old enough; what fails is erased a day later."""

@@ -45,6 +45,7 @@ KEEP_IDENTITIES = timedelta(days=400)
 KNOWN_FOR_RECOVERY = 1000
 LONGEST_RECORD = 2000
 PRUNE_SECONDS = 2.0  # after a delivery, where texts are not to be stored
+REPEATED_WEBHOOKS = timedelta(days=2)
 SAME_CLOCK = timedelta(seconds=2)
 SECOND = timedelta(seconds=1)
 
@@ -343,9 +344,14 @@ class Inbox:
         return later and messages.is_possible(at, datetime.now(UTC))
 
     def _is_doubtful(self, message: Message) -> bool:
-        """Whether a pushed message may have been delivered before the file was restored."""
+        """Whether a pushed message may have been delivered before the file was restored.
+
+        Vendors repeat their webhook requests for two days at most.
+        """
         since = self.state.doubt_since
-        return since is not None and (message.received_at is None or message.received_at < since)
+        if since is None or datetime.now(UTC) - since > REPEATED_WEBHOOKS:
+            return False
+        return message.received_at is None or message.received_at < since
 
     @callback
     def _show(self, fired: Sequence[tuple[StoredMessage, dict[str, Any]]]) -> None:

@@ -93,9 +93,12 @@ class Polling:
         """Poll, or wait for the poll that is under way; it goes on even if nobody waits for it any more.
 
         Raises:
+            CancelledError: The account is being unloaded.
             ProviderError: One of its kinds.
             StoreError: A page could not be stored; it is kept.
         """
+        if self._is_stopping:
+            raise asyncio.CancelledError
         if not self._task or self._task.done():
             self.polls.append(Poll(started=dt_util.utcnow()))
             self._task = create_eager_task(self._async_poll(self.polls[-1]), loop=self._loop)
