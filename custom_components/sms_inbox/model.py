@@ -17,7 +17,7 @@ class Message:
 
     Attributes:
         message_id: The provider's id, verbatim; where it gives none, a unique one that begins with `SYNTHETIC_ID`.
-        sender: As sent: a number or a name such as `MYBANK`; empty where the provider tells none.
+        sender: As sent: a number or a name such as `MYBANK`; empty where the provider sends none.
         recipient: The number it was sent to, None where unknown.
         text: The whole text, unaltered; it may be empty.
         encoding: `text`, `unicode` or `binary`.

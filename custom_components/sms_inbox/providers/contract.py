@@ -168,6 +168,11 @@ class Provider(ABC):
         """How far the provider's clock is ahead of ours, as its last answer says; None where it doesn't."""
         return self._http.clock_offset
 
+    @property
+    def now(self) -> datetime:
+        """The present by the provider's clock, as far as it is known, else by ours (aware, UTC)."""
+        return datetime.now(UTC) + (self.clock_offset or timedelta())
+
     @abstractmethod
     async def validate(self) -> Identity:
         """Prove the credentials without touching a message, and return whose they are.
@@ -189,8 +194,7 @@ class Provider(ABC):
             cursor: That of the page before; empty at the very first.
 
         Raises:
-            ProviderError: One of its kinds. Nothing was read, or `raw` holds it. The next call begins where this one
-                did.
+            ProviderError: One of its kinds. Nothing was read, or `raw` holds it. The next `fetch` gets the same cursor.
         """
 
     @classmethod
