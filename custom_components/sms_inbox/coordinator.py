@@ -104,6 +104,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                 await self.inbox.async_end()
         except StoreError as err:
             _LOGGER.debug("The store of %s failed at the end: %s", self.name, err)
+        if self.config_entry.disabled_by:
+            self._issues.async_clear_failures(self._failures)
 
     async def async_check_now(self) -> None:
         """Poll at once, unless a poll is under way anyway, and wait a little for what comes of it.
@@ -219,9 +221,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_note_success(self) -> None:
         """Clear what a success settles."""
         was_out = self._failures.since is not None
+        self._issues.async_clear_failures(self._failures)
         self._failures.clear()
-        self._issues.async_note_store(None)
-        self._issues.async_clear_failures()
         self.async_show_issues()
         if was_out:
             await self._async_note_outage()

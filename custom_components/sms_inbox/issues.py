@@ -64,8 +64,13 @@ class Issues:
             self._show("outage", ir.IssueSeverity.ERROR, since=_local(failures.since), error=reason)
 
     @callback
-    def async_clear_failures(self) -> None:
-        """Clear what a success of the provider settles."""
+    def async_clear_failures(self, failures: Failures) -> None:
+        """Clear what a successful poll settles.
+
+        One that follows a failure of the store has stored the page that was kept. Any other says nothing of the store.
+        """
+        if isinstance(failures.last, StoreError):
+            self.async_note_store(None)
         for key in FAILURES:
             self._clear(key)
         for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
