@@ -46,7 +46,7 @@ class Page:
         messages: Oldest first.
         cursor: Where the next page begins: JSON, understood by its provider alone. It is shown in diagnostics, so it
             holds nothing of a person.
-        more: Poll again at once.
+        more: Fetch the next page at once. Where a list has the newest messages first, that page has older ones.
         unreadable: Records that could not be understood, verbatim.
         arrived_during_poll: The messages arrived while the provider held our request, so they are new, even on the
             first run.

@@ -86,6 +86,14 @@ async def poll(provider: Provider, cursor: Cursor | None = None) -> list[Page]:
     return pages
 
 
+async def walk(provider: Provider, cursor: Cursor | None = None) -> list[Page]:
+    """Fetch to the last page, without acknowledging; return the pages."""
+    pages = [await provider.fetch(cursor or {})]
+    while pages[-1].more:
+        pages.append(await provider.fetch(pages[-1].cursor))
+    return pages
+
+
 async def drain(provider: Provider, cursor: Cursor | None = None) -> tuple[list[Message], Page]:
     """Fetch and acknowledge while there is more to do; return all messages and the last page."""
     pages = await poll(provider, cursor)

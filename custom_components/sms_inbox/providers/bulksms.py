@@ -43,7 +43,9 @@ class BulkSms(Provider):
         profile = (await self.request("GET", "profile", headers=self.basic_auth())).json()
         if not isinstance(profile, dict) or not profile.get("id"):
             raise ProtocolError("the profile has no id")
-        return Identity(account_id=str(profile["id"]), name=str(profile.get("username") or self._account.username))
+        return Identity(
+            account_id=text_of(profile["id"]), name=text_of(profile.get("username")) or self._account.username
+        )
 
     @classmethod
     @override
@@ -91,10 +93,9 @@ class BulkSms(Provider):
             problem = response.json()
         except ProtocolError:
             return None
-        fields = problem if isinstance(problem, dict) else {}
-        kind = re.split(r"[/#]", text_of(fields.get("type")))[-1].lower()
-        title = text_of(fields.get("title")).lower().replace(" ", "-")
-        return next(filter(PROBLEM.fullmatch, (kind, title)), None)
+        kind, title = (problem.get("type"), problem.get("title")) if isinstance(problem, dict) else ("", "")
+        words = [re.split(r"[/#]", word)[-1].replace(" ", "-") for word in (kind, title) if isinstance(word, str)]
+        return next(filter(PROBLEM.fullmatch, (word.lower() for word in words)), None)
 
     def _page(self, rows: list[Any], last_id: int, since: datetime) -> Page:
         """Return the page of the rows that were read."""
@@ -140,7 +141,7 @@ def _message(row: Any) -> Message | None:
     """Return the message of a row, None where it has no id, without which it can't be distinguished from others."""
     if not isinstance(row, dict) or not row.get("id"):
         return None
-    body, encoding = text_of(row.get("body")), ENCODINGS.get(str(row.get("encoding")), "text")
+    body, encoding = text_of(row.get("body")), ENCODINGS.get(text_of(row.get("encoding")), "text")
     data = _binary(body) if encoding == "binary" else None
     return Message(
         message_id=text_of(row["id"]),

@@ -138,8 +138,12 @@ class Gammu(Provider):
                 self._staying.add(content)
 
     def _early(self, found: list[tuple[Any, Message | None]]) -> set[bytes]:
-        """Return the contents that may go on and were first listed too short a time ago."""
-        contents = {_content(row) for row, message in found if message and _may_go_on(message.text)}
+        """Return the contents that may go on and were first listed too short a time ago, but for stored messages."""
+        contents = {
+            _content(row)
+            for row, message in found
+            if message and _may_go_on(message.text) and message.message_id not in self._stored
+        }
         self._waiting = {content: self._waiting.get(content, self._listed_at) for content in contents}
         return {content for content, at in self._waiting.items() if self._listed_at - at < PARTS_APART}
 

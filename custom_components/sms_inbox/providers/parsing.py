@@ -7,11 +7,13 @@ from typing import Any
 
 
 def text_of(value: Any) -> str:
-    """Return a JSON value as text, empty for null, and for lists and objects that are nested too deeply."""
-    try:
-        return "" if value is None else well_formed(str(value))
-    except RecursionError:
-        return ""
+    """Return a JSON value as text, empty for null; lists and objects are JSON again, empty where nested too deeply."""
+    if isinstance(value, list | dict):
+        try:
+            return json.dumps(value)
+        except RecursionError:
+            return ""
+    return "" if value is None else well_formed(str(value))
 
 
 def record_of(row: Any) -> bytes:

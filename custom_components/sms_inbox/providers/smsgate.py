@@ -95,9 +95,9 @@ class SmsGate(Provider):
             event = None
         if not isinstance(event, dict):
             raise RefusedWebhookError("no event", status=HTTPStatus.BAD_REQUEST)
-        if event.get("event") not in EVENTS:
+        if (name := text_of(event.get("event"))) not in EVENTS:
             return PushResult()
-        message = _pushed(event["event"], event.get("payload"), request)
+        message = _pushed(name, event.get("payload"), request)
         return PushResult(messages=(message,)) if message else PushResult(poll=True)
 
     @override

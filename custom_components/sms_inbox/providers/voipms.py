@@ -93,9 +93,7 @@ class VoipMs(Provider):
 
     async def _page(self, ranges: tuple[Days, ...] | None) -> tuple[list[Row], Next[tuple[Days, ...]]]:
         """Read the first of some ranges, at first the whole window; the latest range comes first."""
-        if ranges is None:
-            ranges = self._window()
-        (first, last, limit), *others = ranges
+        (first, last, limit), *others = ranges or self._window()
         if last - first > LONGEST:
             others.insert(0, (first, last - LONGEST - DAY, limit))
             first = last - LONGEST
@@ -103,6 +101,9 @@ class VoipMs(Provider):
         if len(rows) >= limit:
             # Nothing of an answer that leaves out messages counts as read: smaller ranges have all of it.
             return [Row(key=None)], (*_smaller(first, last, limit), *others)
+        if not rows and ranges and others:
+            # That nothing is in a part of a range doesn't mean that the other part is known.
+            return [Row(key=None)], tuple(others)
         # Newest first is what comes; within a second only the ids say the order.
         return sorted(map(_row, rows), key=_number), tuple(others) or None
 

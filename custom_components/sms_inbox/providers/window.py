@@ -24,7 +24,8 @@ from .errors import ConfigurationError, ProtocolError, ProviderError
 
 FIRST_LOOK_BACK = timedelta(days=30)
 SECONDS_BETWEEN_CHECKS = 3600.0
-MAXIMUM_REPEATS = 3
+MAXIMUM_REPEATS = 10
+MAXIMUM_EMPTY_PAGES = 100
 MAXIMUM_PAGES = 10_000
 MIN = datetime.min.replace(tzinfo=UTC)
 
@@ -154,7 +155,8 @@ class Walk[Position]:
         """Raise ProtocolError where the list goes in circles: some pages in a row have nothing that wasn't met."""
         self._pages += not is_newest
         self._repeats = 0 if any(row.key not in self._met for row in rows) else self._repeats + 1
-        if self._pages > MAXIMUM_PAGES or (self._goes_on and self._repeats > MAXIMUM_REPEATS):
+        maximum = MAXIMUM_REPEATS if rows else MAXIMUM_EMPTY_PAGES
+        if self._pages > MAXIMUM_PAGES or (self._goes_on and self._repeats > maximum):
             raise ProtocolError("the pages go in circles")
 
     def _page(self, rows: list[Row], following: Next[Position]) -> Page:
