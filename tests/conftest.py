@@ -136,21 +136,34 @@ def clock(hass: HomeAssistant) -> Clock:
     return Clock(hass)
 
 
+@pytest.fixture
+def days(clock: Clock) -> Iterator[Clock]:
+    """Return the clock; the time of day goes with it."""
+    utcnow = dt_util.utcnow
+    with patch.object(dt_util, "utcnow", lambda: utcnow() + timedelta(seconds=clock.offset)):
+        yield clock
+
+
 def texts(events: list[Event[Any]]) -> list[str]:
     """Return the texts of messages."""
     return [event.data["text"] for event in events]
 
 
 @contextmanager
-def broken_store(*names: str, reason: str = "disk full") -> Iterator[None]:
-    """Let the store fail in the functions of these names, or in all; nothing of them reaches the disk."""
+def broken_store(*names: str, reason: str = "disk full") -> Iterator[list[str]]:
+    """Let the store fail in the functions of these names, or in all; nothing of them reaches the disk.
+
+    Yields the names of the functions that have failed, as they come.
+    """
     write = Store.write
+    failed: list[str] = []
 
     async def fail(store: Store, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         name = getattr(work, "func", work).__name__
         if not names or name in names:
+            failed.append(name)
             raise StoreError(reason)
         return await write(store, work, *args, **kwargs)
 
     with patch.object(Store, "write", fail):
-        yield
+        yield failed

@@ -152,6 +152,7 @@ class Inbox:
             await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
         except StoreError as err:
             self._outcome(err)
+            self.dispatcher.wake()  # it goes on trying the store, and notices when it works
             raise
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:

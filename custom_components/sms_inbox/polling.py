@@ -85,6 +85,11 @@ class Polling:
         return self._task is not None and not self._task.done()
 
     @callback
+    def rename(self, name: str) -> None:
+        """Take the account's new name for the log."""
+        self._name = self.loss.name = name
+
+    @callback
     def poll_again(self) -> None:
         """Ask once more at the end of the poll that is under way, which may have begun too early."""
         self._again = True
