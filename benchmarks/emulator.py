@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.lib.child import Child, ChildError, until
+from tests.live.child import Child, ChildError, until
 
 REPOSITORY = Path(__file__).parents[1]
 START_LIMIT = 30.0  # seconds
