@@ -10,6 +10,7 @@ import json
 import sqlite3
 
 from ..model import Cursor, StoredMessage
+from ..providers.parsing import well_formed
 from . import quarantine
 from .rows import COLUMNS, stored_message, text_of_time, time_of_text
 from .schema import UNDELIVERED, Status
@@ -102,7 +103,7 @@ def begin(
     ).fetchone()
     latest = db.execute(
         f"SELECT {COLUMNS} FROM message WHERE account = ? AND text IS NOT NULL AND status = {Status.DELIVERED}"
-        " ORDER BY sequence DESC LIMIT 1",
+        " ORDER BY stored_at DESC, sequence DESC LIMIT 1",
         (account,),
     ).fetchone()
     loss_since = row["loss_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
@@ -151,21 +152,24 @@ def set_outage(db: sqlite3.Connection, account: str, since: datetime | None) -> 
 
 def save_progress(db: sqlite3.Connection, account: str, progress: Progress) -> None:
     """Store where an account stands; it isn't there if its file was deleted while it was in use."""
+    update = "UPDATE account SET cursor = ?, first_run = ?, doubt_since = iif(?, NULL, doubt_since) WHERE account = ?"
+    values = (json.dumps(progress.cursor), progress.first_run, progress.caught_up, account)
+    if not db.execute(update, values).rowcount:
+        _store_again(db, account, progress.stored_ids)
+        db.execute(update, values)
+
+
+def _store_again(db: sqlite3.Connection, account: str, stored_ids: Collection[str]) -> None:
+    """Store an account whose file was deleted, and what its provider may go on showing: it was fired."""
     now = text_of_time(datetime.now(UTC))
-    if not db.execute("SELECT 1 FROM account WHERE account = ?", (account,)).fetchone():
-        db.execute(
-            "INSERT INTO account (account, provider, cursor, added_at, first_run, in_use)"
-            " VALUES (?, '', '{}', ?, 1, 1)",
-            (account, now),
-        )
-        db.executemany(
-            "INSERT OR IGNORE INTO message (account, provider, message_id, sender, encoding, received_at, stored_at,"
-            " status, in_doubt) VALUES (?, '', ?, '', 'text', ?, ?, ?, 0)",
-            [(account, message_id, now, now, Status.EXISTING) for message_id in progress.stored_ids],
-        )
     db.execute(
-        "UPDATE account SET cursor = ?, first_run = ?, doubt_since = iif(?, NULL, doubt_since) WHERE account = ?",
-        (json.dumps(progress.cursor), progress.first_run, progress.caught_up, account),
+        "INSERT INTO account (account, provider, cursor, added_at, first_run, in_use) VALUES (?, '', '{}', ?, 1, 1)",
+        (account, now),
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO message (account, provider, message_id, sender, encoding, received_at, stored_at,"
+        " status, in_doubt) VALUES (?, '', ?, '', 'text', ?, ?, ?, 0)",
+        [(account, well_formed(message_id), now, now, Status.EXISTING) for message_id in stored_ids],
     )
 
 

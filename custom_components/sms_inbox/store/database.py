@@ -2,54 +2,28 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 import sqlite3
 import time
 from typing import Concatenate, Final
 
-from . import accounts, schema
+from . import connections
+from .connections import IN_USE, LOG_LIMIT, SNAPSHOT
+from .thread import Thread
 
-BUSY_TIMEOUT: Final = 10.0
 LONGEST_BACKUP: Final = 12 * 3600.0
-LOG_LIMIT: Final = 4 * 1024 * 1024
 DAMAGED: Final = ".damaged-"
 PARTS: Final = ("", "-wal", "-shm")
-# The file's application id: in use, or in a snapshot. A file that is opened as a snapshot was restored.
-IN_USE: Final = 0x534D5349
-SNAPSHOT: Final = 0x534D5342
 
 
 class StoreError(Exception):
     """The store could not read or write; nothing of the transaction happened. Holds no text of a message."""
 
 
-class _Thread:
-    """Runs functions one after the other in a thread of its own, which lives from the first use to `close`."""
-
-    def __init__(self, name: str) -> None:
-        """Take the thread's name."""
-        self._name = name
-        self._executor: ThreadPoolExecutor | None = None
-
-    async def run[T](self, function: Callable[[], T]) -> T:
-        """Run a function and return its result; it runs to its end even if nobody waits for it any more."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(1, self._name)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, function)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
-
-    def close(self) -> None:
-        """End the thread."""
-        if self._executor:
-            self._executor.shutdown()
-            self._executor = None
+class _NotOpenError(StoreError):
+    """The file is to be opened for writing before it can be read."""
 
 
 class Store:
@@ -71,8 +45,8 @@ class Store:
         self.set_aside: Path | None = None
         self.damaged_at: datetime | None = None
         self.lost = False
-        self._writer = _Thread("sms_inbox write")
-        self._reader = _Thread("sms_inbox read")
+        self._writer = Thread("sms_inbox write")
+        self._reader = Thread("sms_inbox read")
         self._connection: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -80,6 +54,8 @@ class Store:
         self._frozen: sqlite3.Connection | None = None
         self._freezes = 0
         self._frozen_at = 0.0
+        self._is_marked = False
+        self._is_log_to_be_emptied = False
         self._checkpoint: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -106,7 +82,7 @@ class Store:
             return result, self._log_size()
 
         result, log_size = await self._writer.run(run)
-        if log_size > LOG_LIMIT:
+        if log_size > LOG_LIMIT or self._is_log_to_be_emptied:
             self._checkpoint_soon()
         return result
 
@@ -131,8 +107,6 @@ class Store:
         Raises:
             StoreError: It could not be read.
         """
-        if not self._connection or self._identity != _identity(self.path):
-            await self.open()  # the file need not be there yet
 
         def run() -> T:
             with self._opened_for_reading() as db:
@@ -142,11 +116,16 @@ class Store:
                 finally:
                     db.execute("ROLLBACK")
 
+        try:
+            return await self._reader.run(run)
+        except _NotOpenError:
+            await self.open()
         return await self._reader.run(run)
 
     async def empty_log(self) -> None:
-        """Remove what was erased from SQLite's log, too; while the file is frozen, that waits."""
-        await self._reader.run(lambda: self._run_checkpoint("TRUNCATE"))
+        """Remove what was erased from SQLite's log, too; what prevents that now, such as a backup, puts it off."""
+        self._is_log_to_be_emptied = True
+        await self._reader.run(self._empty_log)
 
     async def freeze(self) -> None:
         """Keep the file as it is, so that it can be copied together with its log, where all changes go meanwhile.
@@ -157,15 +136,26 @@ class Store:
         Raises:
             StoreError: The file could not be frozen.
         """
-        await self._writer.run(self._freeze)
+        self._freezes += 1
+        self._frozen_at = time.monotonic()
+
+        def freeze() -> None:
+            connections.checkpoint(self.path, "PASSIVE")
+            self._writer.call(self._freeze)
+
+        # Nothing is read meanwhile, since a reader keeps the log from being emptied.
+        await self._reader.run(freeze)
 
     async def thaw(self) -> None:
         """Let changes into the file again.
 
         Raises:
-            StoreError: The mark of the snapshot could not be removed; the next start takes the file for a restored one.
+            StoreError: The mark of the snapshot could not be removed yet; as long as it can't, nothing can be written.
         """
-        await self._writer.run(self._thaw)
+        self._freezes = max(self._freezes - 1, 0)
+        if not self._freezes:
+            await self._writer.run(self._thaw)
+            await self._reader.run(self._copy_log)
 
     async def close(self) -> None:
         """Close the file and end the threads; the next use opens it again."""
@@ -198,14 +188,27 @@ class Store:
 
     def _checkpoint_soon(self) -> None:
         """Copy the log into the file beside the writer, which would have to wait for it."""
-        if not self._checkpoint or self._checkpoint.done():
-            run = self._reader.run(lambda: self._run_checkpoint("PASSIVE"))
-            self._checkpoint = asyncio.get_running_loop().create_task(run)
+        if not self._frozen and (not self._checkpoint or self._checkpoint.done()):
+            self._checkpoint = asyncio.get_running_loop().create_task(self._reader.run(self._copy_log))
 
-    def _run_checkpoint(self, mode: str) -> None:
-        """Copy the log into the file, as far as that is possible without waiting."""
-        with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as db:
-            db.execute(f"PRAGMA wal_checkpoint({mode})")
+    def _copy_log(self) -> None:
+        """Copy the log into the file, and empty it where that is due; in the thread that reads."""
+        if self._is_log_to_be_emptied:
+            self._empty_log()
+        elif not self._frozen:
+            connections.checkpoint(self.path, "PASSIVE")
+
+    def _empty_log(self) -> None:
+        """Empty the log; in the thread that reads, so that nothing is read meanwhile."""
+
+        def empty() -> None:
+            if not self._frozen and connections.checkpoint(self.path, "TRUNCATE"):
+                self._is_log_to_be_emptied = False
+
+        if not self._frozen:
+            # Most of the work is done beside the writer, so that the writer waits for a moment only.
+            connections.checkpoint(self.path, "PASSIVE")
+            self._writer.call(empty)
 
     def _log_size(self) -> int:
         """Return the size of the log in bytes."""
@@ -216,39 +219,34 @@ class Store:
 
     def _freeze(self) -> None:
         """Mark the file, empty the log into it, and let a reader keep SQLite from changing it."""
-        self._freezes += 1
-        self._frozen_at = time.monotonic()
         with self._opened() as db:
             if self._frozen:
                 return
-            _set_application_id(db, SNAPSHOT)
-            try:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                # While the log is empty, a reader reads the file itself, in which SQLite then changes nothing.
-                self._frozen = _connect_frozen(self.path)
-            except sqlite3.Error:
-                _set_application_id(db, IN_USE)
-                raise
+            self._is_marked = True
+            connections.set_application_id(db, SNAPSHOT)
+            if not connections.checkpoint(self.path, "TRUNCATE"):
+                raise sqlite3.OperationalError("another program reads the store")
+            # While the log is empty, a reader reads the file itself, in which SQLite then changes nothing.
+            self._frozen = connections.connect_frozen(self.path)
 
     def _thaw(self) -> None:
-        """Remove the mark of the snapshot, and the reader that keeps SQLite from changing the file."""
-        self._freezes = max(self._freezes - 1, 0)
-        if not self._freezes:
-            self._let_go()
+        """Let SQLite change the file again, and remove the mark of the snapshot."""
+        self._unfreeze()
+        if self._is_marked:
+            with self._opened():
+                pass
 
-    def _let_go(self) -> None:
-        """Freeze the file no longer."""
+    def _unfreeze(self) -> None:
+        """Remove the reader that keeps SQLite from changing the file."""
         self._freezes = 0
         if self._frozen:
             self._frozen.close()
             self._frozen = None
-            with self._opened() as db:
-                _set_application_id(db, IN_USE)
 
     def _close(self) -> None:
         """Close the file; only then may a failure be ignored."""
         with suppress(StoreError):
-            self._let_go()
+            self._thaw()
         self._disconnect()
 
     def _close_reading(self) -> None:
@@ -272,28 +270,42 @@ class Store:
                 self.lost = True
                 self._disconnect()
             if self._frozen and time.monotonic() - self._frozen_at > LONGEST_BACKUP:
-                self._let_go()
+                self._unfreeze()
             self._connection = self._connection or self._open()
+            if self._is_marked and not self._frozen:
+                connections.set_application_id(self._connection, IN_USE)
+                self._is_marked = False
             yield self._connection
-        except (sqlite3.Error, OSError, ValueError, OverflowError) as err:
+        except Exception as err:
             if not _is_harmless(err, self._connection):
                 # The next use opens the file anew, and sees what has become of it.
                 self._disconnect()
-            raise StoreError(f"{type(err).__name__}: {_reason(err)}") from err
+            raise StoreError(_reason(err)) from err
 
     @contextmanager
     def _opened_for_reading(self) -> Iterator[sqlite3.Connection]:
         """Yield the reading connection, opened if need be; whatever goes wrong is a StoreError."""
+        identity = self._find_opened()
         try:
-            if self._reading and self._reading_identity != _identity(self.path):
+            if self._reading and self._reading_identity != identity:
                 self._close_reading()
             if not self._reading:
-                self._reading_identity = _identity(self.path)
-                self._reading = _connect_for_reading(self.path)
+                self._reading = connections.connect_for_reading(self.path)
+                self._reading_identity = identity
             yield self._reading
-        except (sqlite3.Error, OSError, ValueError, OverflowError) as err:
+        except Exception as err:
             self._close_reading()
-            raise StoreError(f"{type(err).__name__}: {_reason(err)}") from err
+            raise StoreError(_reason(err)) from err
+
+    def _find_opened(self) -> tuple[int, int]:
+        """Return which file is open for writing.
+
+        Raises:
+            StoreError: None is, or there is another one in its place by now.
+        """
+        if not self._connection or not self._identity or self._identity != _identity(self.path):
+            raise _NotOpenError("the file is not open")
+        return self._identity
 
     def _open(self) -> sqlite3.Connection:
         """Open the file; move a damaged one aside and begin a new one."""
@@ -316,8 +328,10 @@ class Store:
         """Connect to the file, readable by its owner alone like all files beside it, and remember which file it is."""
         self.path.touch(mode=0o600)
         for file in self.path.parent.glob(f"{self.path.name}*"):
-            file.chmod(0o600)
-        connection = _connect(self.path, is_snapshot=not self._frozen)
+            with suppress(OSError):  # somebody else's file that we may write, but not change the mode of
+                if file.is_file():
+                    file.chmod(0o600)
+        connection = connections.connect(self.path, is_snapshot=not self._is_marked)
         self._identity = _identity(self.path)
         return connection
 
@@ -326,91 +340,27 @@ def _nothing(_: sqlite3.Connection) -> None:
     """Do nothing, in a transaction."""
 
 
-def _connect(path: Path, *, is_snapshot: bool) -> sqlite3.Connection:
-    """Open a file, check it, and bring it to the present version.
-
-    Args:
-        path: The file.
-        is_snapshot: Whether its mark, if it has one, is that of a restored snapshot, and not that of a backup which we
-            are making.
-    """
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
-        db.row_factory = sqlite3.Row
-        # Every commit is on the disk before it returns; what is erased is overwritten.
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA secure_delete = ON")
-        schema.prepare(db)
-        _check(db)
-        if is_snapshot and db.execute("PRAGMA application_id").fetchone()[0] == SNAPSHOT:
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                accounts.doubt_all(db)
-                db.execute(f"PRAGMA application_id = {IN_USE}")
-        # The log is copied into the file by another connection, see `Store._checkpoint_soon`.
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _check(db: sqlite3.Connection) -> None:
-    """Raise the error of a damaged file where SQLite's own check finds one."""
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise schema.damage("the check of the file failed")
-
-
-def _connect_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a file that can't be changed by this connection."""
-    db = sqlite3.connect(
-        f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-    )
-    db.row_factory = sqlite3.Row
-    db.create_function("contains", 2, lambda text, part: part in text.casefold(), deterministic=True)
-    return db
-
-
-def _connect_frozen(path: Path) -> sqlite3.Connection:
-    """Return a connection that goes on reading a file as it is now."""
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("BEGIN")
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _set_application_id(db: sqlite3.Connection, value: int) -> None:
-    """Note in the file what it is."""
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        db.execute(f"PRAGMA application_id = {value}")
-
-
 def _is_harmless(err: Exception, db: sqlite3.Connection | None) -> bool:
     """Whether a connection is as good as before: a full disk or a value that can't be stored changed nothing."""
     code = getattr(err, "sqlite_errorcode", None)
-    known = code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_TOOBIG)
-    return bool(db and not db.in_transaction and (known or isinstance(err, (ValueError, OverflowError))))
+    known = code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT)
+    return bool(db and not db.in_transaction and (known or not isinstance(err, (sqlite3.Error, OSError))))
 
 
 def _reason(err: Exception) -> str:
     """Return what went wrong, without the path, which may hold a person's name, and without any text."""
+    name = type(err).__name__
     if isinstance(err, OSError):
-        return err.strerror or str(err.errno)
+        return f"{name}: {err.strerror or err.errno}"
     if isinstance(err, sqlite3.Error):
-        return getattr(err, "sqlite_errorname", None) or str(err)
-    return "a value can't be stored"
+        return f"{name}: {getattr(err, 'sqlite_errorname', None) or err}"
+    return f"{name}: a value can't be stored"
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what distinguishes a file from another in its place, None where there is none."""
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_dev, found.st_ino

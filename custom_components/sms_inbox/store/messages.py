@@ -3,7 +3,7 @@
 Each function works on a connection within a transaction, see `Store.write`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 import json
@@ -26,7 +26,50 @@ INSERT: Final = (
     " in_reply_to, raw, stored_at, status, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (account, provider, message_id) DO NOTHING"
 )
+INSERTED: Final = "SELECT sequence, message_id FROM message WHERE account = ? AND sequence > ? ORDER BY sequence"
 ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
+STANDING: Final = f"""
+SELECT coalesce((SELECT provider FROM account WHERE account = :account), '') AS provider,
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) AS last,
+    (SELECT count(*) FROM quarantine WHERE account = :account AND NOT settled) AS quarantined,
+    iif(
+        NOT :claim OR EXISTS (SELECT 1 FROM message
+            WHERE account = :account AND {UNDELIVERED} AND status = {Status.PENDING}),
+        0,
+        {SLICE} - (SELECT count(*) FROM message
+            WHERE account = :account AND {UNDELIVERED} AND status = {Status.CLAIMED})
+    ) AS room
+"""
+# One at least, since whoever claims asks again only if there was one.
+CLAIM: Final = f"""
+UPDATE message SET status = {Status.CLAIMED} WHERE sequence IN (
+    SELECT sequence FROM message WHERE account = :account AND {UNDELIVERED} AND status = {Status.PENDING}
+    ORDER BY sequence LIMIT max(1, {SLICE} - (SELECT count(*) FROM message
+        WHERE account = :account AND {UNDELIVERED} AND status = {Status.CLAIMED}))
+) RETURNING {COLUMNS}
+"""
+MARK: Final = (
+    f"UPDATE message SET status = {Status.DELIVERED}"
+    f" WHERE sequence IN (SELECT value FROM json_each(?)) AND +status IN ({Status.PENDING}, {Status.CLAIMED})"
+)
+LAST_WITH_TEXT: Final = (
+    "SELECT stored_at, sequence FROM message WHERE account = ? AND text IS NOT NULL"
+    " ORDER BY stored_at DESC, sequence DESC LIMIT 1"
+)
+ERASE: Final = (
+    f"UPDATE message SET {ERASED} WHERE sequence IN (SELECT sequence FROM message"
+    f" WHERE account = ? AND text IS NOT NULL AND (stored_at, sequence) < (?, ?) AND NOT {UNDELIVERED}"
+    " ORDER BY stored_at, sequence LIMIT ?)"
+)
+# Only the oldest rows are looked at, since the younger ones stand behind them: a quiet day must cost nothing.
+FORGET: Final = (
+    "DELETE FROM message WHERE sequence IN (SELECT sequence FROM (SELECT sequence, stored_at, received_at, status"
+    " FROM message WHERE account = :account ORDER BY sequence LIMIT :batch)"
+    f" WHERE max(stored_at, received_at) < :before AND NOT {UNDELIVERED})"
+)
+REMOVE: Final = (
+    "DELETE FROM message WHERE sequence IN (SELECT sequence FROM message WHERE account = ? ORDER BY sequence LIMIT ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +104,7 @@ def receive(
     arrivals: Sequence[Arrival],
     *,
     progress: Progress | None = None,
-    unreadable: Iterable[bytes] = (),
+    unreadable: Collection[bytes] = (),
     delivered: Sequence[int] = (),
     claim: bool = False,
 ) -> Received:
@@ -80,26 +123,27 @@ def receive(
     mark_delivered(db, account, delivered)
     if progress:
         save_progress(db, account, progress)
-    room = _room(db, account) if claim else 0
-    new = _insert(db, account, arrivals, now, room) if arrivals else []
-    quarantine.keep(db, account, unreadable, now)
+    standing = _standing(db, account, claim=claim)
+    new = _insert(db, account, arrivals, now, standing)
+    quarantined = standing.quarantined
+    if unreadable:
+        quarantine.keep(db, account, unreadable, now)
+        quarantined = quarantine.count(db, account)
     return Received(
         new=[stored for stored, _ in new],
         claimed=[stored for stored, status in new if status is Status.CLAIMED],
         is_more_pending=any(status is Status.PENDING for _, status in new),
-        quarantined=quarantine.count(db, account),
+        quarantined=quarantined,
     )
 
 
 def claim(db: sqlite3.Connection, account: str, delivered: Sequence[int]) -> list[StoredMessage]:
-    """Mark what was fired, and claim the oldest pending messages, at most a slice of them; return those in order."""
+    """Mark what was fired, and claim the oldest pending messages; return those in order.
+
+    No more than a slice is claimed at a time, so that no more can be in doubt after a crash.
+    """
     mark_delivered(db, account, delivered)
-    rows = db.execute(
-        f"UPDATE message SET status = {Status.CLAIMED} WHERE sequence IN"
-        f" (SELECT sequence FROM message WHERE account = ? AND {UNDELIVERED} AND status = {Status.PENDING}"
-        f" ORDER BY sequence LIMIT {SLICE}) RETURNING {COLUMNS}",
-        (account,),
-    ).fetchall()
+    rows = db.execute(CLAIM, {"account": account}).fetchall()
     return sorted(map(stored_message, rows), key=lambda stored: stored.sequence)
 
 
@@ -107,10 +151,7 @@ def mark_delivered(db: sqlite3.Connection, account: str, delivered: Sequence[int
     """Mark messages that were fired."""
     if not delivered:
         return
-    marked = db.executemany(
-        f"UPDATE message SET status = {Status.DELIVERED} WHERE sequence = ? AND {UNDELIVERED}",
-        [(sequence,) for sequence in delivered],
-    ).rowcount
+    marked = db.execute(MARK, (json.dumps(list(delivered)),)).rowcount
     db.execute("UPDATE account SET delivered = delivered + ? WHERE account = ?", (marked, account))
 
 
@@ -141,31 +182,19 @@ def prune(
             as much younger: what a provider may still show must be known, also where our clock was wrong, or where
             nothing has come for long.
     """
-    # Only the oldest rows are looked at, since the younger ones stand behind them: a quiet day must cost nothing.
-    erased = db.execute(
-        f"UPDATE message SET {ERASED} WHERE sequence IN (SELECT sequence FROM (SELECT sequence, stored_at, status"
-        " FROM message WHERE account = :account AND text IS NOT NULL ORDER BY sequence LIMIT :batch)"
-        f" WHERE NOT {UNDELIVERED} AND (stored_at < :before OR NOT :store_texts AND sequence <"
-        " (SELECT max(sequence) FROM message WHERE account = :account AND text IS NOT NULL)))",
-        {"account": account, "before": text_of_time(texts_before), "store_texts": store_texts, "batch": BATCH},
-    ).rowcount
+    before = (texts_before.astimezone(UTC).isoformat(), 0)
+    if not store_texts and (last := db.execute(LAST_WITH_TEXT, (account,)).fetchone()):
+        before = max(before, (last["stored_at"], last["sequence"]))
+    erased = db.execute(ERASE, (account, *before, BATCH)).rowcount
     forgettable = text_of_time(_forgettable_before(db, account, identities_before))
-    forgotten = db.execute(
-        "DELETE FROM message WHERE sequence IN (SELECT sequence FROM (SELECT sequence, stored_at, received_at, status"
-        " FROM message WHERE account = :account ORDER BY sequence LIMIT :batch)"
-        f" WHERE max(stored_at, received_at) < :before AND NOT {UNDELIVERED})",
-        {"account": account, "before": forgettable, "batch": BATCH},
-    ).rowcount
-    quarantine.prune(db, account, records_before=texts_before, identities_before=identities_before)
-    return bool(erased or forgotten)
+    forgotten = db.execute(FORGET, {"account": account, "before": forgettable, "batch": BATCH}).rowcount
+    pruned = quarantine.prune(db, account, records_before=texts_before, identities_before=identities_before)
+    return bool(erased or forgotten or pruned)
 
 
 def remove(db: sqlite3.Connection, account: str) -> bool:
     """Forget an account with all its messages, a batch of them; return whether there may be more."""
-    left = db.execute(
-        "DELETE FROM message WHERE sequence IN (SELECT sequence FROM message WHERE account = ? LIMIT ?)",
-        (account, BATCH),
-    ).rowcount
+    left = db.execute(REMOVE, (account, BATCH)).rowcount
     if not left:
         quarantine.remove(db, account)
         db.execute("DELETE FROM account WHERE account = ?", (account,))
@@ -187,7 +216,7 @@ def settle(db: sqlite3.Connection, account: str, number: int, message: Message |
     """
     now = datetime.now(UTC)
     if quarantine.drop(db, account, number, shown_again=shown_again, now=now) and message:
-        _insert(db, account, [Arrival(message)], now, 0)
+        _insert(db, account, [Arrival(message)], now, _standing(db, account))
     return quarantine.count(db, account)
 
 
@@ -221,7 +250,7 @@ def move(
         " doubt_since = iif(first_run, ?, doubt_since) WHERE account = ?",
         (provider, json.dumps(cursor), text_of_time(now), account),
     )
-    _insert(db, account, arrivals, now, 0)
+    _insert(db, account, arrivals, now, _standing(db, account))
     db.executemany(
         f"UPDATE message SET {ERASED} WHERE account = ? AND provider = ? AND message_id = ? AND status = ?",
         [
@@ -234,18 +263,40 @@ def move(
 
 
 def is_possible(at: datetime, now: datetime) -> bool:
-    """Whether a message can have been received at a time: not before this century, and not in days to come."""
-    return EARLIEST <= at <= now + LATEST
+    """Whether a message can have been received at a time: in a zone, in this century, and not in days to come."""
+    return at.tzinfo is not None and EARLIEST <= at <= now + LATEST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Standing:
+    """What is to be known of an account before messages are stored: one look at all of it.
+
+    Attributes:
+        provider: Key of the provider that reads it.
+        last: The highest sequence that was ever given.
+        quarantined: How many records wait for a decision.
+        room: How many messages may be claimed as they are stored: none while older ones are pending, and never more
+            than a slice.
+    """
+
+    provider: str
+    last: int
+    quarantined: int
+    room: int
+
+
+def _standing(db: sqlite3.Connection, account: str, *, claim: bool = False) -> _Standing:
+    """Return where an account stands; without `claim` there is no room."""
+    row = db.execute(STANDING, {"account": account, "claim": claim}).fetchone()
+    return _Standing(provider=row["provider"], last=row["last"], quarantined=row["quarantined"], room=row["room"])
 
 
 def _insert(
-    db: sqlite3.Connection, account: str, arrivals: Sequence[Arrival], now: datetime, room: int
+    db: sqlite3.Connection, account: str, arrivals: Sequence[Arrival], now: datetime, standing: _Standing
 ) -> list[tuple[StoredMessage, Status]]:
-    """Store what is not known yet; return it with its status. The first `room` pending messages are claimed."""
-    provider = db.execute("SELECT provider FROM account WHERE account = ?", (account,)).fetchone()
-    key = provider["provider"] if provider else ""
-    last = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message'").fetchone()[0]
-    by_id: dict[str, tuple[Arrival, Status]] = {}
+    """Store what is not known yet; return it with its status. The first pending ones are claimed, if there is room."""
+    room = standing.room
+    by_id: dict[str, tuple[Arrival, Message, Status]] = {}
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.message_id in by_id:
@@ -253,23 +304,30 @@ def _insert(
         status = arrival.status
         if status is Status.PENDING and room > 0:
             status, room = Status.CLAIMED, room - 1
-        by_id[message.message_id] = (replace(arrival, message=message), status)
-    rows = [
-        (account, key, *_values(arrival.message), text_of_time(now), status, arrival.in_doubt)
-        for arrival, status in by_id.values()
-    ]
-    db.executemany(INSERT, rows)
-    stored = db.execute(
-        "SELECT sequence, message_id FROM message WHERE sequence > ? AND account = ? ORDER BY sequence", (last, account)
-    )
+        by_id[message.message_id] = (arrival, message, status)
+    if not by_id:
+        return []
+    at = text_of_time(now)
+    inserted = db.executemany(
+        INSERT,
+        [
+            (account, standing.provider, *_values(message), at, status, arrival.in_doubt)
+            for arrival, message, status in by_id.values()
+        ],
+    ).rowcount
+    new: Iterable[tuple[int, str]]
+    if inserted == len(by_id):
+        new = enumerate(by_id, standing.last + 1)  # nobody else gives numbers in this transaction
+    else:
+        new = db.execute(INSERTED, (account, standing.last))
     found: list[tuple[StoredMessage, Status]] = []
-    for sequence, message_id in stored:
-        arrival, status = by_id[message_id]
+    for sequence, message_id in new:
+        arrival, message, status = by_id[message_id]
         one = StoredMessage(
             sequence=sequence,
             account=account,
-            provider=key,
-            message=arrival.message,
+            provider=standing.provider,
+            message=message,
             stored_at=now,
             in_doubt=arrival.in_doubt,
         )
@@ -307,16 +365,6 @@ def _values(message: Message) -> tuple[Any, ...]:
         message.in_reply_to,
         message.raw,
     )
-
-
-def _room(db: sqlite3.Connection, account: str) -> int:
-    """Return how many messages may be claimed: none while older ones are pending, and never more than a slice."""
-    pending, claimed = db.execute(
-        f"SELECT count(*) FILTER (WHERE status = {Status.PENDING}), count(*) FILTER (WHERE status = {Status.CLAIMED})"
-        f" FROM (SELECT status FROM message WHERE account = ? AND {UNDELIVERED} LIMIT {SLICE})",
-        (account,),
-    ).fetchone()
-    return 0 if pending else SLICE - int(claimed)
 
 
 def _forgettable_before(db: sqlite3.Connection, account: str, before: datetime) -> datetime:

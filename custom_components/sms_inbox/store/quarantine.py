@@ -46,12 +46,13 @@ def drop(db: sqlite3.Connection, account: str, number: int, *, shown_again: bool
     return gone is not None
 
 
-def prune(db: sqlite3.Connection, account: str, *, records_before: datetime, identities_before: datetime) -> None:
-    """Forget records, and digests of dropped ones, that are older."""
-    db.execute(
+def prune(db: sqlite3.Connection, account: str, *, records_before: datetime, identities_before: datetime) -> bool:
+    """Forget records, and digests of dropped ones, that are older; return whether there were any."""
+    pruned = db.execute(
         "DELETE FROM quarantine WHERE account = ? AND stored_at < iif(settled, ?, ?)",
         (account, identities_before.isoformat(), records_before.isoformat()),
     )
+    return pruned.rowcount > 0
 
 
 def remove(db: sqlite3.Connection, account: str) -> None:

@@ -1,6 +1,6 @@
 """Rows of the table of messages, and times as they are stored: ISO 8601, in UTC."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 import sqlite3
 from typing import Final
 
@@ -36,7 +36,7 @@ def stored_message(row: sqlite3.Row) -> StoredMessage:
 
 def text_of_time(at: datetime | None) -> str | None:
     """Return a time as it is stored."""
-    return at.isoformat() if at else None
+    return at.astimezone(UTC).isoformat() if at else None
 
 
 def time_of_text(value: str | None) -> datetime | None:

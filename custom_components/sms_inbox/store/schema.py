@@ -71,16 +71,27 @@ CREATE TABLE quarantine (
     UNIQUE (account, raw)
 ) STRICT;
 """
-INDEXES: Final = f"""
-CREATE INDEX message_account ON message (account, sequence);
-CREATE INDEX message_undelivered ON message (account, sequence) WHERE {UNDELIVERED};
-CREATE INDEX message_text ON message (account, sequence) WHERE text IS NOT NULL;
-CREATE INDEX message_newest ON message (account, received_at, sequence) WHERE text IS NOT NULL;
-CREATE INDEX message_received ON message (received_at, sequence) WHERE text IS NOT NULL;
-CREATE INDEX message_sender ON message (sender, received_at, sequence) WHERE text IS NOT NULL;
-"""
+# SQLite orders what is equal in an index by the sequence.
+INDEXES: Final = (
+    "CREATE INDEX IF NOT EXISTS message_account ON message (account)",
+    f"CREATE INDEX IF NOT EXISTS message_undelivered ON message (account, status) WHERE {UNDELIVERED}",
+    "CREATE INDEX IF NOT EXISTS message_text ON message (account, stored_at) WHERE text IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS message_newest ON message (account, received_at) WHERE text IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS message_received ON message (received_at) WHERE text IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS message_sender ON message (sender, received_at) WHERE text IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (account) WHERE NOT settled",
+)
 VERSION: Final = 4
 FIRST_EDITION: Final = (1, 2, 3)
+ANNOUNCING: Final = 3
+EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+_POSSIBLE_TIME: Final = (
+    "iif(received_at BETWEEN '2000' AND strftime('%Y-%m-%d', stored_at, '+3 days'), received_at, stored_at)"
+)
+_RECORDS: Final = """
+INSERT INTO quarantine (sequence, account, raw, stored_at, settled)
+SELECT sequence, account, raw, stored_at, {settled} FROM former_unreadable
+"""
 
 
 def prepare(db: sqlite3.Connection) -> None:
@@ -96,7 +107,8 @@ def prepare(db: sqlite3.Connection) -> None:
     if version == 0:
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise damage("tables without a version")
-        _script(db, ACCOUNT_TABLE, MESSAGE_TABLE.format(name="message"), QUARANTINE_TABLE, INDEXES, _stamp(VERSION))
+        tables = (ACCOUNT_TABLE, MESSAGE_TABLE.format(name="message"), QUARANTINE_TABLE)
+        _script(db, *tables, *INDEXES, _stamp(VERSION))
     elif version in FIRST_EDITION:
         _migrate_first_edition(db, version)
 
@@ -110,48 +122,61 @@ def damage(reason: str) -> sqlite3.DatabaseError:
 
 def _stamp(version: int) -> str:
     """Return the statement that notes a version."""
-    return f"PRAGMA user_version = {version};"
+    return f"PRAGMA user_version = {version}"
 
 
 def _script(db: sqlite3.Connection, *statements: str) -> None:
     """Run statements in one transaction."""
-    db.executescript(f"BEGIN IMMEDIATE; {' '.join(statements)} COMMIT;")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            db.execute(statement)
+
+
+def _has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether there is a table."""
+    return bool(db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())
 
 
 def _migrate_first_edition(db: sqlite3.Connection, version: int) -> None:
     """Migrate versions 1 to 3, which counted attempts and knew announcements of messages.
 
     What was attempted and not marked is pending and in doubt now. An announcement that no poll has confirmed becomes a
-    pending message in doubt. The table of messages is copied in batches, and each batch deleted where it came from.
+    pending message in doubt; the poll that confirms it may follow, so that what comes next is in doubt, too. The table
+    of messages is copied in batches, and each batch deleted where it came from.
     """
-    columns = {row[1] for row in db.execute("PRAGMA table_info(message)")}
-    if "attempts" in columns:
+    if not _has_table(db, "former_message"):
         _script(
             db,
-            "DROP TRIGGER IF EXISTS message_delivered;",
-            "DROP INDEX IF EXISTS message_sequence; DROP INDEX IF EXISTS message_due;",
-            "DROP INDEX IF EXISTS message_received; DROP INDEX IF EXISTS message_sender;",
-            "DROP INDEX IF EXISTS message_announced;",
-            "ALTER TABLE message RENAME TO former_message;",
+            *((_DOUBT_ANNOUNCED,) if version == ANNOUNCING else ()),
+            "DROP TRIGGER IF EXISTS message_delivered",
+            *(
+                f"DROP INDEX IF EXISTS message_{name}"
+                for name in ("sequence", "due", "received", "sender", "announced")
+            ),
+            "ALTER TABLE message RENAME TO former_message",
             MESSAGE_TABLE.format(name="message"),
+            "ALTER TABLE unreadable RENAME TO former_unreadable",
+            QUARANTINE_TABLE,
         )
     provider = "provider" if version > 1 else "''"
     _in_batches(db, lambda: _copy_messages(db, provider))
+    for index in INDEXES:
+        _script(db, index)
+        db.execute(EMPTY_LOG)
     _script(
         db,
-        _ANNOUNCEMENTS if version == FIRST_EDITION[-1] else "",
-        "DROP TABLE former_message;",
+        *((_ANNOUNCEMENTS, "DROP TABLE announcement") if version == ANNOUNCING else ()),
+        "DROP TABLE former_message",
+        "ALTER TABLE account RENAME TO former_account",
+        ACCOUNT_TABLE,
         _ACCOUNTS[version],
-        "ALTER TABLE unreadable RENAME TO former_unreadable;",
-        QUARANTINE_TABLE,
-        "INSERT INTO quarantine (sequence, account, raw, stored_at, settled)",
-        f"SELECT sequence, account, raw, stored_at, {'settled' if version == FIRST_EDITION[-1] else '0'}",
-        "FROM former_unreadable;",
-        "DROP TABLE former_unreadable;",
-        INDEXES,
+        "DROP TABLE former_account",
+        _RECORDS.format(settled="settled" if version == ANNOUNCING else "0"),
+        "DROP TABLE former_unreadable",
         _stamp(VERSION),
     )
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute(EMPTY_LOG)
 
 
 def _copy_messages(db: sqlite3.Connection, provider: str) -> bool:
@@ -163,8 +188,7 @@ def _copy_messages(db: sqlite3.Connection, provider: str) -> bool:
         return False
     db.execute(
         f"INSERT INTO message SELECT sequence, account, {provider}, message_id, sender, recipient, text, encoding,"
-        " data, iif(received_at BETWEEN '2000' AND '2100', received_at, stored_at), in_reply_to, raw, stored_at,"
-        " status,"
+        f" data, {_POSSIBLE_TIME}, in_reply_to, raw, stored_at, status,"
         f" CASE status WHEN {Status.PENDING} THEN attempts > 0 WHEN {Status.DELIVERED} THEN attempts > 1 ELSE 0 END"
         " FROM former_message WHERE sequence <= ? ORDER BY sequence",
         (last,),
@@ -182,16 +206,21 @@ def _in_batches(db: sqlite3.Connection, batch: Callable[[], bool]) -> None:
             more = batch()
         number += 1
         if number % BATCHES_PER_CHECKPOINT == 0:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute(EMPTY_LOG)
 
 
 _ANNOUNCEMENTS: Final = f"""
 INSERT OR IGNORE INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,
     in_reply_to, raw, stored_at, status, in_doubt)
 SELECT account, coalesce((SELECT provider FROM account WHERE account.account = announcement.account), ''), message_id,
-    sender, recipient, text, encoding, data, received_at, in_reply_to, raw, stored_at, {Status.PENDING}, 1
-FROM announcement ORDER BY sequence;
-DROP TABLE announcement;
+    sender, recipient, text, encoding, data, {_POSSIBLE_TIME}, in_reply_to, raw, stored_at, {Status.PENDING}, 1
+FROM announcement ORDER BY sequence
+"""
+# A message that was announced and that no poll has brought yet has another id there, and was delivered already, or will
+# be before it comes.
+_DOUBT_ANNOUNCED: Final = """
+UPDATE account SET repeats = 1 WHERE account IN (SELECT account FROM announcement)
+    OR account IN (SELECT account FROM message WHERE announced = 2)
 """
 _NOW: Final = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
 _ADDED_AT: Final = (
@@ -203,16 +232,13 @@ _DELIVERED: Final = (
 
 
 def _accounts(provider: str, left: str, doubt: str, delivered: str, webhooks: str) -> str:
-    """Return the statements that copy the accounts of an earlier version."""
+    """Return the statement that copies the accounts of an earlier version."""
     return f"""
-ALTER TABLE account RENAME TO former_account;
-{ACCOUNT_TABLE}
 INSERT INTO account (account, provider, cursor, left_cursor, added_at, first_run, in_use, loss_since, doubt_since,
     delivered, first_webhook_at, last_webhook_at)
-SELECT account, {provider}, cursor, {left}, {_ADDED_AT}, first_run, in_use, unsure_since, {doubt}, {delivered},
-    {webhooks}
-FROM former_account;
-DROP TABLE former_account;
+SELECT account, {provider}, cursor, {left}, {_ADDED_AT}, first_run, in_use,
+    iif(unsure_since BETWEEN '2000' AND '2100', unsure_since, NULL), {doubt}, {delivered}, {webhooks}
+FROM former_account
 """
 
 
