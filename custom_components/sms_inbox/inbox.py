@@ -319,7 +319,7 @@ class Inbox:
         return accounts.Progress(cursor=cursor, first_run=first_run, caught_up=caught_up, stored_ids=self.last_page_ids)
 
     def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
-        """Return a message of a page with its status: existing, where it was in the inbox before the account was added."""
+        """Return a message of a page with its status: existing, where it was there before the account was added."""
         if page.arrived_during_poll:
             return messages.Arrival(message)
         is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)
