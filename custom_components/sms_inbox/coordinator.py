@@ -216,6 +216,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         finally:
             # Where a person has switched off polling, nothing else repeats a poll that a webhook asked for.
             self._poll_now.note(new=new, retry=retry if self.config_entry.pref_disable_polling else None)
+            self.async_show_issues()
         await self._async_note_success()
 
     async def _async_note_success(self) -> None:
@@ -223,7 +224,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         was_out = self._failures.since is not None
         self._issues.async_clear_failures(self._failures)
         self._failures.clear()
-        self.async_show_issues()
         if was_out:
             await self._async_note_outage()
         if self.config_entry.data.get(CONF_DELIVER_EXISTING) and not self.inbox.state.first_run:
