@@ -4,7 +4,7 @@ import gc
 import time
 from typing import NamedTuple
 
-from custom_components.sms_inbox.inbox import EVENT_SMS_RECEIVED
+from custom_components.sms_inbox.dispatcher import EVENT_SMS_RECEIVED
 from homeassistant.core import HomeAssistant
 
 from .core import Counter, add_automation, add_idle_account, home_assistant

@@ -16,7 +16,7 @@ import aiohttp
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant  # type: ignore[import-untyped]
 
 from custom_components.sms_inbox.const import DOMAIN
-from custom_components.sms_inbox.inbox import EVENT_SMS_RECEIVED
+from custom_components.sms_inbox.dispatcher import EVENT_SMS_RECEIVED
 from homeassistant.const import EVENT_HOMEASSISTANT_START
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall, callback
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS

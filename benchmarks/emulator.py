@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.lib.child import Child, ChildError, until
+from tests.live.child import Child, ChildError, until
 
 REPOSITORY = Path(__file__).parents[1]
 START_LIMIT = 30.0  # seconds
@@ -40,9 +40,10 @@ class Emulator:
         account = await self._request("POST", "/admin/accounts", json=fields)
         return {**fields, "url": account["url"], "time_zone": account["time_zone"], "deliver_existing": False}
 
-    async def send(self, account: dict[str, Any], number: int, text: str = TEXT) -> None:
-        """Send numbered messages to an account."""
-        fields = {"provider": account["provider"], "username": account["username"], "text": text, "count": number}
+    async def send(self, account: dict[str, Any], number: int, *, sent: bool = False) -> None:
+        """Send numbered messages to an account, or let it have sent them."""
+        fields = {"provider": account["provider"], "username": account["username"], "text": TEXT, "count": number}
+        fields |= {"sent": True} if sent else {}
         await self._request("POST", "/admin/messages", json=fields)
 
     async def send_one(self, account: dict[str, Any], text: str) -> str:

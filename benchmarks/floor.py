@@ -6,7 +6,7 @@ import sqlite3
 from statistics import median, quantiles
 import time
 
-from custom_components.sms_inbox.inbox import EVENT_SMS_RECEIVED
+from custom_components.sms_inbox.dispatcher import EVENT_SMS_RECEIVED
 from homeassistant.core import HomeAssistant
 
 from .automation import EVENT_DATA

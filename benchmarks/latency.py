@@ -25,7 +25,7 @@ async def lines(scale: Scale) -> list[Line]:
         counter = await add_automation(hass)
         account = await server.add("bulletin")
         entry = await add_account(hass, account)
-        provider = entry.runtime_data._provider  # noqa: SLF001
+        provider = entry.runtime_data.provider
         clock = Clock(provider.fetch)
         await server.until_held()
         provider.fetch = clock.fetch

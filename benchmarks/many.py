@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
 from pathlib import Path
 import shutil
 import sqlite3
@@ -11,11 +13,12 @@ from tempfile import TemporaryDirectory
 import time
 from typing import NamedTuple
 
-from custom_components.sms_inbox.store import Query, Status, Store
+from custom_components.sms_inbox.store import Status, Store, accounts, messages, search
 
 from .core import FOLDER
 from .emulator import TEXT
 from .scale import Scale
+from .store import message
 from .table import Line, milliseconds
 
 # Every other message is of the account that delivers, the rest of the one that will be removed; the oldest ones are of
@@ -24,7 +27,6 @@ DELIVERING, REMOVED, QUIET = "01KA", "01KB", "01KC"
 QUIET_ROWS = 1000
 SPAN = timedelta(days=360)  # from the oldest to the newest
 OLD = timedelta(days=324)  # a tenth of them is older
-UNDELIVERED = 4  # one in so many isn't delivered yet, the newest ones
 CALLS = 20
 PAUSE = 0.005  # seconds between two writes
 IDLE = 3.0  # seconds
@@ -33,63 +35,67 @@ WAITS_AT_MOST = 0.020  # seconds
 
 
 class Subject:
-    """The store as it is measured: all that this row knows of its methods."""
+    """The store as it is measured: all that this row knows of its functions."""
 
     def __init__(self, path: Path) -> None:
         """Name its file."""
         self._path = path
         self._store = Store(path)
+        self._numbers = count(1)
 
     async def open(self) -> None:
         """Take the accounts into use; the file is made where there is none."""
         for account in (DELIVERING, REMOVED, QUIET):
-            await asyncio.to_thread(self._store.begin, account)
+            await self._store.write(accounts.begin, account, "", datetime.now(UTC))
 
     async def close(self) -> None:
         """Close the file."""
-        await asyncio.to_thread(self._store.close)
+        await self._store.close()
 
     async def newest(self, account: str) -> None:
         """Find the newest 10 of an account."""
-        found = await asyncio.to_thread(self._store.find, Query(account=account, limit=10))
+        found = await self._store.read(search.find, search.Query(account=account, limit=10))
         if len(found) != 10:
             raise RuntimeError(f"{len(found)} messages were found.")
 
-    async def claim(self) -> list[int]:
-        """Claim one message, and return its number."""
-        claimed = await asyncio.to_thread(self._store.attempt_due, DELIVERING, 1)
-        return [message.sequence for message in claimed]
+    async def receive(self) -> list[int]:
+        """Store a new message and claim it; return its number in the store."""
+        arrival = messages.Arrival(message(-next(self._numbers)))
+        received = await self._store.write(messages.receive, DELIVERING, [arrival], claim=True)
+        return [stored.sequence for stored in received.claimed]
 
     async def mark_delivered(self, sequences: list[int]) -> None:
         """Mark what was claimed as delivered."""
-        await asyncio.to_thread(self._store.tick_off, sequences)
+        await self._store.write(messages.mark_delivered, DELIVERING, sequences)
 
     async def search(self) -> None:
         """Look for a text that is nowhere."""
-        await asyncio.to_thread(self._store.find, Query(contains="nowhere", limit=10))
+        await self._store.read(search.find, search.Query(contains="nowhere", limit=10))
 
     async def back_up(self) -> None:
         """Copy the file as a backup does."""
-        await asyncio.to_thread(self._store.hold)
+        await self._store.freeze()
         copy = self._path.with_suffix(".copy")
         await asyncio.to_thread(shutil.copyfile, self._path, copy)
-        await asyncio.to_thread(self._store.release)
+        await self._store.thaw()
         copy.unlink()
 
     async def prune(self) -> None:
         """Erase the texts of old messages."""
         now = datetime.now(UTC)
-        await asyncio.to_thread(
-            self._store.erase,
-            DELIVERING,
-            keep_texts=True,
+        prune = partial(
+            messages.prune,
+            account=DELIVERING,
+            store_texts=True,
             texts_before=now - OLD,
             identities_before=now - 2 * SPAN,
         )
+        await self._store.write_in_batches(prune)
+        await self._store.empty_log()
 
     async def remove(self) -> None:
-        """Forget an account with all its messages."""
-        await asyncio.to_thread(self._store.remove, REMOVED)
+        """Remove an account with all its messages."""
+        await self._store.write_in_batches(partial(messages.remove, account=REMOVED))
 
 
 def fill(path: Path, number: int) -> None:
@@ -98,11 +104,9 @@ def fill(path: Path, number: int) -> None:
     values = {
         "number": number,
         "quiet": QUIET_ROWS,
-        "undelivered": number - number // UNDELIVERED,
         "begin": (now - SPAN).timestamp(),
         "step": SPAN.total_seconds() / number,
         "text": TEXT,
-        "due": Status.DUE,
         "delivered": Status.DELIVERED,
     }
     db = sqlite3.connect(path)
@@ -113,11 +117,11 @@ def fill(path: Path, number: int) -> None:
             " rows AS (SELECT n, CASE WHEN n < :quiet THEN 2 ELSE n % 2 END AS owner,"
             " strftime('%Y-%m-%dT%H:%M:%S+00:00', :begin + n * :step, 'unixepoch') AS at FROM numbers)"
             " INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, received_at, raw,"
-            " stored_at, status, attempts)"
+            " stored_at, status, in_doubt)"
             f" SELECT CASE owner WHEN 0 THEN '{DELIVERING}' WHEN 1 THEN '{REMOVED}' ELSE '{QUIET}' END, '', n,"
             " '+4477009' || (n % 1000), '+44771234567', :text || n, 'text', at,"
             " CAST(n || '|+447700900123|' || :text || '|2026-01-01 00:00:00|+44771234567|0|7bit' AS BLOB), at,"
-            " CASE WHEN owner = 0 AND n >= :undelivered THEN :due ELSE :delivered END, 1 FROM rows",
+            " :delivered, 0 FROM rows",
             values,
         )
     db.close()
@@ -157,7 +161,7 @@ class Writes(NamedTuple):
 
 
 async def _beside(subject: Subject, job: Callable[[], Awaitable[None]]) -> Writes:
-    """Deliver one message after another while a job is done."""
+    """Store and deliver one message after another while a job is done."""
     waits: list[float] = []
     over = asyncio.Event()
     writing = asyncio.create_task(_deliver(subject, waits, over))
@@ -172,13 +176,13 @@ async def _beside(subject: Subject, job: Callable[[], Awaitable[None]]) -> Write
 
 
 async def _deliver(subject: Subject, waits: list[float], over: asyncio.Event) -> None:
-    """Claim a message, mark it as delivered, and so on; note how long each of both took."""
+    """Store and claim a message, mark it delivered, and so on; note how long each of both took."""
     while not (waits and over.is_set()):
         started = time.perf_counter()
-        claimed = await subject.claim()
+        claimed = await subject.receive()
         waits.append(time.perf_counter() - started)
         if not claimed:
-            raise RuntimeError("All messages are delivered already.")
+            raise RuntimeError("A new message was not claimed.")
         started = time.perf_counter()
         await subject.mark_delivered(claimed)
         waits.append(time.perf_counter() - started)

@@ -9,8 +9,8 @@ import socket
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.lib.home_assistant import HomeAssistant
-from scripts.lib.websocket import WebSocket
+from tests.live.home_assistant import HomeAssistant
+from tests.live.websocket import WebSocket
 
 from .bot_api import CHAT, TOKEN
 from .core import FOLDER

@@ -1,4 +1,4 @@
-"""The button that asks the provider at once."""
+"""The button that polls the provider at once."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ async def test_check_now(hass: HomeAssistant, entry: MockConfigEntry, account: A
     assert texts(received) == ["Now"]
 
 
-async def test_failure_is_told(
+async def test_failure_is_reported(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     account: Account,
@@ -35,7 +35,7 @@ async def test_failure_is_told(
     emulator: Emulator,
     provider: str,
 ) -> None:
-    """Whoever presses it is told what is wrong; it can be pressed during an outage, and then it ends it."""
+    """Whoever presses it sees what is wrong; it can be pressed during an outage, and then it ends it."""
     await set_up(hass, entry)
     account.send("Later")
     emulator.fault(provider, "server_error")
@@ -51,7 +51,7 @@ async def test_failure_is_told(
 async def test_long_poll_under_way(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], emulator: Emulator
 ) -> None:
-    """While the provider is being asked, there is nothing to do, and nobody has to wait."""
+    """While a poll is under way, there is nothing to do, and nobody has to wait."""
     emulator.hold = 30.0
     assert await hass.config_entries.async_setup(entry.entry_id)
     while not [request for request in emulator.requests if request.method == "POST"]:

@@ -1,4 +1,4 @@
-"""Adding an account, changing it, and choosing what is kept."""
+"""Adding an account, changing it, and its storage and retention."""
 
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ async def elsewhere(provider: str) -> AsyncGenerator[Emulator]:
 
 
 def words_of_fields(path: str, schema: Any) -> Iterator[str]:
-    """Tell the keys of the words for a form's fields."""
+    """Yield the keys of the words for a form's fields."""
     for key, field in schema.schema.items():
         if isinstance(field, section):
             yield f"{path}.sections.{key}.name"
@@ -78,7 +78,7 @@ def words_of_fields(path: str, schema: Any) -> Iterator[str]:
 
 
 def words_of(result: ConfigFlowResult) -> Iterator[str]:
-    """Tell the keys of the words that a person needs at this point of a flow."""
+    """Yield the keys of the words that a person needs at this point of a flow."""
     if result["type"] is FlowResultType.ABORT:
         yield f"abort.{result['reason']}"
         return
@@ -105,6 +105,14 @@ async def explained(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlow
     shown = [words[f"component.{domain}.{category}.{key}"] for key in words_of(result)]
     assert set(re.findall(r"{(\w+)}", " ".join(shown))) <= (result["description_placeholders"] or {}).keys()
     return result
+
+
+async def shown_error(hass: HomeAssistant, result: ConfigFlowResult) -> str:
+    """Return the error that a form shows."""
+    [key] = result["errors"].values()
+    category = "config" if result["handler"] == DOMAIN else "options"
+    words = await async_get_translations(hass, "en", category, {DOMAIN})
+    return words[f"component.{DOMAIN}.{category}.error.{key}"].format(**result["description_placeholders"] or {})
 
 
 async def choose(hass: HomeAssistant, provider: str) -> ConfigFlowResult:
@@ -143,7 +151,7 @@ async def reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResu
 
 
 async def change_options(hass: HomeAssistant, entry: ConfigEntry) -> ConfigFlowResult:
-    """Open the form of what is kept."""
+    """Open the form of storage and retention."""
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
     if result["type"] is FlowResultType.MENU:
         configure = hass.config_entries.options.async_configure
@@ -234,7 +242,29 @@ async def test_error_and_recovery(
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == form.result["step_id"]
     assert result["errors"] == {"base": error}
+    assert f"({result['description_placeholders']['error']})" in await shown_error(hass, result)
+    assert PASSWORD not in await shown_error(hass, result)
     assert suggested(result["data_schema"]) == form.typed
+    emulator.clear_faults()
+    await succeed(hass, form, result)
+
+
+@pytest.mark.parametrize(
+    ("provider", "word", "error"),
+    [
+        ("voipms", "ip_not_enabled", "invalid_configuration"),
+        ("voipms", "invalid_credentials", "invalid_auth"),
+    ],
+    indirect=["provider"],
+)
+async def test_reason_of_the_vendor(
+    hass: HomeAssistant, emulator: Emulator, provider: str, form: Form, word: str, error: str
+) -> None:
+    """The vendor's own word for what is wrong is shown in each form, and is gone when all is well."""
+    emulator.fault(provider, "vendor_error", count=None, word=word)
+    result = await answer(hass, form.result, form.typed)
+    assert result["errors"] == {"base": error}
+    assert word in await shown_error(hass, result)
     emulator.clear_faults()
     await succeed(hass, form, result)
 
@@ -254,7 +284,7 @@ async def test_server_address(hass: HomeAssistant, emulator: Emulator, form: For
 
 
 async def test_unexpected_exception(hass: HomeAssistant, provider: str, form: Form) -> None:
-    """A mistake of ours is told, and trying again succeeds."""
+    """A mistake of ours is reported, and trying again succeeds."""
     with patch.object(PROVIDERS[provider], "validate", side_effect=RuntimeError):
         result = await answer(hass, form.result, form.typed)
     assert result["errors"] == {"base": "unknown"}
@@ -265,7 +295,7 @@ async def test_unexpected_exception(hass: HomeAssistant, provider: str, form: Fo
 async def test_another_account(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
     """Another account's credentials are refused: its messages would be taken for this one's.
 
-    Where nothing but the address tells accounts apart, it is a person who knows that it is the same.
+    Where nothing but the address tells accounts apart, only a person knows that it is the same.
     """
     [entry] = hass.config_entries.async_entries(DOMAIN)
     data, unique_id = dict(entry.data), entry.unique_id
@@ -308,7 +338,7 @@ async def test_another_phone(hass: HomeAssistant, emulator: Emulator, elsewhere:
 
 
 async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Account, provider: str) -> None:
-    """An account is added without a message being read; what is kept of the form is what is needed."""
+    """An account is added without a message being read; only what is needed of the form is saved."""
     account.send("Hello")
     result = await choose(hass, provider)
     assert result["type"] is FlowResultType.FORM
@@ -340,7 +370,7 @@ async def test_unique_id(hass: HomeAssistant, emulator: Emulator, provider: str)
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 @pytest.mark.usefixtures("account")
 async def test_unique_id_of_a_profile(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
-    """An account is known by the id that its provider tells, whichever token opens it."""
+    """An account is known by the id that its provider reports, whichever token opens it."""
     entry = await add(hass, emulator, provider)
     assert re.fullmatch(f"{provider}_[0-9a-f]{{32}}", str(entry.unique_id))
 
@@ -364,7 +394,7 @@ async def test_form(hass: HomeAssistant, provider: str) -> None:
 async def test_same_account_again(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
     """An account is added once, however its name is written."""
     await add(hass, emulator, provider)
-    # BulkSMS tells an id of its own.
+    # BulkSMS has an id of its own.
     username = USERNAME if provider == "bulksms" else USERNAME.upper()
     emulator.add_account(provider, username, PASSWORD)
     result = await answer(hass, await choose(hass, provider), typed(emulator, provider, username=username))
@@ -508,14 +538,14 @@ async def test_reconfigure_time_zone(
 @pytest.mark.parametrize(
     ("url", "state"),
     [
-        ("http://127.0.0.1:1", ConfigEntryState.SETUP_RETRY),
+        ("http://127.0.0.1:1", ConfigEntryState.LOADED),
         ("http://server.example", ConfigEntryState.SETUP_ERROR),
     ],
 )
 async def test_reconfigure_what_does_not_work(
     hass: HomeAssistant, emulator: Emulator, provider: str, url: str, state: ConfigEntryState
 ) -> None:
-    """An account whose server is wrong is mended."""
+    """An account whose server is wrong is put right."""
     entry = await add(hass, emulator, provider)
     hass.config_entries.async_update_entry(entry, data={**entry.data, "url": url})
     await hass.config_entries.async_reload(entry.entry_id)
@@ -532,7 +562,8 @@ async def test_reconfigure_instead_of_logging_in(
     """A person who finds the other form first is not asked any more."""
     entry = await add(hass, emulator, provider)
     account.password = "new"
-    await hass.config_entries.async_reload(entry.entry_id)
+    for _ in range(2):
+        await poll(hass, 400)
     [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert flow["context"]["source"] == SOURCE_REAUTH
     result = await answer(hass, await reconfigure(hass, entry), access(emulator, provider, password="new"))
@@ -544,17 +575,17 @@ async def test_reconfigure_instead_of_logging_in(
 
 @pytest.mark.usefixtures("account")
 async def test_options(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
-    """Texts are kept for 90 days until somebody chooses otherwise; days are a whole number."""
+    """Texts are stored for 90 days until somebody chooses otherwise; days are a whole number."""
     entry = await add(hass, emulator, provider)
     result = await change_options(hass, entry)
     assert result["step_id"] == "storage"
-    assert result["data_schema"]({}) == {"keep_texts": True, "retention_days": 90}
+    assert result["data_schema"]({}) == {"store_texts": True, "retention_days": 90}
     assert suggested(result["data_schema"]) == {}
     result = await hass.config_entries.options.async_configure(
-        result["flow_id"], {"keep_texts": False, "retention_days": 30.0}
+        result["flow_id"], {"store_texts": False, "retention_days": 30.0}
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"keep_texts": False, "retention_days": 30}
+    assert entry.options == {"store_texts": False, "retention_days": 30}
     assert isinstance(entry.options["retention_days"], int)
     assert suggested((await change_options(hass, entry))["data_schema"]) == entry.options
 
@@ -571,7 +602,7 @@ async def test_days_out_of_range(
         await hass.config_entries.options.async_configure(result["flow_id"], {"retention_days": refused})
     assert entry.options == {}
     await hass.config_entries.options.async_configure(result["flow_id"], {"retention_days": taken})
-    assert entry.options == {"keep_texts": True, "retention_days": taken}
+    assert entry.options == {"store_texts": True, "retention_days": taken}
 
 
 @pytest.mark.usefixtures("account")

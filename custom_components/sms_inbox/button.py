@@ -1,4 +1,4 @@
-"""The button that asks the provider at once."""
+"""The button that polls the provider at once."""
 
 from typing import override
 
@@ -25,7 +25,7 @@ async def async_setup_entry(
 
 
 class SmsInboxButton(SmsInboxEntity, ButtonEntity):
-    """Asks the provider without waiting for the next poll; it works above all when the last one failed."""
+    """Polls the provider without waiting for the next poll; most useful when the last one failed."""
 
     @property
     @override
@@ -35,5 +35,5 @@ class SmsInboxButton(SmsInboxEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Ask now; what is wrong, if anything, is told to whoever pressed it."""
+        """Poll now; what goes wrong is reported to whoever pressed it."""
         await self.coordinator.async_check_now()

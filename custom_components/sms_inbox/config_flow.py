@@ -1,6 +1,7 @@
-"""Adding an account: choose the provider, then tell its credentials; and changing it."""
+"""Adding an account: choose the provider, then enter its credentials; and changing it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partialmethod
 import logging
 from typing import Any, override
@@ -24,13 +25,21 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .const import CONF_CLOUD, CONF_DELETE_STORED, CONF_DELIVER_EXISTING, CONF_PROVIDER, CONF_SERVER, DOMAIN
-from .coordinator import async_create_provider, create_session
-from .options_flow import ADDRESS, ADDRESS_SCHEMA, SmsInboxOptionsFlow
+from .client import async_create_provider, create_session
+from .const import (
+    CONF_CLOUDHOOK,
+    CONF_DELETE_STORED,
+    CONF_DELIVER_EXISTING,
+    CONF_PROVIDER,
+    CONF_SERVER,
+    CONF_WEBHOOK_URL,
+    DOMAIN,
+)
+from .options_flow import URL_SCHEMA, SmsInboxOptionsFlow
 from .providers import PROVIDERS
 from .providers.contract import Identity, Provider
 from .providers.errors import ProviderError
-from .push import async_address, async_forget_address, async_has_cloud
+from .webhook import async_forget_url, async_has_cloud, async_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -68,17 +77,32 @@ def without_section(user_input: Mapping[str, Any]) -> dict[str, Any]:
     return typed
 
 
-async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> tuple[Identity | None, dict[str, str]]:
-    """Ask the provider whose account it is; return that, or the error to show."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validation:
+    """What a provider says to credentials.
+
+    Attributes:
+        identity: Whose account it is; None where that could not be found out.
+        errors: What a form shows for an error, by its field.
+        placeholders: What the text of the error needs: `error`, the reason.
+    """
+
+    identity: Identity | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    placeholders: dict[str, str] = field(default_factory=dict)
+
+
+async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> Validation:
+    """Ask the provider whose account it is."""
     session = create_session(hass, auto_cleanup=False)
     try:
         provider = await async_create_provider(session, data)
-        return await provider.validate(), {}
+        return Validation(identity=await provider.validate())
     except ProviderError as err:
-        return None, {"base": err.key}
+        return Validation(errors={"base": err.key}, placeholders={"error": str(err)})
     except Exception:
         _LOGGER.exception("Unexpected exception")
-        return None, {"base": "unknown"}
+        return Validation(errors={"base": "unknown"})
     finally:
         session.detach()
 
@@ -93,7 +117,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_options_flow(_entry: ConfigEntry) -> SmsInboxOptionsFlow:
-        """Choose what is kept of an account's messages."""
+        """Change how an account's messages are stored and received."""
         return SmsInboxOptionsFlow()
 
     @override
@@ -105,47 +129,48 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None, *, provider: type[Provider]
     ) -> ConfigFlowResult:
         """Take the credentials of an account and prove them."""
-        errors: dict[str, str] = {}
+        result = Validation()
         if user_input is not None:
             data = {CONF_PROVIDER: provider.key, **without_section(user_input)}
-            identity, errors = await async_validate(self.hass, data)
-            if identity:
+            result = await async_validate(self.hass, data)
+            if identity := result.identity:
                 unique_id = f"{provider.key}_{identity.account_id}"
                 await self.async_set_unique_id(unique_id, raise_on_progress=bool(provider.interval))
                 self._abort_if_unique_id_configured()
                 self._account = {"title": f"{provider.name} {identity.name}", "data": data}
                 if not provider.interval:
-                    return await self.async_step_address()
+                    return await self.async_step_webhook_url()
                 return self.async_create_entry(**self._account)
         schema = await async_account_schema(self.hass, provider)
         return self.async_show_form(
             step_id=provider.key,
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
-            errors=errors,
+            description_placeholders=result.placeholders,
+            errors=result.errors,
         )
 
-    async def async_step_address(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the address that a person has to copy, then create the entry of an account that only is called."""
+    async def async_step_webhook_url(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the URL that a person has to copy, then create the entry of an account that can't be polled."""
         if user_input is not None:
             options, self._options = self._options, None
             return self.async_create_entry(**self._account, options=options)
         if not self._options:
-            self._options = {CONF_WEBHOOK_ID: webhook.async_generate_id(), CONF_CLOUD: async_has_cloud(self.hass)}
+            self._options = {CONF_WEBHOOK_ID: webhook.async_generate_id(), CONF_CLOUDHOOK: async_has_cloud(self.hass)}
         try:
             provider = PROVIDERS[self._account["data"][CONF_PROVIDER]]
-            address = await async_address(self.hass, provider, self._options)
+            url = await async_url(self.hass, provider, self._options)
         except NoURLAvailableError:
-            return self.async_abort(reason="no_address")
-        schema = self.add_suggested_values_to_schema(ADDRESS_SCHEMA, {ADDRESS: address})
-        return self.async_show_form(step_id="address", data_schema=schema)
+            return self.async_abort(reason="no_url")
+        schema = self.add_suggested_values_to_schema(URL_SCHEMA, {CONF_WEBHOOK_URL: url})
+        return self.async_show_form(step_id="webhook_url", data_schema=schema)
 
     @callback
     @override
     def async_remove(self) -> None:
-        """Give back the address of an account that was not added after all."""
+        """Give back the URL of an account that was not added after all."""
         if self._options:
-            forget = async_forget_address(self.hass, self._options[CONF_WEBHOOK_ID])
-            self.hass.async_create_task(forget, "SMS Inbox gives back an address")
+            forget = async_forget_url(self.hass, self._options[CONF_WEBHOOK_ID])
+            self.hass.async_create_task(forget, "SMS Inbox gives back a URL")
 
     async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin when the provider refuses the credentials."""
@@ -153,39 +178,40 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take new credentials of the same account."""
-        errors: dict[str, str] = {}
+        result = Validation()
         entry = self._get_reauth_entry()
         if user_input is not None:
-            identity, errors = await async_validate(self.hass, {**entry.data, **user_input})
-            if identity:
-                return await self._async_change(entry, identity, user_input)
+            result = await async_validate(self.hass, {**entry.data, **user_input})
+            if result.identity:
+                return await self._async_change(entry, result.identity, user_input)
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=self.add_suggested_values_to_schema(
                 REAUTH_SCHEMA, user_input or {CONF_USERNAME: entry.data[CONF_USERNAME]}
             ),
-            errors=errors,
+            description_placeholders=result.placeholders,
+            errors=result.errors,
         )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take another way to the same account: other credentials, another server, another time zone."""
-        errors: dict[str, str] = {}
+        result = Validation()
         entry = self._get_reconfigure_entry()
         if not PROVIDERS[entry.data[CONF_PROVIDER]].interval:
-            return self.async_abort(reason="nothing_to_edit")
+            return self.async_abort(reason="nothing_to_reconfigure")
         if user_input is not None:
             changes = without_section(user_input)
             changes[CONF_PASSWORD] = changes.get(CONF_PASSWORD) or entry.data.get(CONF_PASSWORD, "")
-            identity, errors = await async_validate(self.hass, {**entry.data, **changes})
-            if identity:
-                return await self._async_change(entry, identity, changes)
+            result = await async_validate(self.hass, {**entry.data, **changes})
+            if result.identity:
+                return await self._async_change(entry, result.identity, changes)
         schema = await async_account_schema(self.hass, PROVIDERS[entry.data[CONF_PROVIDER]], exists=True)
         present = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(schema, user_input or {**present, CONF_SERVER: present}),
-            description_placeholders={"account": entry.title},
-            errors=errors,
+            description_placeholders={"account": entry.title, **result.placeholders},
+            errors=result.errors,
         )
 
     async def _async_change(

@@ -4,8 +4,7 @@ from typing import Final
 
 DOMAIN: Final = "sms_inbox"
 
-CONF_CALLS: Final = "calls"
-CONF_CLOUD: Final = "cloud"
+CONF_CLOUDHOOK: Final = "cloudhook"
 CONF_DELETE_STORED: Final = "delete_stored"
 CONF_DELIVER_EXISTING: Final = "deliver_existing"
 CONF_FIELDS: Final = "fields"
@@ -14,5 +13,7 @@ CONF_RETENTION_DAYS: Final = "retention_days"
 CONF_SERVER: Final = "server"
 CONF_SIGNING_KEY: Final = "signing_key"
 CONF_STORE_TEXTS: Final = "store_texts"
+CONF_WEBHOOK: Final = "webhook"
+CONF_WEBHOOK_URL: Final = "webhook_url"
 
 DEFAULT_RETENTION_DAYS: Final = 90

@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.loader import async_get_integration
 
 from .const import (
-    CONF_CLOUD,
+    CONF_CLOUDHOOK,
     CONF_DELETE_STORED,
     CONF_DELIVER_EXISTING,
     CONF_FIELDS,
@@ -50,7 +50,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmsInbo
         "account": _account(entry),
         "entities": _entities(hass, entry),
         "polling": _polling(entry),
-        "calls": _calls(hass, entry),
+        "webhook": _webhook(hass, entry),
         **await _async_stored(async_get_store(hass), entry.entry_id),
     }
 
@@ -110,17 +110,17 @@ def _polling(entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
     }
 
 
-def _calls(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
-    """Return what came of the provider's calls since the start, None where it is not to call."""
-    if not (gate := async_endpoint(hass, entry)):
+def _webhook(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any] | None:
+    """Return what came of the webhook's requests since the start, None where there is no webhook."""
+    if not (endpoint := async_endpoint(hass, entry)):
         return None
     options = entry.options
     return {
-        "cloud": bool(options.get(CONF_CLOUD)),
+        "cloudhook": bool(options.get(CONF_CLOUDHOOK)),
         "signed": bool(options.get(CONF_SIGNING_KEY)),
-        "fields_told": sorted(key for key, value in options.get(CONF_FIELDS, {}).items() if value),
-        "taken": gate.calls.taken,
-        "refused": dict(gate.calls.refused),
+        "fields": sorted(key for key, value in options.get(CONF_FIELDS, {}).items() if value),
+        "accepted": endpoint.accepted,
+        "refused": dict(endpoint.refused),
     }
 
 

@@ -17,7 +17,7 @@ class Message:
 
     Attributes:
         message_id: The provider's id, verbatim; where it gives none, a unique one that begins with `SYNTHETIC_ID`.
-        sender: As sent: a number or a name such as `MYBANK`; empty where the provider tells none.
+        sender: As sent: a number or a name such as `MYBANK`; empty where the provider sends none.
         recipient: The number it was sent to, None where unknown.
         text: The whole text, unaltered; it may be empty.
         encoding: `text`, `unicode` or `binary`.
@@ -46,7 +46,7 @@ class Page:
         messages: Oldest first.
         cursor: Where the next page begins: JSON, understood by its provider alone. It is shown in diagnostics, so it
             holds nothing of a person.
-        more: Poll again at once.
+        more: Fetch the next page at once. Where a list has the newest messages first, that page has older ones.
         unreadable: Records that could not be understood, verbatim.
         arrived_during_poll: The messages arrived while the provider held our request, so they are new, even on the
             first run.

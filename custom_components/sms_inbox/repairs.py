@@ -11,7 +11,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 
-from .config_flow import REAUTH_SCHEMA, async_validate
+from .config_flow import REAUTH_SCHEMA, Validation, async_validate
 from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
 from .inbox import as_it_is, async_get_store, readable
@@ -154,11 +154,13 @@ class DeprecatedApiFlow(AccountFlow):
         if typed:
             data = {**entry.data, **typed, CONF_PROVIDER: successor, CONF_URL: PROVIDERS[successor].default_url}
             data.pop(CONF_TIME_ZONE, None)
-            identity, errors = await async_validate(self.hass, data)
-            if identity:
+            result = await async_validate(self.hass, data)
+            errors, placeholders = result.errors, placeholders | result.placeholders
+            if identity := result.identity:
                 if self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, unique_id(data, identity)):
                     return self.async_abort(reason="already_configured", description_placeholders=placeholders)
-                errors = await self._async_move(entry, data, identity)
+                result = await self._async_move(entry, data, identity)
+                errors, placeholders = result.errors, placeholders | result.placeholders
                 if not errors:
                     return self.async_create_entry(data={})
         suggested = typed or {CONF_USERNAME: entry.data[CONF_USERNAME]}
@@ -169,13 +171,13 @@ class DeprecatedApiFlow(AccountFlow):
             errors=errors,
         )
 
-    async def _async_move(self, entry: SmsInboxConfigEntry, data: dict[str, Any], identity: Identity) -> dict[str, str]:
+    async def _async_move(self, entry: SmsInboxConfigEntry, data: dict[str, Any], identity: Identity) -> Validation:
         """Move the account; return the error to show."""
         try:
             await async_move(self.hass, entry, data, identity)
         except ProviderError as err:
-            return {"base": err.key}
+            return Validation(errors={"base": err.key}, placeholders={"error": str(err)})
         except Exception:
             _LOGGER.exception("Unexpected exception")
-            return {"base": "unknown"}
-        return {}
+            return Validation(errors={"base": "unknown"})
+        return Validation()

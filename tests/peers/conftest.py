@@ -12,9 +12,8 @@ import pytest
 import pytest_asyncio
 import pytest_socket
 
-from scripts.lib.child import until
-from scripts.lib.home_assistant import HomeAssistant
-
+from ..live.child import until
+from ..live.home_assistant import HomeAssistant
 from .programs import Programs, free_ports
 
 PATIENCE = 30.0  # seconds

@@ -13,9 +13,9 @@ import pytest
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from scripts.lib.child import Child, until
 from tests.conftest import PASSWORD, USERNAME, poll, settle, texts
 
+from ..live.child import Child, until
 from .conftest import PATIENCE
 from .programs import HOST, Programs, free_ports
 

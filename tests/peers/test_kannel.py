@@ -12,8 +12,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from scripts.lib.child import Child, port_is_free, until
-
+from ..live.child import Child, port_is_free, until
 from .conftest import PATIENCE, Account, Server
 from .programs import HOST, Programs, free_ports
 

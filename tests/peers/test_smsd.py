@@ -16,8 +16,7 @@ from aiohttp import web
 import pytest
 import pytest_asyncio
 
-from scripts.lib.child import Child, until
-
+from ..live.child import Child, until
 from .conftest import PATIENCE, Server, is_logged
 from .programs import HOST, Programs, free_ports
 

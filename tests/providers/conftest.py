@@ -1,6 +1,7 @@
 """A provider that reads an account at the emulator."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -73,16 +74,35 @@ async def server() -> AsyncGenerator[CannedServer]:
         yield server
 
 
-async def drain(provider: Provider, cursor: Cursor | None = None) -> tuple[list[Message], Page]:
-    """Fetch and acknowledge while there is more; return all messages and the last page."""
-    messages: list[Message] = []
+async def poll(provider: Provider, cursor: Cursor | None = None) -> list[Page]:
+    """Fetch and acknowledge while there is more to do; return the pages."""
+    pages: list[Page] = []
     more = True
     while more:
         page = await provider.fetch(cursor or {})
-        await provider.acknowledge(page)
-        messages += page.messages
-        cursor, more = page.cursor, page.more
-    return messages, page
+        more = await provider.acknowledge(page) or page.more
+        pages.append(page)
+        cursor = page.cursor
+    return pages
+
+
+async def walk(provider: Provider, cursor: Cursor | None = None) -> list[Page]:
+    """Fetch to the last page, without acknowledging; return the pages."""
+    pages = [await provider.fetch(cursor or {})]
+    while pages[-1].more:
+        pages.append(await provider.fetch(pages[-1].cursor))
+    return pages
+
+
+async def drain(provider: Provider, cursor: Cursor | None = None) -> tuple[list[Message], Page]:
+    """Fetch and acknowledge while there is more to do; return all messages and the last page."""
+    pages = await poll(provider, cursor)
+    return [message for page in pages for message in page.messages], pages[-1]
+
+
+def by_time(messages: Iterable[Message]) -> list[Message]:
+    """Return messages as they were received: of a list of several pages, the newest page comes first."""
+    return sorted(messages, key=lambda message: message.received_at or datetime.min.replace(tzinfo=UTC))
 
 
 def new(messages: Iterable[Message], known: Iterable[Message] = ()) -> list[Message]:

@@ -94,7 +94,7 @@ async def test_empty_inbox_keeps_the_cursor(fetch: Fetch) -> None:
         ("99|unheard of|", ProtocolError),
         ("<html>maintenance</html>", ProtocolError),
         ("", ProtocolError),
-        ("0|records to follow|2\n\n19|1|only one|2011-01-20 16:06:40|2|0|7bit\n", ProtocolError),
+        ("0|records to follow|2\n\n", ProtocolError),
     ],
 )
 async def test_status_code(fetch: Fetch, body: str, error: type[Exception]) -> None:
@@ -185,17 +185,56 @@ async def test_undecodable_text(fetch: Fetch) -> None:
 async def test_bad_record_is_passed(fetch: Fetch) -> None:
     """A record that doesn't fit the grammar is kept as it came, and the cursor goes on behind it."""
     good = "19|1|x|2011-01-20 16:06:40|2|0|7bit"
-    page = await fetch(f"0|records to follow|2\n\n{good}\n20|what is this\n")
+    page = await fetch(f"0|records to follow|2\n\n20|what is this\n{good}\n")
     assert [message.message_id for message in page.messages] == ["19"]
     assert page.unreadable == (b"20|what is this",)
     assert page.cursor == {"last_retrieved_id": 20}
 
 
+def answer(*ids: int, announced: int | None = None, tail: str = "") -> str:
+    """Return an answer with records of these ids."""
+    records = "".join(f"{id_}|1|x|2011-01-20 16:06:40|2|0|7bit\n" for id_ in ids)
+    return f"0|records to follow|{len(ids) if announced is None else announced}\n\n{records}{tail}"
+
+
 async def test_cursor_is_the_highest_id(fetch: Fetch) -> None:
-    """Ids are numbers, and need not come in order."""
-    records = "".join(f"{number}|1|x|2011-01-20 16:06:40|2|0|7bit\n" for number in (100, 99, 20))
-    page = await fetch(f"0|records to follow|3\n\n{records}")
-    assert page.cursor == {"last_retrieved_id": 100}
+    """Ids are numbers, and need not come in order; messages are returned in theirs."""
+    page = await fetch(answer(100, 99, 120, 20))
+    assert page.cursor == {"last_retrieved_id": 120}
+    assert [message.message_id for message in page.messages] == ["20", "99", "100", "120"]
+
+
+async def test_fewer_records_than_announced(fetch: Fetch, provider: BulkSmsEapi, server: CannedServer) -> None:
+    """Those that are there are delivered, and the others are asked for."""
+    page = await fetch(answer(19, 20, 21, 22, announced=5))
+    assert [message.message_id for message in page.messages] == ["19", "20", "21", "22"]
+    assert (page.cursor, page.more) == ({"last_retrieved_id": 22}, True)
+    server.answer = {"text": answer(23)}
+    assert [message.message_id for message in (await provider.fetch(page.cursor)).messages] == ["23"]
+    assert server.requests[-1][1]["last_retrieved_id"] == "22"
+
+
+async def test_fewer_records_in_no_order(fetch: Fetch) -> None:
+    """The missing one may have a lower id: the next poll, and not an endless loop, asks for all of them again."""
+    page = await fetch(answer(22, 19, announced=3))
+    assert [message.message_id for message in page.messages] == ["19", "22"]
+    assert (page.cursor, page.more) == ({"last_retrieved_id": 18}, False)
+
+
+async def test_record_that_is_cut_off(fetch: Fetch) -> None:
+    """It is asked for again; once it comes again as it was, it is kept as unreadable."""
+    for announced in (2, 3):
+        page = await fetch(answer(19, announced=announced, tail="20|4477009|Half a te"))
+        assert [message.message_id for message in page.messages] == ["19"]
+        assert (page.cursor, page.unreadable) == ({"last_retrieved_id": 19}, ())
+        page = await fetch(answer(20, 21), last_id=19)
+        assert [message.message_id for message in page.messages] == ["20", "21"]
+        await fetch(answer(19, announced=announced, tail="20|another half"))
+    page = await fetch(answer(announced=1, tail="20|4477009|Half a te"), last_id=19)
+    assert (page.unreadable, page.more) == ((), False)
+    page = await fetch(answer(announced=1, tail="20|4477009|Half a te"), last_id=19)
+    assert page.unreadable == (b"20|4477009|Half a te",)
+    assert page.cursor == {"last_retrieved_id": 20}
 
 
 async def test_pages(emulator: Emulator, make_provider: MakeProvider) -> None:

@@ -167,8 +167,8 @@ async def test_message_ends_the_long_poll(session: aiohttp.ClientSession) -> Non
     assert page.more
 
 
-async def test_answering(session: aiohttp.ClientSession) -> None:
-    """From an answer's headers to its end the provider says that it is answering."""
+async def test_is_receiving(session: aiohttp.ClientSession) -> None:
+    """From an answer's headers to its end the provider says that it is receiving it."""
     body = asyncio.Event()
     headers = asyncio.Event()
 
@@ -184,14 +184,14 @@ async def test_answering(session: aiohttp.ClientSession) -> None:
     app.router.add_post("/api/1/sms/in", answer)
     async with TestServer(app) as server:
         provider = Bulletin(session, Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/"))))
-        assert not provider.answering
+        assert not provider.is_receiving
         fetch = asyncio.create_task(provider.fetch({}))
         await headers.wait()
-        while not provider.answering:
+        while not provider.is_receiving:
             await asyncio.sleep(0)
         body.set()
         assert [message.text for message in (await fetch).messages] == ["x"]
-        assert not provider.answering
+        assert not provider.is_receiving
 
 
 async def test_a_colon_in_the_user_id(session: aiohttp.ClientSession) -> None:

@@ -1,4 +1,4 @@
-"""ClickSend: the row, the walk through the list, marking read one by one, and calls."""
+"""ClickSend: the row, the walk through the list, and marking read one by one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -6,30 +6,21 @@ import json
 from pathlib import Path
 import re
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
-from multidict import CIMultiDict
+from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
-from custom_components.sms_inbox.model import SYNTHETIC_ID, Page
+from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers.clicksend import ClickSend
-from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
-from custom_components.sms_inbox.providers.errors import (
-    ProtocolError,
-    RateLimitedError,
-    RefusedWebhookError,
-    TemporaryError,
-)
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.errors import ProtocolError, RateLimitedError, TemporaryError
 import emulator as emulation
 from emulator import Emulator
 from emulator.clicksend import ClickSend as Protocol
-from homeassistant.core import Event, HomeAssistant
-from tests.conftest import Clock, set_up, texts
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain, new
+from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, new, poll, walk
 
 SAMPLE = (Path(__file__).parents[1] / "fixtures/clicksend/inbound").read_text()
 ROW: dict[str, Any] = {
@@ -205,23 +196,63 @@ async def test_staying(
     assert asked(emulator, "PUT") == ["a-1"]
     account.send("Again", message_id="a-2")
     messages, page = await drain(provider, page.cursor)
-    assert [message.text for message in messages] == ["Hello", "Again"]
+    assert [message.text for message in messages] == ["Again"]
     assert asked(emulator, "PUT") == ["a-2"]
     assert (await drain(provider, page.cursor))[1].cursor == page.cursor
     assert asked(emulator, "PUT") == []
 
 
-async def test_few_at_once(emulator: Emulator, make_provider: MakeProvider, account: emulation.Account) -> None:
+async def test_few_at_once(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, freezer: FrozenDateTimeFactory
+) -> None:
     """A backlog is marked read little by little, the oldest first, so that the rate limit holds up no message."""
     provider = make_provider("clicksend")
     for number in range(25):
         account.send("x", message_id=str(number), received_at=TEN + timedelta(seconds=number))
-    marked = []
+    marked, steps, cursor = [], [], {}
     for _ in range(4):
-        _, page = await drain(provider)
+        pages = await poll(provider, cursor)
+        cursor = dict(pages[-1].cursor)
         marked.append(sorted(map(int, asked(emulator, "PUT"))))
+        steps.append(len(pages))
+        freezer.tick(30)
     assert marked == [list(range(10)), list(range(10, 20)), list(range(20, 25)), []]
-    assert page.messages == ()
+    assert steps == [2, 2, 1, 1]
+
+
+async def test_new_message_while_there_is_more_to_mark(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account
+) -> None:
+    """It is returned before the next step of marking."""
+    provider = make_provider("clicksend")
+    for number in range(8):
+        account.send("x", message_id=str(number))
+    page = await provider.fetch({})
+    assert await provider.acknowledge(page)
+    account.send("New")
+    page = await provider.fetch(page.cursor)
+    assert [message.text for message in page.messages] == ["New"]
+    assert len(asked(emulator, "PUT")) == 5
+
+
+async def test_nothing_is_marked_while_pages_are_read(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account
+) -> None:
+    """Marked rows leave the list, so others would move up to pages that were read before."""
+    provider = make_provider("clicksend")
+    account.page_size = 3
+    for number in range(9):
+        account.send(str(number), received_at=TEN + timedelta(seconds=number))
+    messages, page, number = [], await provider.fetch({}), 1
+    while page.more:
+        messages += page.messages
+        assert not await provider.acknowledge(page)
+        page, number = await provider.fetch(page.cursor), number + 1
+    messages += page.messages
+    assert (asked(emulator, "PUT"), number) == ([], 3)
+    assert await provider.acknowledge(page)
+    assert asked(emulator, "PUT") != []
+    assert [message.text for message in by_time(messages)] == list("012345678")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +275,7 @@ async def test_one_that_fails(
         await provider.acknowledge(page)
     assert [message.read for message in account.messages] == [True, False, True]
     emulator.requests.clear()
-    await provider.acknowledge(page)
+    _, page = await drain(provider, page.cursor)
     assert asked(emulator, "PUT") == ["bad"]
 
 
@@ -266,9 +297,9 @@ async def test_refused(emulator: Emulator, make_provider: MakeProvider, account:
     account.send("y", message_id="b")
     page = await provider.fetch({})
     account.messages.pop(0)
-    await provider.acknowledge(page)
+    assert not await provider.acknowledge(page)
     assert sorted(asked(emulator, "PUT")) == ["a", "b"]
-    await provider.acknowledge(page)
+    await drain(provider, page.cursor)
     assert asked(emulator, "PUT") == []
 
 
@@ -281,33 +312,15 @@ async def test_never_all_at_once(fetch: Fetch, provider: ClickSend, server: Cann
     assert [request.raw_path for request, _ in server.requests[1:]] == ["/v3/sms/inbound-read/7"]
 
 
-async def test_fired_once(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    account: emulation.Account,
-    emulator: Emulator,
-    received: list[Event],
-    clock: Clock,
-) -> None:
-    """A message that can't be marked read is fired all the same, once, and marked later (V50)."""
-    await set_up(hass, entry)
-    emulator.fault("clicksend", "server_error", count=2, path="inbound-read")
-    account.send("Hello")
-    await clock.advance(31)
-    assert (texts(received), account.messages[0].read) == (["Hello"], False)
-    await clock.advance(300)
-    assert (texts(received), account.messages[0].read) == (["Hello"], True)
-
-
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize(
     ("days", "forwards", "backwards"),
     [
         # Pages of three, of which the last may be shorter; what counts are the two days before the latest message.
-        ([0, 0, 0, 0, 0, 0, 0], "123", "123"),
+        ([0, 0, 0, 0, 0, 0, 0], "123", "132"),
         ([9, 9, 9, 9, 9, 9, 0], "12", "132"),
         ([9, 9, 9, 9, 9, 9, 1, 1, 1, 1, 0], "123", "1432"),
-        ([9, 8, 7, 6, 5, 4, 3, 3, 3], "13", "13"),
+        ([9, 8, 7, 6, 5, 4, 3, 3, 3], "1", "13"),
         ([9, 9, 9, 9, 0, 0, 0, 0], "123", "132"),
     ],
 )
@@ -329,13 +342,31 @@ async def test_growing_list(
     for number, day in enumerate(days):
         account.send(f"Message {number}", received_at=TEN - timedelta(days=day, seconds=-number))
     provider = make_provider("clicksend")
-    page = await provider.fetch({"since": TEN.isoformat()})
-    recent = [f"Message {number}" for number, day in enumerate(days) if day < 2]
-    assert [message.text for message in page.messages][-len(recent) or len(days) :] == recent
+    messages = [message for page in await walk(provider, {"since": TEN.isoformat()}) for message in page.messages]
+    recent = {f"Message {number}" for number, day in enumerate(days) if day < 2}
+    assert recent <= {message.text for message in messages}
     pages = "".join(asked(emulator, "GET"))
     assert pages == (forwards if newest_first else backwards)
-    whole = await provider.fetch({})
-    assert [message.text for message in whole.messages] == [f"Message {number}" for number in range(len(days))]
+    whole, _ = await drain(make_provider("clicksend"))
+    assert [message.text for message in by_time(whole)] == [f"Message {number}" for number in range(len(days))]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_new_message_in_a_growing_list(
+    make_provider: MakeProvider, account: emulation.Account, monkeypatch: pytest.MonkeyPatch, *, newest_first: bool
+) -> None:
+    """It is found at whichever end it is."""
+    monkeypatch.setattr(Protocol, "hides_read", False)
+    monkeypatch.setattr(Protocol, "newest_first", newest_first)
+    account.page_size = 3
+    for number in range(10):
+        account.send(f"Message {number}", received_at=TEN + timedelta(seconds=number))
+    provider = make_provider("clicksend")
+    _, page = await drain(provider)
+    for number in range(5):
+        account.send(f"New {number}", received_at=TEN + timedelta(minutes=number + 1))
+        messages, page = await drain(provider, page.cursor)
+        assert [message.text for message in messages] == [f"New {number}"]
 
 
 async def test_first_walk(make_provider: MakeProvider, account: emulation.Account) -> None:
@@ -343,7 +374,7 @@ async def test_first_walk(make_provider: MakeProvider, account: emulation.Accoun
     account.page_size = 3
     for days in (68, 67, 66, 65, 64, 63, 0):
         account.send(f"{days} days", received_at=datetime.now(UTC) - timedelta(days=days))
-    assert len((await make_provider("clicksend").fetch({})).messages) == 7
+    assert len((await drain(make_provider("clicksend")))[0]) == 7
 
 
 async def test_message_that_comes_during_the_walk(
@@ -363,74 +394,8 @@ async def test_message_that_comes_during_the_walk(
 
     monkeypatch.setattr(Protocol, "_list", send_and_list)
     provider = make_provider("clicksend")
-    page = await provider.fetch({})
-    assert asked(emulator, "GET") == ["1", "2", "3"]
-    later = await provider.fetch(page.cursor)
-    assert sorted(message.text for message in new([*page.messages, *later.messages])) == [
-        f"Message {number}" for number in range(7)
-    ]
-
-
-def call(body: Any = b"", *, query: str = "", content_type: str = "application/json") -> WebhookRequest:
-    """Return a call."""
-    body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    url = URL(f"https://home.example/api/webhook/abc?{query}", encoded=True)
-    headers = CIMultiDict({"Content-Type": content_type})
-    return WebhookRequest(method="POST", url=url, headers=headers, body=body, at=datetime.now(UTC))
-
-
-FORM = urlencode({**{key: value for key, value in ROW.items() if key != "brandNew"}, "user_id": "1", "message": "x"})
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        call(ROW),
-        call(ROW | {"timestamp": "1795255200", "user_id": 1}),
-        call(FORM.encode(), content_type="application/x-www-form-urlencoded"),
-        call(query=FORM, content_type="text/plain"),
-    ],
-    ids=["json", "json with texts", "form", "query"],
-)
-async def test_call(fetch: Fetch, provider: ClickSend, made: WebhookRequest) -> None:
-    """Each kind of call brings the message with the id of the list, and is kept as it came."""
-    [listed] = (await fetch([ROW])).messages
-    pushed = provider.read_webhook(made)
-    [message] = pushed.messages
-    assert message.message_id == listed.message_id
-    assert (message.text, message.sender, message.received_at) == (listed.text, listed.sender, listed.received_at)
-    assert (message.recipient, message.in_reply_to) == (listed.recipient, listed.in_reply_to)
-    assert message.raw == made.record
-    assert (pushed.announced, pushed.unreadable) == ((), ())
-
-
-@pytest.mark.parametrize("missing", ["message_id", "timestamp"])
-def test_call_without_an_id(provider: ClickSend, missing: str) -> None:
-    """What can't be told from others is announced, and the list brings it."""
-    pushed = provider.read_webhook(call({key: value for key, value in ROW.items() if key != missing}))
-    [message] = pushed.announced
-    assert message.message_id.startswith(SYNTHETIC_ID)
-    assert (message.text, message.sender) == (ROW["body"], ROW["from"])
-    assert (pushed.messages, pushed.unreadable) == ((), ())
-
-
-def test_call_without_a_text(provider: ClickSend) -> None:
-    """It is kept."""
-    made = call({"message_id": "a", "from": "1", "text": "called otherwise"})
-    pushed = provider.read_webhook(made)
-    assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), (made.body,))
-
-
-def test_delivery_report(provider: ClickSend) -> None:
-    """It brings nothing."""
-    report = {"message_id": "a", "status_code": "201", "status_text": "Success", "timestamp": "1795255200"}
-    pushed = provider.read_webhook(call(report))
-    assert (pushed.messages, pushed.announced, pushed.unreadable) == ((), (), ())
-
-
-@pytest.mark.parametrize("body", [b"", b"x", b"[]", b'["body"]', b"{}", b'{"status": "1"}', b"[" * 100_000, b"nul"])
-def test_call_with_nothing_in_it(provider: ClickSend, body: bytes) -> None:
-    """It is refused."""
-    with pytest.raises(RefusedWebhookError) as raised:
-        provider.read_webhook(call(body))
-    assert raised.value.status == 400
+    pages = await walk(provider)
+    pages += await walk(provider, pages[-1].cursor)
+    messages = [message for page in pages for message in page.messages]
+    assert asked(emulator, "GET") == ["1", "2", "3", "1", "2"]
+    assert sorted(message.text for message in messages) == [f"Message {number}" for number in range(7)]

@@ -9,7 +9,6 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import SYNTHETIC_ID
 from custom_components.sms_inbox.providers import POLLED, PROVIDERS
 from custom_components.sms_inbox.providers.contract import Provider, WebhookRequest
 from custom_components.sms_inbox.providers.errors import (
@@ -22,11 +21,10 @@ from custom_components.sms_inbox.providers.errors import (
     RefusedWebhookError,
     TemporaryError,
 )
-from custom_components.sms_inbox.store import Status, Store
 from emulator import Account, Emulator
 from emulator.protocol import Outgoing
 
-from .conftest import PASSWORD, SIGNING_KEY, TIME_ZONE, USERNAME, CannedServer, MakeProvider, drain, new
+from .conftest import PASSWORD, SIGNING_KEY, TIME_ZONE, USERNAME, CannedServer, MakeProvider, by_time, drain, new, poll
 
 TEXTS = {
     "plain": "Hello",
@@ -43,6 +41,9 @@ TEXTS = {
     "fake status": "0|records to follow|0",
 }
 
+WALKED = ("twilio", "elks", "clicksend", "smsgate")
+"""Providers whose list is walked from the newest page to older ones."""
+LISTS_SENT = ("twilio", "elks")
 ADDRESS = "https://home.example/api/webhook/abc"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -74,8 +75,8 @@ def test_declares_itself(key: str) -> None:
     assert provider.interval
     assert timedelta(seconds=1) <= provider.interval <= timedelta(minutes=5)
     assert provider.acknowledges or not provider.deletes
-    assert provider.calls or not (provider.registers or provider.signs or provider.call_query)
-    assert provider.signs or not provider.needs_key
+    assert provider.receives_webhooks or not (provider.registers or provider.signs or provider.pushes)
+    assert provider.pushes == (key in ("twilio", "smsgate"))
 
 
 async def test_validate_names_the_account_and_touches_nothing(
@@ -131,15 +132,99 @@ async def test_reply(provider: Provider, account: Account) -> None:
 
 
 async def test_backlog_of_several_pages(provider: Provider, account: Account) -> None:
-    """What waits comes in order and once; the cursor stands behind it."""
+    """What waits comes once, in order within a page; the cursor stands behind it."""
+    texts = send_ten(account)
+    pages = await poll(provider)
+    messages = [message for page in pages for message in page.messages]
+    assert [message.text for message in by_time(messages)] == texts
+    assert all(list(page.messages) == by_time(page.messages) for page in pages)
+    account.send("Another")
+    assert [message.text for message in new((await drain(provider, pages[-1].cursor))[0], messages)] == ["Another"]
+
+
+def send_ten(account: Account) -> list[str]:
+    """Send ten messages, a minute apart, to an account whose answers have three; return their texts."""
     account.page_size = 3
     texts = [f"Message {number}" for number in range(10)]
-    for text in texts:
-        account.send(text)
-    messages, page = await drain(provider)
-    assert [message.text for message in messages] == texts
+    now = datetime.now(UTC)
+    for number, text in enumerate(texts):
+        account.send(text, received_at=now - timedelta(minutes=20 - number))
+    return texts
+
+
+@pytest.mark.parametrize("pages", [1, 2, 3])
+@pytest.mark.parametrize("is_new_object", [False, True])
+async def test_page_that_fails(
+    provider: Provider,
+    account: Account,
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    pages: int,
+    *,
+    is_new_object: bool,
+) -> None:
+    """It loses nothing, and repeats nothing to the object that has it; a new object goes on from the last cursor."""
+    texts = send_ten(account)
+    messages, cursor = [], {}
+    for _ in range(pages):
+        page = await provider.fetch(cursor)
+        await provider.acknowledge(page)
+        messages += page.messages
+        cursor = dict(page.cursor)
+    for _ in range(2):
+        emulator.fault(provider.key, "server_error", status=503)
+        with pytest.raises(TemporaryError):
+            await provider.fetch(cursor)
+    if is_new_object:
+        provider = make_provider(provider.key)
+    rest, page = await drain(provider, cursor)
+    messages = new([*messages, *rest]) if is_new_object else [*messages, *rest]
+    assert [message.text for message in by_time(messages)] == texts
     account.send("Another")
     assert [message.text for message in new((await drain(provider, page.cursor))[0], messages)] == ["Another"]
+
+
+@pytest.mark.parametrize("key", WALKED, indirect=True)
+async def test_new_message_while_a_page_fails(provider: Provider, account: Account, emulator: Emulator) -> None:
+    """It isn't kept waiting by an older page that fails each time."""
+    texts = send_ten(account)
+    page = await provider.fetch({})
+    messages = list(page.messages)
+    for number in range(3):
+        emulator.fault(provider.key, "server_error", status=503)
+        with pytest.raises(TemporaryError):
+            await provider.fetch(page.cursor)
+        account.send(f"New {number}")
+        page = await provider.fetch(page.cursor)
+        messages += page.messages
+        assert f"New {number}" in [message.text for message in page.messages]
+        assert page.more
+    messages += (await drain(provider, page.cursor))[0]
+    assert [message.text for message in by_time(messages)] == [*texts, "New 0", "New 1", "New 2"]
+
+
+@pytest.mark.parametrize("key", WALKED, indirect=True)
+async def test_quiet_poll_is_cheap(provider: Provider, account: Account, emulator: Emulator) -> None:
+    """It ends at a page that is known, however many messages the window has."""
+    account.page_size = 3
+    for number in range(100):
+        account.send("x", sent=account.protocol.key in LISTS_SENT, received_at=ago(minutes=200 - number))
+    account.send("Received")
+    _, page = await drain(provider)
+    emulator.requests.clear()
+    for _ in range(3):
+        quiet = await provider.fetch(page.cursor)
+        assert (quiet.messages, quiet.more, quiet.cursor) == ((), False, page.cursor)
+    assert len(emulator.requests) == 3
+    account.send("Another", received_at=ago(minutes=0))
+    messages, page = await drain(provider, page.cursor)
+    assert [message.text for message in messages] == ["Another"]
+    assert len([request for request in emulator.requests if request.method == "GET"]) <= 3 + 2 + 1
+
+
+def ago(minutes: float) -> datetime:
+    """Return a time in the past."""
+    return datetime.now(UTC) - timedelta(minutes=minutes)
 
 
 async def test_equal_messages(provider: Provider, account: Account) -> None:
@@ -153,8 +238,8 @@ async def test_equal_messages(provider: Provider, account: Account) -> None:
     assert len(new([*messages, *later])) == 3
 
 
-async def test_repeat_is_stored_once(provider: Provider, account: Account, tmp_path: Path) -> None:
-    """A message that is handed over again has the same id, by which the store knows it."""
+async def test_repeat_has_the_same_id(provider: Provider, account: Account) -> None:
+    """A message that is handed over again is known by its id."""
     at = datetime.now(UTC) - timedelta(minutes=1)
     account.send("Once", message_id="41", received_at=at)
     first = await provider.fetch({})
@@ -163,11 +248,6 @@ async def test_repeat_is_stored_once(provider: Provider, account: Account, tmp_p
     second = await provider.fetch({})
     [message_id] = {message.message_id for message in (*first.messages, *second.messages)}
     assert message_id == "41" or not account.protocol.ids
-    store = Store(tmp_path / "store.db")
-    store.begin("a")
-    stored = [store.receive("a", page, first_run=False, status=Status.DUE, attempts=1) for page in (first, second)]
-    store.close()
-    assert [len(page) for page in stored] == [1, 0]
 
 
 async def test_out_of_order(provider: Provider, account: Account) -> None:
@@ -292,7 +372,7 @@ async def test_retry_after_as_a_date(provider: Provider, emulator: Emulator) -> 
 async def test_redirect_within_the_server(provider: Provider, emulator: Emulator) -> None:
     """A redirect to the same server is followed."""
     await provider.validate()
-    location = emulator.requests[-1].url
+    location = emulator.requests[0].url
     emulator.fault(provider.key, "redirect", location=location)
     assert (await provider.validate()).name == USERNAME
     emulator.fault(provider.key, "redirect", count=None, location=location)
@@ -300,56 +380,54 @@ async def test_redirect_within_the_server(provider: Provider, emulator: Emulator
         await provider.validate()
 
 
-async def test_unknown_call(provider: Provider) -> None:
-    """A call that has nothing of a message in it is refused."""
-    call = WebhookRequest(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
-    with pytest.raises(RefusedWebhookError if provider.calls else NotImplementedError):
-        provider.read_webhook(call)
+def test_webhook_without_anything(provider: Provider) -> None:
+    """Where the vendor's list is polled and its webhooks have not the list's ids, none is read."""
+    request = WebhookRequest(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
+    with pytest.raises(RefusedWebhookError if provider.pushes else NotImplementedError):
+        provider.read_webhook(request)
 
 
+@pytest.mark.parametrize("key", ["twilio", "smsgate"], indirect=True)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-async def test_call(provider: Provider, account: Account, server: CannedServer, text: str) -> None:
-    """A message comes by a call as it was sent; with the id that the list shows, or as an announcement."""
-    await have_called(provider, account, server)
+async def test_webhook(provider: Provider, account: Account, server: CannedServer, text: str) -> None:
+    """A message comes by webhook as it was sent, with the id that the list has."""
+    await have_webhook(provider, account, server)
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
     sent = account.send(text, sender="+447700900123", recipient="+44771234567", received_at=at)
-    outgoing = account.protocol.calls(sent, account)
-    assert bool(outgoing) == provider.calls
-    for call in map(call_of, outgoing):
-        pushed = provider.read_webhook(call)
-        [message] = (*pushed.messages, *pushed.announced)
-        assert message.text == text
-        assert message.sender.removeprefix("+") == "447700900123"
-        assert message.raw
-        assert not pushed.unreadable
-        [listed] = (await drain(provider))[0]
-        assert [listed.message_id] * len(pushed.messages) == [message.message_id for message in pushed.messages]
-        assert all(message.message_id.startswith(SYNTHETIC_ID) for message in pushed.announced)
+    [request] = map(request_of, account.protocol.calls(sent, account))
+    result = provider.read_webhook(request)
+    [message] = result.messages
+    assert (message.text, message.sender, message.recipient) == (text, "+447700900123", "+44771234567")
+    assert message.raw
+    assert (result.unreadable, result.poll) == ((), False)
+    [listed] = (await drain(provider))[0]
+    if provider.key != "smsgate" or listed.message_id.startswith("text:"):  # the app's own ids
+        assert listed.message_id == message.message_id
 
 
-async def test_forged_call(provider: Provider, account: Account, server: CannedServer) -> None:
-    """Where the vendor signs, a call that was changed or is old is refused."""
-    await have_called(provider, account, server)
-    for call in map(call_of, account.protocol.calls(account.send("Hello"), account)):
-        provider.read_webhook(call)
-        if account.protocol.signed:
-            without = {name: value for name, value in call.headers.items() if "signature" not in name.lower()}
-            for forged in (replace(call, body=call.body.replace(b"Hello", b"Hallo")), replace(call, headers=without)):
-                with pytest.raises(RefusedWebhookError) as raised:
-                    provider.read_webhook(forged)
-                assert raised.value.status == 403
+@pytest.mark.parametrize("key", ["twilio", "smsgate"], indirect=True)
+async def test_forged_webhook(provider: Provider, account: Account, server: CannedServer) -> None:
+    """A request that was changed, or isn't signed, is refused."""
+    await have_webhook(provider, account, server)
+    [request] = map(request_of, account.protocol.calls(account.send("Hello"), account))
+    assert provider.read_webhook(request).messages
+    unsigned = {name: value for name, value in request.headers.items() if "signature" not in name.lower()}
+    for forged in (replace(request, body=request.body.replace(b"Hello", b"Hallo")), replace(request, headers=unsigned)):
+        with pytest.raises(RefusedWebhookError) as raised:
+            provider.read_webhook(forged)
+        assert raised.value.status == 403
 
 
-async def have_called(provider: Provider, account: Account, server: CannedServer) -> None:
-    """Have the vendor call an address, as a person or the component would."""
+async def have_webhook(provider: Provider, account: Account, server: CannedServer) -> None:
+    """Have the vendor send webhook requests, as a person or the component would."""
     account.signing_key = SIGNING_KEY
-    account.callback = f"{ADDRESS}?{provider.call_query}" if provider.call_query else ADDRESS
+    account.callback = ADDRESS
     if provider.registers:
         server.answer = {"status": 200}
         await provider.register("SMS Inbox", str(server.make_url("/api/webhook/abc")))
 
 
-def call_of(outgoing: Outgoing) -> WebhookRequest:
+def request_of(outgoing: Outgoing) -> WebhookRequest:
     """Return a request of the emulator as what comes in here."""
     headers = CIMultiDict(outgoing.headers)
     url = URL(outgoing.url, encoded=True)

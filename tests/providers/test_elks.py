@@ -1,24 +1,22 @@
-"""46elks: the row of the history, the pages that are walked backwards, and the calls."""
+"""46elks: the row of the history, and the pages that are walked backwards."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from yarl import URL
 
-from custom_components.sms_inbox.model import Page, PushResult
-from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.model import Page
+from custom_components.sms_inbox.providers.contract import Account
 from custom_components.sms_inbox.providers.elks import Elks
-from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
+from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError
 from emulator import Emulator
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
+from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, poll
 
 HISTORY = (Path(__file__).parents[1] / "fixtures/elks/history.json").read_text()
 ROW: dict[str, Any] = {
@@ -50,15 +48,6 @@ def fetch(provider: Elks, server: CannedServer) -> Fetch:
         return await provider.fetch(cursor or {})
 
     return fetch
-
-
-def read(provider: Elks, form: dict[str, str]) -> PushResult:
-    """Read a call with this form."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    url = URL("https://home.example/api/webhook/abc")
-    return provider.read_webhook(
-        WebhookRequest(method="POST", url=url, headers=headers, body=urlencode(form).encode(), at=datetime.now(UTC))
-    )
 
 
 async def test_message(fetch: Fetch) -> None:
@@ -112,13 +101,21 @@ async def test_row_that_is_no_message(fetch: Fetch, row: Any) -> None:
     assert [json.loads(raw) for raw in page.unreadable] == [row]
 
 
-@pytest.mark.parametrize(
-    "answer", ["", "<html></html>", "[]", "null", "{}", '{"data": {}}', '{"data": [], "next": "soon"}']
-)
+@pytest.mark.parametrize("answer", ["", "<html></html>", "[]", "null", "{}", '{"data": {}}'])
 async def test_what_is_no_history(fetch: Fetch, answer: str) -> None:
-    """What the API never says is told apart; a page that can't be followed doesn't count as the last."""
+    """What the API never says is told apart."""
     with pytest.raises(ProtocolError):
         await fetch(answer)
+
+
+@pytest.mark.parametrize("following", ["soon", 5, ["2026-11-21T10:00:00"]])
+async def test_page_that_leads_nowhere(provider: Elks, fetch: Fetch, following: Any) -> None:
+    """It is delivered, and doesn't count as the last."""
+    page = await fetch(json.dumps({"data": [ROW], "next": following}))
+    assert len(page.messages) == 1
+    assert page.more
+    with pytest.raises(ProtocolError):
+        await provider.fetch(page.cursor)
 
 
 async def test_account(provider: Elks, server: CannedServer) -> None:
@@ -164,7 +161,7 @@ async def test_later_looks(fetch: Fetch, server: CannedServer, freezer: FrozenDa
     [(request, _)] = server.requests
     assert request.query["end"] == "2026-01-03T10:00:00.000000"
     assert page.cursor == cursor
-    assert (await fetch([ROW], cursor)).cursor == {"since": "2026-11-21T10:00:00+00:00"}
+    assert (await fetch([ROW | {"id": "another"}], cursor)).cursor == {"since": "2026-11-21T10:00:00+00:00"}
 
 
 async def test_sent_messages_move_the_window(fetch: Fetch, freezer: FrozenDateTimeFactory) -> None:
@@ -193,6 +190,11 @@ async def test_late_message(emulator: Emulator, make_provider: MakeProvider) -> 
     assert [message.text for message in (await drain(make_provider("elks"), page.cursor))[0]] == ["Late", "Latest"]
 
 
+async def test_webhook_response() -> None:
+    """It is empty: a text would be sent to the sender, and billed."""
+    assert (Elks.webhook_response.status, Elks.webhook_response.body) == (200, "")
+
+
 async def test_border_of_pages(emulator: Emulator, make_provider: MakeProvider) -> None:
     """Messages of one moment on both sides of it all come, once, and in the order in which they arrived."""
     account = emulator.add_account("elks", USERNAME, PASSWORD, page_size=4)
@@ -200,7 +202,10 @@ async def test_border_of_pages(emulator: Emulator, make_provider: MakeProvider) 
     for number, seconds in enumerate((0, 10, 20, 20, 20, 30, 40)):
         account.send(f"Message {number}", received_at=now + timedelta(seconds=seconds))
     messages, _ = await drain(make_provider("elks"))
-    assert [message.text for message in messages] == [f"Message {number}" for number in range(7)]
+    assert len(messages) == 7
+    assert {message.text for message in messages} == {f"Message {number}" for number in range(7)}
+    times = [message.received_at for message in by_time(messages)]
+    assert times == [now + timedelta(seconds=seconds) for seconds in (0, 10, 20, 20, 20, 30, 40)]
 
 
 async def test_more_in_a_second_than_a_page_holds(emulator: Emulator, make_provider: MakeProvider) -> None:
@@ -225,49 +230,10 @@ async def test_steady_polling(emulator: Emulator, make_provider: MakeProvider) -
     assert len(emulator.requests) == 1
 
 
-async def test_pages_in_circles(fetch: Fetch) -> None:
+@pytest.mark.parametrize("following", [ROW["created"], "9999-12-31T23:59:59.999999", "0001-01-01T00:00:00"])
+async def test_pages_in_circles(provider: Elks, server: CannedServer, following: str) -> None:
     """A server that shows the same page for ever is told apart."""
+    server.answer = {"text": json.dumps({"data": [ROW], "next": following})}
     with pytest.raises(ProtocolError, match="circles"):
-        await fetch(json.dumps({"data": [ROW], "next": ROW["created"]}))
-
-
-def test_call(provider: Elks) -> None:
-    """The vendor's sample is a message with the id of the history; the answer is empty, or it would be sent (V52)."""
-    form = {name: str(value) for name, value in ROW.items() if name != "cost"}
-    pushed = read(provider, form)
-    [message] = pushed.messages
-    assert (message.message_id, message.sender, message.recipient) == (ROW["id"], ROW["from"], ROW["to"])
-    assert (message.text, message.encoding) == (ROW["message"], "text")
-    assert message.received_at == datetime(2026, 11, 21, 10, 0, 0, 123000, tzinfo=UTC)
-    assert message.raw == urlencode(form).encode()
-    assert (pushed.announced, pushed.unreadable) == ((), ())
-    assert (provider.reply.status, provider.reply.body) == (200, "")
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        {name: str(value) for name, value in (ROW | {"direction": "outgoing-reply"}).items()},
-        {"id": "s1", "status": "delivered", "delivered": "2026-11-21T10:00:00.000000"},
-        {"direction": "incoming", "callid": "c1", "from": "+46706861004", "to": "+46706860000"},
-    ],
-    ids=["sent", "delivery report", "phone call"],
-)
-def test_call_about_something_else(provider: Elks, form: dict[str, str]) -> None:
-    """It is taken, and brings nothing."""
-    assert read(provider, form) == PushResult()
-
-
-def test_call_without_an_id(provider: Elks) -> None:
-    """It is kept as it came."""
-    assert read(provider, {"direction": "incoming", "message": "x"}) == PushResult(
-        unreadable=(b"direction=incoming&message=x",)
-    )
-
-
-@pytest.mark.parametrize("form", [{}, {"direction": "incoming"}])
-def test_call_with_nothing_in_it(provider: Elks, form: dict[str, str]) -> None:
-    """It is refused."""
-    with pytest.raises(RefusedWebhookError) as raised:
-        read(provider, form)
-    assert raised.value.status == 400
+        await poll(provider)
+    assert len(server.requests) < 20

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.sms_inbox.model import Cursor, Page
@@ -22,7 +23,7 @@ from custom_components.sms_inbox.providers.errors import (
 )
 from custom_components.sms_inbox.providers.gammu import Gammu
 from emulator import Account as Modem, Emulator
-from emulator.protocol import Answer, WebhookRequest
+from emulator.protocol import Answer, Call
 
 from .conftest import PASSWORD, USERNAME, CannedServer, drain
 
@@ -102,7 +103,7 @@ async def test_unauthorized(canned: Gammu, server: CannedServer) -> None:
 
 
 async def test_never_asks_for_what_deletes_at_once(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """`/getsms` takes a message away before it is written down (G3)."""
+    """`/getsms` takes a message away before it is stored (G3)."""
     modem.send("Hello")
     await gateway.validate()
     await drain(gateway)
@@ -213,17 +214,69 @@ async def test_what_was_written_here_is_left_alone(gateway: Gammu, modem: Modem)
     assert on_sim(modem) == ["Sent"]
 
 
-async def test_deletes_what_is_written_down(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """From the highest place down, while what can't be read and what came meanwhile stay."""
+async def test_deletes_what_is_stored(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """One at each step, from the highest place down; what can't be read and what came meanwhile stay."""
     modem.send("First")
     modem.send_raw(b'"nonsense"')
     modem.send("Second")
     page = await gateway.fetch({})
     modem.send("Third")
-    await gateway.acknowledge(page)
-    assert on_sim(modem) == ['"nonsense"', "Third"]
-    assert [line for line in asked(emulator) if "DELETE" in line] == ["DELETE /sms/2", "DELETE /sms/0"]
-    assert texts(await gateway.fetch(page.cursor)) == ["Third"]
+    assert await gateway.acknowledge(page)
+    assert on_sim(modem) == ["First", '"nonsense"', "Third"]
+    page = await gateway.fetch(page.cursor)
+    assert texts(page) == ["Third"]
+    while await gateway.acknowledge(page):
+        page = await gateway.fetch(page.cursor)
+    assert on_sim(modem) == ['"nonsense"']
+    deletions = [line for line in asked(emulator) if "DELETE" in line]
+    assert deletions == ["DELETE /sms/2", "DELETE /sms/2", "DELETE /sms/0"]
+
+
+async def test_new_message_while_a_full_card_is_cleared(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """It is returned after a few requests: a slow modem takes seconds for each."""
+    for number in range(40):
+        modem.send(f"Message {number}")
+    page = await gateway.fetch({})
+    assert await gateway.acknowledge(page)
+    for number in range(20):
+        modem.send(f"New {number}")
+        emulator.requests.clear()
+        page = await gateway.fetch(page.cursor)
+        assert texts(page) == [f"New {number}"]
+        assert len(emulator.requests) == 1
+        assert await gateway.acknowledge(page)
+        assert len(emulator.requests) <= 3
+    emulator.requests.clear()
+    await drain(gateway, page.cursor)
+    assert on_sim(modem) == []
+    assert len(emulator.requests) <= 2 * 40 + 2
+
+
+async def test_list_that_is_too_old(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
+    """No place is taken from it: another client may have deleted something meanwhile."""
+    for text in ("First", "Second", "Third"):
+        modem.send(text)
+    page = await gateway.fetch({})
+    assert await gateway.acknowledge(page)
+    page = await gateway.fetch(page.cursor)
+    del modem.messages[0]
+    modem.send("New")
+    freezer.tick(1)
+    assert await gateway.acknowledge(page)
+    assert on_sim(modem) == ["New"]
+
+
+async def test_equal_message_after_a_deletion(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """It is another one, also where the answer to the deletion was lost."""
+    modem.send("Open", received_at=NOON)
+    first = await gateway.fetch({})
+    emulator.fault("gammu", "dropped", path="/sms/", consume=True)
+    with pytest.raises(TemporaryError):
+        await gateway.acknowledge(first)
+    assert (await drain(gateway, first.cursor))[0] == []
+    modem.send("Open", received_at=NOON)
+    [message] = (await drain(gateway, first.cursor))[0]
+    assert message.message_id != first.messages[0].message_id
 
 
 async def test_another_client_deletes_too(gateway: Gammu, modem: Modem) -> None:
@@ -243,25 +296,27 @@ async def test_gone_before_it_is_deleted(gateway: Gammu, modem: Modem, emulator:
     page = await gateway.fetch({})
     answer = modem.protocol.answer
 
-    async def answer_too_late(call: WebhookRequest, account: Modem) -> Answer:
+    async def answer_too_late(call: Call, account: Modem) -> Answer:
         if call.method == "DELETE":
             modem.messages.clear()
         return await answer(call, account)
 
     with patch.object(modem.protocol, "answer", answer_too_late):
         await gateway.acknowledge(page)
+    assert texts(await gateway.fetch(page.cursor)) == []
     assert asked(emulator)[-2:] == ["DELETE /sms/0", "GET /sms"]
     assert emulator.requests[-2].status == HTTPStatus.NOT_FOUND
 
 
 async def test_gateway_that_only_says_that_it_deletes(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """A message that stays is not delivered again, and deleting is tried again with the next page."""
+    """A message that stays is not delivered again; deleting it is tried again at the next poll, after the others."""
+    modem.send("Other")
     modem.send("Hello")
     with patch("emulator.gammu._delete"):
         messages, page = await drain(gateway)
         again, page = await drain(gateway, page.cursor)
-    assert [message.text for message in (*messages, *again)] == ["Hello"]
-    assert asked(emulator).count("DELETE /sms/0") == 2
+    assert [message.text for message in (*messages, *again)] == ["Other", "Hello"]
+    assert [line for line in asked(emulator) if "DELETE" in line] == ["DELETE /sms/1", "DELETE /sms/0"] * 2
     await drain(gateway, page.cursor)
     assert on_sim(modem) == []
 
@@ -279,7 +334,7 @@ async def test_deletion_is_never_repeated_by_itself(gateway: Gammu, modem: Modem
 
 
 async def test_deletion_that_fails_is_made_up_for(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """The message is deleted with the next page, and not delivered again."""
+    """The message is deleted at the next poll, and not delivered again."""
     modem.send("Hello")
     page = await gateway.fetch({})
     emulator.fault("gammu", "server_error", path="/sms/")
@@ -304,7 +359,7 @@ async def test_after_a_restart(session: aiohttp.ClientSession, account: Account,
 async def test_without_deleting(
     session: aiohttp.ClientSession, account: Account, modem: Modem, emulator: Emulator
 ) -> None:
-    """A person who said no keeps the messages; what is written down is not shown again and again."""
+    """A person who said no keeps the messages; what is stored is not returned again and again."""
     gateway = Gammu(session, replace(account, delete_stored=False))
     modem.send("Hello")
     modem.send_raw(b'"nonsense"')
@@ -327,7 +382,7 @@ async def test_steady_polling_is_cheap(gateway: Gammu, modem: Modem, emulator: E
 
 
 async def test_gateway_without_deletion(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """A refusal is told, and loses nothing."""
+    """A refusal is an error, and loses nothing."""
     modem.send("Hello")
     page = await gateway.fetch({})
     emulator.fault("gammu", "server_error", status=HTTPStatus.METHOD_NOT_ALLOWED, path="/sms/")
@@ -352,7 +407,7 @@ async def test_gateway_without_deletion(gateway: Gammu, modem: Modem, emulator: 
     ],
 )
 async def test_long_message_that_is_still_coming(gateway: Gammu, modem: Modem, part: str) -> None:
-    """A text that fills its parts waits for the next list, where it may have gone on."""
+    """A text that fills its parts waits, since it may go on."""
     first = modem.send(part, received_at=NOON)
     assert texts(await gateway.fetch(LISTED)) == []
     first.text += " and the rest"
@@ -362,11 +417,13 @@ async def test_long_message_that_is_still_coming(gateway: Gammu, modem: Modem, p
     assert on_sim(modem) == []
 
 
-async def test_message_that_fills_its_parts(gateway: Gammu, modem: Modem) -> None:
-    """One that was whole all the same comes with the next list, and is not deleted before."""
+async def test_message_that_fills_its_parts(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
+    """One that was whole all the same comes after some seconds, however often the list is read, and isn't deleted."""
     modem.send(FULL_PART)
-    assert (await drain(gateway, LISTED))[0] == []
+    for _ in range(3):
+        assert (await drain(gateway, LISTED))[0] == []
     assert on_sim(modem) == [FULL_PART]
+    freezer.tick(10)
     assert [message.text for message in (await drain(gateway, LISTED))[0]] == [FULL_PART]
     assert on_sim(modem) == []
 
@@ -384,3 +441,5 @@ async def test_first_list_is_complete(gateway: Gammu, modem: Modem) -> None:
     page = await gateway.fetch({})
     assert texts(page) == [FULL_PART]
     assert page.cursor == LISTED
+    await gateway.acknowledge(page)
+    assert on_sim(modem) == []

@@ -1,4 +1,4 @@
-"""SMS Gateway for Android: rows of the inbox, the window that is read again, and calls with their signature."""
+"""SMS Gateway for Android: rows of the inbox, the window that is read again, and webhooks with their signature."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import SYNTHETIC_ID, Page, PushResult
+from custom_components.sms_inbox.model import Page, PushResult
 from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from custom_components.sms_inbox.providers.smsgate import SmsGate
 from emulator import Account as EmulatedAccount, Emulator
 
-from .conftest import PASSWORD, SIGNING_KEY, USERNAME, CannedServer, MakeProvider, drain, new
+from .conftest import PASSWORD, SIGNING_KEY, USERNAME, CannedServer, MakeProvider, by_time, drain, new, walk
 
 ROW: dict[str, Any] = {
     "id": "text:-1843019376",
@@ -54,6 +54,7 @@ class Phone(TestServer):
         rows: The inbox, newest first.
         limit: How many rows an answer holds at most.
         tells_total: Whether an answer tells how many rows there are.
+        ignores_offset: Whether each answer is the first page.
         arrivals: What comes after each answer.
         asked: The queries.
     """
@@ -66,12 +67,13 @@ class Phone(TestServer):
         self.rows: list[dict[str, Any]] = []
         self.limit = 500
         self.tells_total = True
+        self.ignores_offset = False
         self.arrivals: list[dict[str, Any]] = []
         self.asked: list[dict[str, str]] = []
 
-    async def _inbox(self, request: web.Request) -> web.Response:
-        self.asked.append(dict(request.query))
-        offset = int(request.query.get("offset", 0))
+    async def _inbox(self, asked: web.Request) -> web.Response:
+        self.asked.append(dict(asked.query))
+        offset = 0 if self.ignores_offset else int(asked.query.get("offset", 0))
         page, total = self.rows[offset : offset + self.limit], len(self.rows)
         if self.arrivals:
             self.rows.insert(0, self.arrivals.pop(0))
@@ -207,27 +209,39 @@ async def test_message_from_the_future(provider: SmsGate, phone: Phone, freezer:
 
 @pytest.mark.parametrize("total", [True, False])
 async def test_several_pages(provider: SmsGate, phone: Phone, *, total: bool) -> None:
-    """All pages are read, oldest first in the end; the first one once more."""
+    """All pages are read, the newest first, the oldest message of each first."""
     phone.rows, phone.tells_total = [row(number) for number in range(1200)], total
-    page = await provider.fetch({})
-    assert texts(page) == [str(number) for number in reversed(range(1200))]
-    assert [asked.get("offset") for asked in phone.asked] == [None, "500", "1000", None]
-    assert not page.more
+    pages = await walk(provider)
+    assert texts(pages[0]) == [str(number) for number in reversed(range(500))]
+    assert [text for page in reversed(pages) for text in texts(page)] == [str(n) for n in reversed(range(1200))]
+    assert [asked.get("offset") for asked in phone.asked] == [None, "500", "1000"]
 
 
 async def test_short_pages(provider: SmsGate, phone: Phone) -> None:
     """A page that is shorter than asked for is not the end while there is more in all."""
     phone.rows, phone.limit = [row(number) for number in range(7)], 3
-    assert len((await provider.fetch({})).messages) == 7
-    assert [asked.get("offset") for asked in phone.asked] == [None, "3", "6", None]
+    assert len((await drain(provider))[0]) == 7
+    assert [asked.get("offset") for asked in phone.asked] == [None, "3", "6"]
 
 
 async def test_arrivals_while_pages_are_read(provider: SmsGate, phone: Phone) -> None:
     """A message that comes meanwhile shifts the others: none is missed, and none is there twice."""
     phone.rows, phone.limit = [row(number) for number in range(1, 5)], 2
     phone.arrivals = [row(0), row(-1)]
-    page = await provider.fetch({})
-    assert texts(page) == ["4", "3", "2", "1", "0", "-1"]
+    pages = await walk(provider)
+    pages += await walk(provider, pages[-1].cursor)
+    assert [message.text for message in by_time(m for page in pages for m in page.messages)] == [
+        *("4", "3", "2", "1", "0", "-1")
+    ]
+
+
+async def test_offset_that_is_ignored(provider: SmsGate, phone: Phone) -> None:
+    """A list without an end is given up."""
+    phone.rows, phone.tells_total = [row(number) for number in range(500)], False
+    phone.ignores_offset = True
+    with pytest.raises(ProtocolError, match="circles"):
+        await walk(provider)
+    assert len(phone.asked) < 20
 
 
 @pytest.mark.parametrize("body", ["", "{}", "null", '{"message": "no"}'])
@@ -264,10 +278,10 @@ async def test_server_without_an_inbox(session: aiohttp.ClientSession, server: C
     assert server.requests[0][0].path == "/inbox"
 
 
-def call(
+def request(
     body: bytes = SIGNED_BODY, *, signature: str = SIGNATURE, at: float = SIGNED_AT, **headers: str
 ) -> WebhookRequest:
-    """Return a call with its signature."""
+    """Return a request with its signature."""
     return WebhookRequest(
         method="POST",
         url=URL("https://home.example/api/webhook/abc"),
@@ -278,13 +292,13 @@ def call(
 
 
 def signed(body: bytes) -> WebhookRequest:
-    """Return a call with another body, signed by the app."""
+    """Return a request with another body, signed by the app."""
     message = body + str(SIGNED_AT).encode()
-    return call(body, signature=hmac.new(SIGNING_KEY.encode(), message, "sha256").hexdigest())
+    return request(body, signature=hmac.new(SIGNING_KEY.encode(), message, "sha256").hexdigest())
 
 
 def event(payload: Any, name: str = "sms:received") -> WebhookRequest:
-    """Return a call about an event."""
+    """Return a request about an event."""
     return signed(
         json.dumps({"id": "1", "webhookId": "w", "deviceId": "d", "event": name, "payload": payload}).encode()
     )
@@ -293,74 +307,128 @@ def event(payload: Any, name: str = "sms:received") -> WebhookRequest:
 @pytest.mark.parametrize("seconds", [-290, 0, 290])
 def test_signature(provider: SmsGate, seconds: int) -> None:
     """The signature is over the body as it came and the time, which may be five minutes off (V48)."""
-    [message] = provider.read_webhook(call(at=SIGNED_AT + seconds)).announced
-    assert (message.text, message.sender, message.recipient) == ("Hi", "", None)
-    assert message.received_at == datetime.fromtimestamp(SIGNED_AT + seconds, UTC)
+    assert provider.read_webhook(request(at=SIGNED_AT + seconds)) == PushResult(poll=True)  # it names no message
 
 
 @pytest.mark.parametrize(
     "forged",
     [
-        call(at=SIGNED_AT + 600),
-        call(at=SIGNED_AT - 600),
-        call(SIGNED_BODY.replace(b"Hi", b"Ho")),
-        call(signature=""),
-        call(signature="\udcff\u00e9"),
-        call(signature=SIGNATURE[:-1]),
-        call(**{"X-Timestamp": str(SIGNED_AT + 1)}),
-        call(**{"X-Timestamp": ""}),
-        call(**{"X-Timestamp": "soon"}),
-        call(**{"X-Timestamp": "9" * 5000}),
+        request(at=SIGNED_AT + 600),
+        request(at=SIGNED_AT - 600),
+        request(SIGNED_BODY.replace(b"Hi", b"Ho")),
+        request(signature=""),
+        request(signature="\udcff\u00e9"),
+        request(signature=SIGNATURE[:-1]),
+        request(**{"X-Timestamp": str(SIGNED_AT + 1)}),
+        request(**{"X-Timestamp": ""}),
+        request(**{"X-Timestamp": "soon"}),
+        request(**{"X-Timestamp": "9" * 5000}),
     ],
 )
-def test_forged_call(provider: SmsGate, forged: WebhookRequest) -> None:
+def test_forged_webhook(provider: SmsGate, forged: WebhookRequest) -> None:
     """What the app didn't sign, or signed at another time, is refused (V48)."""
     with pytest.raises(RefusedWebhookError) as raised:
         provider.read_webhook(forged)
     assert raised.value.status == 403
 
 
-async def test_call_without_a_key(session: aiohttp.ClientSession, phone: Phone) -> None:
-    """Where no key was told, anybody could sign, so nothing is taken."""
+async def test_webhook_without_a_key(session: aiohttp.ClientSession, phone: Phone) -> None:
+    """Where no key was entered, anybody could sign, so a request only makes us poll."""
     provider = provider_at(session, phone, signing_key="")
     signature = hmac.new(b"", SIGNED_BODY + str(SIGNED_AT).encode(), "sha256").hexdigest()
-    with pytest.raises(RefusedWebhookError):
-        provider.read_webhook(call(signature=signature))
+    for made in (request(signature=signature), request(), event(PAYLOAD)):
+        assert provider.read_webhook(made) == PushResult(poll=True)
 
 
-def test_call(provider: SmsGate) -> None:
-    """All fields of a message that is announced; the id is not the inbox's."""
-    pushed = provider.read_webhook(event(PAYLOAD))
-    [message] = pushed.announced
-    assert pushed == PushResult(announced=(message,))
-    assert message.message_id.startswith(SYNTHETIC_ID)
+@pytest.mark.parametrize(
+    ("message_id", "list_id"),
+    [
+        ("5c74ebd6", "text:1551166422"),
+        ("6ecfa7f2", "text:1859102706"),
+        ("fffffffe", "text:-2"),
+        ("80000000", "text:-2147483648"),
+        ("d1", "text:209"),
+        ("0", "text:0"),
+    ],
+)
+async def test_webhook(provider: SmsGate, phone: Phone, message_id: str, list_id: str) -> None:
+    """All fields of a message; its id is the list's in another notation, so that it is the same message."""
+    result = provider.read_webhook(event(PAYLOAD | {"messageId": message_id}))
+    [message] = result.messages
+    assert result == PushResult(messages=(message,))
+    assert message.message_id == list_id
     assert (message.sender, message.recipient, message.text) == ("MYBANK", "+44771234567", "Hi ☺")
     assert (message.encoding, message.received_at) == ("unicode", datetime(2026, 11, 21, 10, tzinfo=UTC))
-    assert json.loads(message.raw)["payload"] == PAYLOAD
+    assert json.loads(message.raw)["payload"]["message"] == "Hi ☺"
+    phone.rows = [ROW | {"id": list_id, "sender": "MYBANK", "contentPreview": "Hi ☺"}]
+    [listed] = (await provider.fetch({})).messages
+    for name in ("message_id", "sender", "recipient", "text", "encoding", "data", "received_at"):
+        assert getattr(listed, name) == getattr(message, name)
 
 
-def test_call_of_an_older_app(provider: SmsGate) -> None:
-    """Before it told sender and recipient, it told the sender as a phone number."""
+@pytest.mark.parametrize(
+    ("name", "payload", "list_id", "text"),
+    [
+        ("mms:downloaded", {"messageId": "mms_12345abcde", "body": "Look"}, "mms:-152676100", "Look"),
+        ("mms:downloaded", {"messageId": "mms_12345abcde", "body": "", "subject": "Trip"}, "mms:-152676100", "Trip"),
+        ("mms:downloaded", {"messageId": "mms_12345abcde"}, "mms:-152676100", "MMS content"),
+        ("mms:received", {"transactionId": "T1234567890ABC", "messageId": "1"}, "mms-header:-386800653", None),
+        ("mms:received", {"transactionId": "T1234567890ABC", "subject": "Trip"}, "mms-header:-386800653", "Trip"),
+    ],
+)
+def test_webhook_of_an_mms(
+    provider: SmsGate, name: str, payload: dict[str, str], list_id: str, text: str | None
+) -> None:
+    """It has what the inbox shows."""
+    [message] = provider.read_webhook(event(payload | {"sender": "+447700900123"}, name)).messages
+    assert (message.message_id, message.text) == (list_id, text or "MMS notification")
+    assert message.received_at == datetime.fromtimestamp(SIGNED_AT, UTC)
+
+
+def test_webhook_of_a_data_message(provider: SmsGate) -> None:
+    """It has all of the bytes, of which the inbox shows the first."""
+    payload = {"messageId": "fffffffe", "data": "I08=", "sender": "+447700900123"}
+    [message] = provider.read_webhook(event(payload, "sms:data-received")).messages
+    assert (message.message_id, message.data, message.text, message.encoding) == ("data:-2", b"#O", "#O", "binary")
+
+
+def test_webhook_of_an_older_app(provider: SmsGate) -> None:
+    """Before it had sender and recipient, it had the sender as a phone number."""
     payload = {name: value for name, value in PAYLOAD.items() if name not in ("sender", "recipient")}
-    [message] = provider.read_webhook(event(payload)).announced
+    [message] = provider.read_webhook(event(payload)).messages
     assert (message.sender, message.recipient) == ("MYBANK", None)
 
 
-@pytest.mark.parametrize("name", ["sms:sent", "sms:delivered", "system:ping", "mms:received", "sms:data-received"])
-def test_other_events(provider: SmsGate, name: str) -> None:
-    """A call about anything else brings nothing."""
+@pytest.mark.parametrize(
+    "name", ["sms:sent", "sms:delivered", "system:ping", "app:started", "", None, ["sms:received"]]
+)
+def test_other_events(provider: SmsGate, name: Any) -> None:
+    """A request about anything else brings nothing."""
     assert provider.read_webhook(event(PAYLOAD, name)) == PushResult()
 
 
-@pytest.mark.parametrize("payload", [None, [], {}, {"message": None, "sender": "1"}, {"messageId": "1"}])
-def test_message_that_is_not_understood(provider: SmsGate, payload: Any) -> None:
-    """A call about a message without one in it is kept."""
-    made = event(payload)
-    assert provider.read_webhook(made) == PushResult(unreadable=(made.body,))
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(None, [], {}, {"messageId": "1"}),
+        PAYLOAD | {"message": None},
+        *(PAYLOAD | {"messageId": id_} for id_ in ("", None, 5, "x", "123456789", "5C74EBD6", "-1", "5c74ebd6 ")),
+    ],
+)
+def test_webhook_without_a_message(provider: SmsGate, payload: Any) -> None:
+    """What isn't whole, or can't be found in the list, is read from the list."""
+    assert provider.read_webhook(event(payload)) == PushResult(poll=True)
+
+
+@pytest.mark.parametrize("data", [None, "", "é", "I08", 5])
+def test_webhook_without_bytes(provider: SmsGate, data: Any) -> None:
+    """An empty data message is one; what is no base64 is read from the list."""
+    result = provider.read_webhook(event({"messageId": "1", "data": data}, "sms:data-received"))
+    assert result.poll != bool(result.messages)
 
 
 @pytest.mark.parametrize("body", [b"", b"text", b"[]", b"[" * 100_000], ids=["empty", "text", "list", "deep"])
-def test_call_with_nothing_in_it(provider: SmsGate, body: bytes) -> None:
+def test_webhook_with_nothing_in_it(provider: SmsGate, body: bytes) -> None:
     """It is refused."""
     with pytest.raises(RefusedWebhookError) as raised:
         provider.read_webhook(signed(body))

@@ -1,4 +1,4 @@
-"""Twilio and SignalWire: pages, the days that are searched, and signed calls."""
+"""Twilio and SignalWire: pages, the days that are searched, and signed webhooks."""
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping
@@ -24,7 +24,7 @@ from custom_components.sms_inbox.providers.errors import ConfigurationError, Pro
 from custom_components.sms_inbox.providers.twilio import Twilio
 from emulator import Emulator
 
-from .conftest import PASSWORD, USERNAME, MakeProvider, new
+from .conftest import PASSWORD, USERNAME, MakeProvider, by_time, new, poll
 
 SID, TOKEN = "AC" + "a" * 32, "12345"
 LIST = f"/2010-04-01/Accounts/{SID}/Messages.json"
@@ -89,13 +89,14 @@ async def test_pages(session: aiohttp.ClientSession, server: Pages, path: str, *
     if is_whole:
         server.pages = [PAGES[0] | {"next_page_uri": path.rstrip("/") + following}, PAGES[1]]
     url = str(server.make_url("/")).rstrip("/") + path
-    page = await Twilio(session, Account(username=SID, password=TOKEN, url=url)).fetch({})
-    assert [(message.message_id, message.text) for message in page.messages] == [
+    newest, oldest = await poll(Twilio(session, Account(username=SID, password=TOKEN, url=url)))
+    assert [(message.message_id, message.text) for message in by_time([*newest.messages, *oldest.messages])] == [
         ("MM" + "2".zfill(32), ""),
         ("SM" + "3".zfill(32), "Hi | there"),
         ("SM" + "5".zfill(32), "Later 😀"),
     ]
-    assert (page.cursor, page.more, page.unreadable) == ({"since": "2026-11-21T10:00:05+00:00"}, False, ())
+    assert (newest.cursor, newest.more, oldest.more) == ({}, True, False)
+    assert oldest.cursor == {"since": "2026-11-21T10:00:05+00:00"}
     first, second = server.requests
     assert (first.path, second.path) == (path.rstrip("/") + LIST,) * 2
     assert second.query == URL(following).query
@@ -147,9 +148,26 @@ async def test_fields(provider: Twilio, server: Pages, change: dict[str, Any], e
 
 @pytest.mark.parametrize("direction", ["outbound-api", "outbound-call", "outbound-reply", "outbound"])
 async def test_sent_messages_are_dropped(provider: Twilio, server: Pages, direction: str) -> None:
-    """The list can't be narrowed to what was received; the rest neither comes nor moves the cursor."""
+    """The list can't be narrowed to what was received; who only sends hasn't a month of it read each time."""
     page = await fetch(provider, server, ROW | {"direction": direction}, {"direction": direction})
-    assert (page.messages, page.unreadable, page.cursor) == ((), (), {})
+    assert (page.messages, page.unreadable) == ((), ())
+    assert page.cursor == {"since": "2026-11-21T10:00:00+00:00"}
+
+
+async def test_incomplete_message(provider: Twilio, server: Pages, freezer: FrozenDateTimeFactory) -> None:
+    """A message that is still arriving isn't delivered without its text; after ten minutes it is complete."""
+    freezer.move_to(datetime(2026, 11, 21, 10, 1, tzinfo=UTC))
+    receiving = ROW | {"status": "receiving", "body": ""}
+    page = await fetch(provider, server, receiving)
+    assert page.messages == ()
+    page = await fetch(provider, server, ROW | {"status": "received"}, cursor=page.cursor)
+    assert [message.text for message in page.messages] == ["Hi | there"]
+    other = receiving | {"sid": "SM" + "7" * 32}
+    page = await fetch(provider, server, other, cursor=page.cursor)
+    assert page.messages == ()
+    freezer.tick(600)
+    page = await fetch(provider, server, other, cursor=page.cursor)
+    assert [message.text for message in page.messages] == [""]
 
 
 @pytest.mark.parametrize("row", ["text", None, {"direction": "inbound", "body": "no sid"}, ["list"]])
@@ -181,28 +199,31 @@ async def test_what_is_no_list(provider: Twilio, server: Pages, body: str) -> No
 async def test_next_page_at_another_server(
     provider: Twilio, server: Pages, following: str, error: type[Exception]
 ) -> None:
-    """The credentials go nowhere else."""
+    """The credentials go nowhere else; the page that names it is delivered."""
     server.pages = [PAGES[0] | {"next_page_uri": following}]
+    page = await provider.fetch({})
+    assert page.messages
+    assert page.more
     with pytest.raises(error):
-        await provider.fetch({})
+        await provider.fetch(page.cursor)
     assert len(server.requests) == 1
 
 
 async def test_pages_in_circles(provider: Twilio, server: Pages) -> None:
     """A list without an end is given up."""
     server.pages = [PAGES[0], PAGES[1] | {"next_page_uri": PAGES[0]["next_page_uri"]}]
-    with pytest.raises(ProtocolError, match="circles"):
-        await provider.fetch({})
-    assert len(server.requests) == 2
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="circles"):
+            await poll(provider)
+    assert len(server.requests) < 40
 
 
 async def test_identity(provider: Twilio, server: Pages) -> None:
-    """The account is known by its SID, whatever it is called; nothing is kept of the token that the vendor tells."""
+    """The account is known by its SID, whatever its name is; nothing is kept of the token that the vendor sends."""
     server.pages = [{"sid": SID, "friendly_name": "My first account", "auth_token": TOKEN}]
     identity = await provider.validate()
     assert (identity.account_id, identity.name) == (SID.casefold(), "My first account")
-    [request] = server.requests
-    assert request.path_qs == f"/2010-04-01/Accounts/{SID}.json"
+    assert [request.path for request in server.requests] == [f"/2010-04-01/Accounts/{SID}.json", LIST]
     server.pages = [{"sid": SID, "friendly_name": None}]
     assert (await provider.validate()).name == SID
 
@@ -259,7 +280,7 @@ async def test_late_message(emulator: Emulator, make_provider: MakeProvider) -> 
 def signed(
     content: Mapping[str, str] | bytes, url: str = ADDRESS, *, header: str = "X-Twilio-Signature", of: str | None = None
 ) -> WebhookRequest:
-    """Return a call with a form, or with JSON, signed as the vendor would, for another address if told so."""
+    """Return a request with a form, or with JSON, signed as the vendor would, for another URL if one is given."""
     if isinstance(content, bytes):
         body, kind, text = content, "application/json", ""
     else:
@@ -270,22 +291,22 @@ def signed(
     return WebhookRequest(method="POST", url=URL(url, encoded=True), headers=headers, body=body, at=NOW)
 
 
-def with_signature(call: WebhookRequest, signature: str) -> WebhookRequest:
-    """Return a call with another signature."""
-    headers = CIMultiDict(call.headers)
+def with_signature(request: WebhookRequest, signature: str) -> WebhookRequest:
+    """Return a request with another signature."""
+    headers = CIMultiDict(request.headers)
     headers["X-Twilio-Signature"] = signature
-    return WebhookRequest(method=call.method, url=call.url, headers=headers, body=call.body, at=call.at)
+    return WebhookRequest(method=request.method, url=request.url, headers=headers, body=request.body, at=request.at)
 
 
-def test_call(provider: Twilio) -> None:
+def test_webhook(provider: Twilio) -> None:
     """A form with a signature that is known to be right (V45)."""
-    call = with_signature(signed(FORM), SIGNATURE)
-    assert call.headers == signed(FORM).headers
-    [message] = provider.read_webhook(call).messages
+    request = with_signature(signed(FORM), SIGNATURE)
+    assert request.headers == signed(FORM).headers
+    [message] = provider.read_webhook(request).messages
     assert (message.message_id, message.text) == ("SM" + "0" * 32, "Hi | there")
     assert (message.sender, message.recipient) == ("+447700900123", "+447700900999")
-    assert (message.received_at, message.raw) == (NOW, call.body)
-    assert provider.reply == WebhookResponse(status=200, body="<Response/>", content_type="text/xml")
+    assert (message.received_at, message.raw) == (NOW, request.body)
+    assert provider.webhook_response == WebhookResponse(status=200, body="<Response/>", content_type="text/xml")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +319,7 @@ def test_call(provider: Twilio) -> None:
         ({}, "é\udce9"),
     ],
 )
-def test_forged_call(provider: Twilio, change: dict[str, str], signature: str) -> None:
+def test_forged_webhook(provider: Twilio, change: dict[str, str], signature: str) -> None:
     """One byte more or other, and it is refused."""
     with pytest.raises(RefusedWebhookError) as raised:
         provider.read_webhook(with_signature(signed(FORM | change), signature))
@@ -306,7 +327,7 @@ def test_forged_call(provider: Twilio, change: dict[str, str], signature: str) -
 
 
 @pytest.mark.parametrize(
-    ("told", "of"),
+    ("url", "of"),
     [
         ("https://ha.example/api/webhook/abc", "https://ha.example:443/api/webhook/abc"),
         ("https://ha.example:443/api/webhook/abc", "https://ha.example/api/webhook/abc"),
@@ -318,54 +339,52 @@ def test_forged_call(provider: Twilio, change: dict[str, str], signature: str) -
     ],
 )
 @pytest.mark.parametrize("header", ["X-Twilio-Signature", "x-signalwire-signature"])
-def test_signed_address(provider: Twilio, told: str, of: str, header: str) -> None:
+def test_signed_address(provider: Twilio, url: str, of: str, header: str) -> None:
     """The vendor signs the address with its port or without, and its query; SignalWire's header has another name."""
-    assert provider.read_webhook(signed(FORM, told, of=of, header=header)).messages
+    assert provider.read_webhook(signed(FORM, url, of=of, header=header)).messages
 
 
 @pytest.mark.parametrize(
     "of", ["http://ha.example/api/webhook/abc", "https://ha.example/api/webhook/abd", f"{ADDRESS}?"]
 )
 def test_signed_for_another_address(provider: Twilio, of: str) -> None:
-    """A signature is for the address that the vendor was told."""
+    """A signature is for the address that the vendor knows."""
     with pytest.raises(RefusedWebhookError):
         provider.read_webhook(signed(FORM, of=of))
 
 
-def test_call_by_get(provider: Twilio) -> None:
+def test_webhook_by_get(provider: Twilio) -> None:
     """With GET, all that is signed is in the address."""
-    call = signed(b"", f"{ADDRESS}?{urlencode(FORM)}")
+    request = signed(b"", f"{ADDRESS}?{urlencode(FORM)}")
     [message] = provider.read_webhook(
-        WebhookRequest(method="GET", url=call.url, headers=call.headers, body=b"", at=NOW)
+        WebhookRequest(method="GET", url=request.url, headers=request.headers, body=b"", at=NOW)
     ).messages
     assert (message.text, message.raw) == ("Hi | there", urlencode(FORM).encode())
 
 
-def json_call(body: bytes, hashed: bytes | None = None) -> WebhookRequest:
-    """Return a call with JSON, whose address tells the hash of its body."""
+def json_request(body: bytes, hashed: bytes | None = None) -> WebhookRequest:
+    """Return a request with JSON, whose URL has the hash of its body."""
     return signed(body, f"{ADDRESS}?bodySHA256={hashlib.sha256(body if hashed is None else hashed).hexdigest()}")
 
 
-def test_call_with_json(provider: Twilio) -> None:
+def test_webhook_with_json(provider: Twilio) -> None:
     """The hash of the body is in the address, and so signed."""
-    [message] = provider.read_webhook(json_call(json.dumps(FORM).encode())).messages
+    [message] = provider.read_webhook(json_request(json.dumps(FORM).encode())).messages
     assert (message.message_id, message.text) == ("SM" + "0" * 32, "Hi | there")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"nonsense", b"{}", b"[" * 100_000], ids=lambda body: str(body[:8]))
-def test_call_with_other_json(provider: Twilio, body: bytes) -> None:
+def test_webhook_with_other_json(provider: Twilio, body: bytes) -> None:
     """The vendor's, and yet nothing of a message in it."""
-    with pytest.raises(RefusedWebhookError) as raised:
-        provider.read_webhook(json_call(body))
-    assert raised.value.status == 400
+    assert provider.read_webhook(json_request(body)) == PushResult()
 
 
 def test_forged_json(provider: Twilio) -> None:
     """A body that nothing vouches for is refused, whatever the query says."""
     body = json.dumps(FORM).encode()
-    for call in (json_call(body, hashed=b"another"), signed(body), signed(body, f"{ADDRESS}?{urlencode(FORM)}")):
+    for request in (json_request(body, hashed=b"another"), signed(body), signed(body, f"{ADDRESS}?{urlencode(FORM)}")):
         with pytest.raises(RefusedWebhookError) as raised:
-            provider.read_webhook(call)
+            provider.read_webhook(request)
         assert raised.value.status == 403
 
 
@@ -377,30 +396,72 @@ def test_status_callback(provider: Twilio, status: str, text: dict[str, str]) ->
     assert provider.read_webhook(signed(form | text)) == PushResult()
 
 
-def test_call_without_a_text(provider: Twilio) -> None:
-    """It must not stand in the way of the list, which has the text."""
-    assert provider.read_webhook(signed({"MessageSid": "SM1", "SmsStatus": "received", "From": "1"})) == PushResult()
+def test_webhook_without_a_text(provider: Twilio) -> None:
+    """The list has the text."""
+    form = {"MessageSid": "SM" + "1" * 32, "SmsStatus": "received", "From": "1"}
+    assert provider.read_webhook(signed(form)) == PushResult(poll=True)
 
 
-@pytest.mark.parametrize("form", [{"Body": "Hi"}, {"Body": "Hi", "MessageSid": ""}])
-def test_call_without_an_id(provider: Twilio, form: dict[str, str]) -> None:
-    """A text without an id is kept."""
-    call = signed(form)
-    assert provider.read_webhook(call) == PushResult(unreadable=(call.body,))
-
-
-def test_call_about_something_else(provider: Twilio) -> None:
-    """A telephone call has nothing of a message in it."""
+@pytest.mark.parametrize(
+    "sid", ["", "SM1", "SM" + "A" * 32, "SM" + "0" * 33, "CA" + "0" * 32, "SM" + "0" * 32 + "NumMedia0", "x" * 36]
+)
+def test_id_that_the_vendor_never_gave(provider: Twilio, sid: str) -> None:
+    """It is refused: a signed request may have been changed so that its signature is still right."""
     with pytest.raises(RefusedWebhookError) as raised:
-        provider.read_webhook(signed({"CallSid": "CA1", "From": "+447700900123"}))
-    assert raised.value.status == 400
+        provider.read_webhook(signed(FORM | {"MessageSid": sid}))
+    assert raised.value.status == 403
 
 
-def test_call_with_a_picture(provider: Twilio) -> None:
+def test_field_folded_into_another(provider: Twilio) -> None:
+    """A request that was seen makes no second message, though names and values can be moved under its signature."""
+    seen = signed(FORM)
+    forms = [
+        {key: value for key, value in FORM.items() if key != "To"}
+        | {"MessageSid": FORM["MessageSid"] + "To" + FORM["To"]},
+        {"Body": FORM["Body"], "From": FORM["From"] + "MessageSid" + FORM["MessageSid"] + "To" + FORM["To"]},
+    ]
+    for form in forms:
+        request = signed(form)
+        assert request.headers == seen.headers  # the signature is right
+        with pytest.raises(RefusedWebhookError, match="id"):
+            provider.read_webhook(request)
+
+
+@pytest.mark.parametrize("form", [{"CallSid": "CA1", "From": "+447700900123"}, {"EventType": "onMessageAdded"}])
+def test_webhook_about_something_else(provider: Twilio, form: dict[str, str]) -> None:
+    """It is taken, and brings nothing."""
+    assert provider.read_webhook(signed(form)) == PushResult()
+
+
+@pytest.mark.parametrize(
+    ("url", "signing_key", "is_verified"),
+    [
+        ("https://example.signalwire.com/api/laml", "", False),
+        ("https://example.signalwire.com/api/laml", TOKEN, True),
+        ("https://api.twilio.com", "", True),
+        ("https://api.dublin.ie1.twilio.com", "", True),
+    ],
+)
+def test_key(session: aiohttp.ClientSession, url: str, signing_key: str, *, is_verified: bool) -> None:
+    """SignalWire doesn't sign with the password: without its key a request only makes us poll."""
+    password = "wrong" if signing_key else TOKEN
+    account = Account(username=SID, password=password, url=url, signing_key=signing_key)
+    result = Twilio(session, account).read_webhook(signed(FORM, header="X-SignalWire-Signature"))
+    assert bool(result.messages) == is_verified
+    assert result.poll != is_verified
+    unsigned = with_signature(signed(FORM), "")
+    if is_verified:
+        with pytest.raises(RefusedWebhookError):
+            Twilio(session, account).read_webhook(unsigned)
+    else:
+        assert Twilio(session, account).read_webhook(unsigned) == PushResult(poll=True)
+
+
+def test_webhook_with_a_picture(provider: Twilio) -> None:
     """Of an MMS the text is delivered, all else is kept."""
-    call = signed(
+    request = signed(
         FORM | {"Body": "", "NumMedia": "1", "MediaUrl0": "https://api.example/media", "SmsStatus": "received"}
     )
-    [message] = provider.read_webhook(call).messages
+    [message] = provider.read_webhook(request).messages
     assert message.text == ""
     assert b"MediaUrl0" in message.raw

@@ -1,32 +1,29 @@
-"""VoIP.ms: the rows of `getSMS`, its status codes, its days and the zone of New York, and the SMS URL callback."""
+"""VoIP.ms: the rows of `getSMS`, its status codes, its days, and the zone of New York."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 import json
 from pathlib import Path
-import re
 from typing import Any
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from yarl import URL
 
-from custom_components.sms_inbox.model import SYNTHETIC_ID, Page
-from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
+from custom_components.sms_inbox.model import Page
+from custom_components.sms_inbox.providers.contract import Account
 from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
     ConfigurationError,
     ProtocolError,
     ProviderError,
     RateLimitedError,
-    RefusedWebhookError,
     TemporaryError,
 )
 from custom_components.sms_inbox.providers.voipms import VoipMs
 from emulator import Emulator
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain, new
+from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain, new, poll
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/voipms"
 ROW: dict[str, Any] = {
@@ -64,12 +61,6 @@ def asked(server: CannedServer) -> list[tuple[date, date]]:
     """Return the days that were asked for."""
     forms = [form for _, form in server.requests if form["method"] == "getSMS"]
     return [(date.fromisoformat(form["from"]), date.fromisoformat(form["to"])) for form in forms]
-
-
-def call_of(query: str) -> WebhookRequest:
-    """Return a call with a query."""
-    url = URL(f"https://home.example/api/webhook/abc?{query}", encoded=True)
-    return WebhookRequest(method="GET", url=url, headers={}, body=b"", at=NOW)
 
 
 async def test_documented_answer(fetch: Fetch) -> None:
@@ -278,30 +269,67 @@ async def test_more_than_an_answer_holds(emulator: Emulator, make_provider: Make
         back = 15 * 1440 + number % 60 if 1000 <= number < 2100 else (2600 - number) * 17
         account.send(f"Message {number}", received_at=now - timedelta(minutes=back))
     provider = make_provider("voipms")
-    messages, page = await drain(provider)
+    pages = await poll(provider)
+    messages = [message for page in pages for message in page.messages]
     assert len(new(messages)) == len(messages) == 2600
-    times = [message.received_at for message in messages]
-    assert times == sorted(times)  # type: ignore[type-var]
+    for page in pages:
+        times = [message.received_at for message in page.messages]
+        assert times == sorted(times)  # type: ignore[type-var]
     before = len(emulator.requests)
     account.send("Another")
-    assert [message.text for message in new((await drain(provider, page.cursor))[0], messages)] == ["Another"]
+    assert [message.text for message in (await drain(provider, pages[-1].cursor))[0]] == ["Another"]
     assert len(emulator.requests) == before + 1
 
 
+async def test_range_that_fails(emulator: Emulator, make_provider: MakeProvider) -> None:
+    """The ranges that were read before are delivered, and the one that failed is read next."""
+    account = emulator.add_account("voipms", USERNAME, PASSWORD)
+    now = datetime.now(UTC)
+    for number in range(1500):
+        account.send(f"Message {number}", received_at=now - timedelta(minutes=(1500 - number) * 20))
+    provider, cursor, messages, failures = make_provider("voipms"), {}, [], 0
+    while True:
+        page = await provider.fetch(cursor)
+        messages += page.messages
+        cursor = dict(page.cursor)
+        if not page.more:
+            break
+        if page.messages and failures < 3:
+            failures += 1
+            emulator.fault("voipms", "refused", reason="ip_not_enabled")
+            with pytest.raises(ConfigurationError, match="ip_not_enabled"):
+                await provider.fetch(cursor)
+    assert failures
+    assert len(messages) == len(new(messages)) == 1500
+
+
+async def test_busy_window(emulator: Emulator, make_provider: MakeProvider) -> None:
+    """Where more was received since yesterday than an answer has, a quiet poll is still a few requests."""
+    account = emulator.add_account("voipms", USERNAME, PASSWORD)
+    now = datetime.now(UTC)
+    for number in range(1800):
+        account.send(f"Message {number}", received_at=now - timedelta(minutes=(1800 - number) / 2))
+    provider = make_provider("voipms")
+    messages, page = await drain(provider)
+    assert len(new(messages)) == 1800
+    emulator.requests.clear()
+    assert (await drain(provider, page.cursor))[0] == []
+    assert len(emulator.requests) <= 5
+    account.send("Another")
+    assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["Another"]
+
+
 async def test_a_year_of_silence(emulator: Emulator, make_provider: MakeProvider) -> None:
-    """The vendor tells of 92 days at once: all of a year are read, and then only the latest, with one request."""
+    """The vendor answers about 92 days at once: all of a year are read, and then only the latest, by one request."""
     account = emulator.add_account("voipms", USERNAME, PASSWORD)
     now = datetime.now(UTC)
     for days in (400, 300, 200, 95, 3):
         account.send(f"{days} days ago", received_at=now - timedelta(days=days))
-    provider = make_provider("voipms")
-    cursor = {"since": (now - timedelta(days=400)).isoformat()}
-    for _ in range(2):  # the first page could not be written down
-        messages, page = await drain(provider, cursor)
-        assert [message.text for message in messages] == [f"{days} days ago" for days in (300, 200, 95, 3)]
-    quiet = {"since": (now - timedelta(days=300)).isoformat()}
+    messages, _ = await drain(make_provider("voipms"), {"since": (now - timedelta(days=400)).isoformat()})
+    assert {message.text for message in messages} == {f"{days} days ago" for days in (300, 200, 95, 3)}
     account.messages[2:] = []
-    _, page = await drain(provider, quiet)
+    provider = make_provider("voipms")
+    _, page = await drain(provider, {"since": (now - timedelta(days=300)).isoformat()})
     before = len(emulator.requests)
     assert (await drain(provider, page.cursor))[0] == []
     assert len(emulator.requests) == before + 1
@@ -309,40 +337,7 @@ async def test_a_year_of_silence(emulator: Emulator, make_provider: MakeProvider
     assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["At last"]
 
 
-def test_call(provider: VoipMs) -> None:
-    """The template, filled in by the vendor, is the message of the list."""
-    values = {
-        "TO": "8574884828",
-        "FROM": "8577884821",
-        "MESSAGE": "1%2B1%20%3D%202%26%F0%9F%98%80",
-        "ID": "111121",
-        "TIMESTAMP": "2026-07-01%2005%3A00%3A00",
-    }
-    query = re.sub(r"{(\w+)}", lambda found: values[found[1]], VoipMs.call_query)
-    [message] = provider.read_webhook(call_of(query)).messages
-    assert (message.message_id, message.sender, message.recipient) == ("111121", "8577884821", "8574884828")
-    assert (message.text, message.received_at) == ("1+1 = 2&😀", datetime(2026, 7, 1, 9, tzinfo=UTC))
-    assert message.raw == query.encode()
-
-
-@pytest.mark.parametrize("id_", ["", "&id=", "&id=%7BID%7D", "&id=x"])
-def test_call_without_an_id(provider: VoipMs, id_: str) -> None:
-    """A template that somebody shortened announces the message, which the list brings."""
-    pushed = provider.read_webhook(call_of(f"from=8577884821&message=Hello{id_}"))
-    [message] = pushed.announced
-    assert pushed.messages == ()
-    assert message.message_id.startswith(SYNTHETIC_ID)
-    assert (message.sender, message.text, message.received_at) == ("8577884821", "Hello", NOW)
-
-
-@pytest.mark.parametrize("query", ["", "id=5&date=2026-07-01", VoipMs.call_query])
-def test_call_without_a_message(provider: VoipMs, query: str) -> None:
-    """The address, opened as it stands, is no message."""
-    with pytest.raises(RefusedWebhookError) as raised:
-        provider.read_webhook(call_of(query))
-    assert raised.value.status == 400
-
-
-def test_reply() -> None:
-    """The vendor calls again unless it reads these two letters."""
-    assert (VoipMs.reply.status, VoipMs.reply.body, VoipMs.reply.content_type) == (200, "ok", "text/plain")
+def test_webhook_response() -> None:
+    """The vendor sends the request again unless it reads these two letters."""
+    response = VoipMs.webhook_response
+    assert (response.status, response.body, response.content_type) == (200, "ok", "text/plain")

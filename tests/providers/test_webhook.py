@@ -1,4 +1,4 @@
-"""Webhook: forms, JSON, queries and plain texts, whatever their fields are called, and signatures."""
+"""Webhook: forms, JSON, queries and plain texts, whatever the names of their fields, and signatures."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -29,13 +29,13 @@ type Headers = dict[str, str]
 
 
 def make(signing_key: str = "", **fields: str) -> Webhook:
-    """Return a provider, told what the fields are called; it asks nobody, so it never uses its session."""
+    """Return a provider that knows the names of the fields; it sends no request, so it never uses its session."""
     session: Any = None
     return Webhook(session, Account(username=" Gate ", password="", url="", signing_key=signing_key, fields=fields))
 
 
-def call(body: bytes | str = b"", headers: Headers | None = None, query: str = "") -> WebhookRequest:
-    """Return a call."""
+def made(body: bytes | str = b"", headers: Headers | None = None, query: str = "") -> WebhookRequest:
+    """Return a request."""
     return WebhookRequest(
         method="POST" if body else "GET",
         url=URL(f"{ADDRESS}?{query}" if query else ADDRESS, encoded=True),
@@ -46,10 +46,10 @@ def call(body: bytes | str = b"", headers: Headers | None = None, query: str = "
 
 
 def read(*args: Any, **fields: str) -> Message:
-    """Return the one message of a call."""
-    pushed = make(**fields).read_webhook(call(*args))
+    """Return the one message of a request."""
+    pushed = make(**fields).read_webhook(made(*args))
     assert not pushed.unreadable
-    assert not pushed.announced
+    assert not pushed.poll
     [message] = pushed.messages
     return message
 
@@ -87,7 +87,7 @@ def test_json_object() -> None:
 def test_json_list(bad: str) -> None:
     """A list holds several messages, in order; a row that is none is kept and takes nothing with it."""
     body = f'[{{"id": 1, "text": "one"}}, {bad}, {{"id": 2, "text": "two"}}]'
-    pushed = make().read_webhook(call(body, JSON))
+    pushed = make().read_webhook(made(body, JSON))
     assert [message.text for message in pushed.messages] == ["one", "two"]
     assert [json.loads(raw) for raw in pushed.unreadable] == [json.loads(bad, parse_int=str)]
 
@@ -131,7 +131,7 @@ def test_text_in_json(value: bytes, text: str) -> None:
     for begin in (b"", b"\xef\xbb\xbf", b"\n  "):
         message = read(begin + b'{"text": ' + value + b', "from": 447700900123456789012}', JSON)
         assert (message.text, message.sender) == (text, "447700900123456789012")
-    assert make().read_webhook(call(b'[{"text": ' + value + b"}]", JSON)).messages[0].text == text
+    assert make().read_webhook(made(b'[{"text": ' + value + b"}]", JSON)).messages[0].text == text
 
 
 def test_form() -> None:
@@ -166,7 +166,7 @@ def test_byte_that_no_charset_has() -> None:
 
 @pytest.mark.parametrize("text", [EMOJI, "a & b = 100% + more", ""])
 def test_query(text: str) -> None:
-    """A call by GET says all in its query."""
+    """A request by GET says all in its query."""
     query = urlencode({"id": "9", "from": "447700900123", "to": "44771234567", "text": text, "epoch": "1795288504"})
     message = read(b"", {}, query)
     assert shown(message) == ("9", "447700900123", "44771234567", text)
@@ -196,7 +196,7 @@ def test_form_in_parts_that_is_none(boundary: str) -> None:
     """There are no fields in it."""
     body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nHello\r\n--b--\r\n'
     with pytest.raises(RefusedWebhookError, match="no fields"):
-        make().read_webhook(call(body, {"Content-Type": f"multipart/form-data{boundary}"}))
+        make().read_webhook(made(body, {"Content-Type": f"multipart/form-data{boundary}"}))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_usual_names(field: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("field", NAMES)
-def test_told_names(field: str) -> None:
+def test_given_names(field: str) -> None:
     """A name that was told goes before the usual ones, and is exact."""
     row = {name: "1" for names in NAMES.values() for name in names} | {"text": "usual", "Odd": "1795288504"}
     message = read_json(row, **{field: "Odd"})
@@ -275,7 +275,7 @@ def test_told_names(field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("sender", ""), ("recipient", None), ("received_at", None), ("message_id", "synthetic-")]
 )
-def test_told_name_that_is_not_there(field: str, value: str | None) -> None:
+def test_given_name_that_is_not_there(field: str, value: str | None) -> None:
     """The field is empty then; nothing is guessed."""
     row = {name: "1" for names in NAMES.values() for name in names}
     message = read_json(row, **{field: "odd"})
@@ -286,7 +286,7 @@ def test_told_name_that_is_not_there(field: str, value: str | None) -> None:
 @pytest.mark.parametrize("row", [{"text": "usual"}, {"Odd": "other case"}, {"a": {"odd": "inside"}}])
 def test_told_text_that_is_not_there(row: dict[str, Any]) -> None:
     """A record without its text is kept until a person tells where that is."""
-    pushed = make(text="odd").read_webhook(call(json.dumps(row), JSON))
+    pushed = make(text="odd").read_webhook(made(json.dumps(row), JSON))
     assert pushed == PushResult(unreadable=(json.dumps(row).encode(),))
     assert make().read_again(pushed.unreadable[0]) is None or "text" in row
     [name] = row
@@ -361,7 +361,7 @@ def test_equal_messages_without_an_id(body: str) -> None:
 def test_no_fields(body: bytes, headers: Headers) -> None:
     """What has nothing in it is no message, and its sender is told so."""
     with pytest.raises(RefusedWebhookError, match="no fields") as raised:
-        make().read_webhook(call(body, headers))
+        make().read_webhook(made(body, headers))
     assert raised.value.status == 400
 
 
@@ -372,7 +372,7 @@ def test_deep_json(depth: int, begin: str, end: str) -> None:
     deep = begin * depth + "1" + end * depth
     for body in (deep, f'{{"text": "Hello", "deep": {deep}}}', f'[{{"text": "Hello"}}, {deep}]'):
         try:
-            pushed = make().read_webhook(call(body, JSON))
+            pushed = make().read_webhook(made(body, JSON))
         except RefusedWebhookError as err:
             assert err.status == 400  # noqa: PT017 - or else nothing is raised
         else:
@@ -391,7 +391,7 @@ def test_lone_surrogate_in_a_name() -> None:
 
 
 def sign(content: bytes, at: int | str = "", key: str = KEY) -> bytes:
-    """Return the signature of a call."""
+    """Return the signature of a request."""
     return hmac.new(key.encode(), content + str(at).encode(), hashlib.sha256).digest()
 
 
@@ -410,8 +410,8 @@ FRESH, OLD, FUTURE = (int(NOW.timestamp()) + seconds for seconds in (-30, -360, 
     ],
 )
 def test_signature(signature: str) -> None:
-    """A signed call is read, however its signature is written."""
-    [message] = make(KEY).read_webhook(call(BODY, {"x-signature": signature})).messages
+    """A signed request is read, however its signature is written."""
+    [message] = make(KEY).read_webhook(made(BODY, {"x-signature": signature})).messages
     assert message.text == "Open"
 
 
@@ -419,7 +419,7 @@ def test_signature(signature: str) -> None:
 def test_signature_with_a_time(at: int) -> None:
     """The time is signed, too."""
     headers = {"X-Signature": sign(BODY, at).hex(), "X-Timestamp": str(at)}
-    assert make(KEY).read_webhook(call(BODY, headers)).messages
+    assert make(KEY).read_webhook(made(BODY, headers)).messages
 
 
 @pytest.mark.parametrize(
@@ -443,9 +443,9 @@ def test_signature_with_a_time(at: int) -> None:
     ],
 )
 def test_wrong_signature(body: bytes, headers: Headers, reason: str) -> None:
-    """A call that isn't signed as it should be is refused, and the reason tells nothing of it."""
+    """A request that isn't signed as it should be is refused, and the reason says nothing of it."""
     with pytest.raises(RefusedWebhookError, match=reason) as raised:
-        make(KEY).read_webhook(call(body, headers))
+        make(KEY).read_webhook(made(body, headers))
     assert raised.value.status == 403
 
 
@@ -453,33 +453,33 @@ def test_own_names_of_headers() -> None:
     """The headers that a person has told are read, and no others."""
     provider = make(KEY, signature_header="X-My-Hash", timestamp_header="X-My-Time")
     signature = sign(BODY, FRESH).hex()
-    assert provider.read_webhook(call(BODY, {"X-My-Hash": signature, "X-My-Time": str(FRESH)})).messages
+    assert provider.read_webhook(made(BODY, {"X-My-Hash": signature, "X-My-Time": str(FRESH)})).messages
     with pytest.raises(RefusedWebhookError, match="wrong signature"):
-        provider.read_webhook(call(BODY, {"X-Signature": signature, "X-Timestamp": str(FRESH)}))
+        provider.read_webhook(made(BODY, {"X-Signature": signature, "X-Timestamp": str(FRESH)}))
 
 
 def test_time_moved_into_the_body() -> None:
-    """An old call doesn't become a fresh one by leaving out the header of the time, once a person has told it."""
+    """An old request doesn't become a fresh one by leaving out the header of the time, once a person has named it."""
     body = f"text=Open&id=1{OLD}".encode()
     with pytest.raises(RefusedWebhookError, match="without a time"):
-        make(KEY, timestamp_header="X-Timestamp").read_webhook(call(body, {"X-Signature": sign(body).hex()}))
+        make(KEY, timestamp_header="X-Timestamp").read_webhook(made(body, {"X-Signature": sign(body).hex()}))
 
 
 def test_signed_query() -> None:
-    """A call by GET is signed over its query as it was sent."""
+    """A request by GET is signed over its query as it was sent."""
     query = "text=a%20b&from=%2b1"
     headers = {"X-Signature": sign(query.encode()).hex()}
-    assert make(KEY).read_webhook(call(b"", headers, query)).messages[0].text == "a b"
+    assert make(KEY).read_webhook(made(b"", headers, query)).messages[0].text == "a b"
     with pytest.raises(RefusedWebhookError, match="wrong signature"):
-        make(KEY).read_webhook(call(b"", headers, "text=a+b&from=%2B1"))
+        make(KEY).read_webhook(made(b"", headers, "text=a+b&from=%2B1"))
 
 
 def test_signed_plain_text() -> None:
     """Where body and query are read, both are signed: another sender can't be put before a signed text."""
     headers = {"Content-Type": "text/plain", "X-Signature": sign(b"from=1\nOpen").hex()}
-    assert make(KEY).read_webhook(call(b"Open", headers, "from=1")).messages[0].sender == "1"
+    assert make(KEY).read_webhook(made(b"Open", headers, "from=1")).messages[0].sender == "1"
     for body, query in ((b"Open", "from=2"), (b"Open", ""), (b"\nOpen", "from=1"), (b"1\nOpen", "from=")):
         with pytest.raises(RefusedWebhookError, match="wrong signature"):
-            make(KEY).read_webhook(call(body, headers, query))
+            make(KEY).read_webhook(made(body, headers, query))
     alone = {"Content-Type": "text/plain", "X-Signature": sign(b"Open").hex()}
-    assert make(KEY).read_webhook(call(b"Open", alone)).messages
+    assert make(KEY).read_webhook(made(b"Open", alone)).messages

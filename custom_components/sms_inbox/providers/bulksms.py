@@ -5,21 +5,21 @@ Source: the vendor's OpenAPI description of version 1.0.0. What it doesn't say i
 - Without a clause on `submission.date` only the last seven days are searched, so there always is one.
 - Ids rise in the order in which messages appear.
 - No rate limit is published; one request in 15 s is modest, and 429 with `Retry-After` is honoured.
-- Calls carry the same ids as the list.
 """
 
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-import json
+import re
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page, PushResult
-from .contract import Identity, Provider, WebhookRequest
-from .errors import ProtocolError, RefusedWebhookError
-from .parsing import printable, record_of, text_of, utc
-from .window import later, since_of
+from ..model import Cursor, Encoding, Message, Page
+from .contract import Identity, Provider
+from .errors import ProtocolError
+from .http import HttpResponse
+from .parsing import iso_time, printable, record_of, text_of
+from .window import FIRST_LOOK_BACK
 
 OVERLAP = timedelta(hours=1)
+PROBLEM = re.compile(r"[a-z]+(-[a-z]+)*")
 ENCODINGS: dict[str, Encoding] = {"TEXT": "text", "UNICODE": "unicode", "BINARY": "binary"}
 
 
@@ -43,7 +43,9 @@ class BulkSms(Provider):
         profile = (await self.request("GET", "profile", headers=self.basic_auth())).json()
         if not isinstance(profile, dict) or not profile.get("id"):
             raise ProtocolError("the profile has no id")
-        return Identity(account_id=str(profile["id"]), name=str(profile.get("username") or self._account.username))
+        return Identity(
+            account_id=text_of(profile["id"]), name=text_of(profile.get("username")) or self._account.username
+        )
 
     @classmethod
     @override
@@ -54,31 +56,17 @@ class BulkSms(Provider):
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the received messages after the highest id; only an empty page is the last."""
-        last_id, since = cursor.get("id", 0), since_of(cursor)
+        last_id = cursor.get("id", 0)
+        since = datetime.fromisoformat(cursor["since"]) if cursor else self.now - FIRST_LOOK_BACK
         clauses = f"type=RECEIVED&id>{last_id}&submission.date>={since - OVERLAP:%Y-%m-%dT%H:%M:%SZ}"
         params = {"filter": clauses, "sortOrder": "ASCENDING", "limit": "500"}
         rows = await self._list("messages", params)
         # An empty first page leaves no trace: a clock that was wrong must not decide what is searched later.
-        return _page(rows, last_id, since) if rows else Page(messages=(), cursor=cursor, more=False)
-
-    @override
-    def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the messages of a call: a list, empty where the vendor only looks whether somebody answers.
-
-        Nothing signs it, and whatever is refused with 4xx is discarded for good.
-        """
-        try:
-            rows = json.loads(request.body)
-        except ValueError, RecursionError:
-            rows = None
-        if not isinstance(rows, list):
-            raise RefusedWebhookError("no list of messages", status=HTTPStatus.INTERNAL_SERVER_ERROR)
-        messages, unreadable = _parse(rows)
-        return PushResult(messages=messages, unreadable=unreadable)
+        return self._page(rows, last_id, since) if rows else Page(messages=(), cursor=cursor, more=False)
 
     @override
     async def register(self, name: str, url: str) -> None:
-        """Make the webhook, or put the one that is there right; not all that it is made with is told again."""
+        """Make the webhook, or put the one that is there right; the vendor doesn't return all that it was made with."""
         wanted = {
             "name": name,
             "url": url,
@@ -98,10 +86,34 @@ class BulkSms(Provider):
         for row in await self._webhooks(name):
             await self.request("DELETE", f"webhooks/{row['id']}", headers=self.basic_auth())
 
+    @override
+    def vendor_word(self, response: HttpResponse) -> str | None:
+        """Return the type of the problem (RFC 7807), of its URL the last part, or its title in the same form."""
+        try:
+            problem = response.json()
+        except ProtocolError:
+            return None
+        kind, title = (problem.get("type"), problem.get("title")) if isinstance(problem, dict) else ("", "")
+        words = [re.split(r"[/#]", word)[-1].replace(" ", "-") for word in (kind, title) if isinstance(word, str)]
+        return next(filter(PROBLEM.fullmatch, (word.lower() for word in words)), None)
+
+    def _page(self, rows: list[Any], last_id: int, since: datetime) -> Page:
+        """Return the page of the rows that were read."""
+        messages, unreadable = _parse(rows)
+        highest = max([last_id, *(id_ for row in rows if (id_ := _number(row)))])
+        # A time in the future must not hide the messages to come.
+        times = [min(message.received_at, self.now) for message in messages if message.received_at]
+        return Page(
+            messages=messages,
+            unreadable=unreadable,
+            cursor={"id": highest, "since": max([since, *times]).isoformat(timespec="seconds")},
+            more=highest > last_id,
+        )
+
     async def _webhooks(self, name: str) -> list[dict[str, Any]]:
         """Return the webhooks of a name, which the vendor keeps unique."""
         rows = await self._list("webhooks")
-        return [row for row in rows if isinstance(row, dict) and row.get("name") == name and row.get("id")]
+        return [row for row in rows if isinstance(row, dict) and row.get("name") == name and _number(row)]
 
     async def _list(self, path: str, params: dict[str, str] | None = None) -> list[Any]:
         """Read a list."""
@@ -109,18 +121,6 @@ class BulkSms(Provider):
         if not isinstance(rows, list):
             raise ProtocolError(f"the {path} are no list")
         return rows
-
-
-def _page(rows: list[Any], last_id: int, since: datetime) -> Page:
-    """Return the page of the rows that were read."""
-    messages, unreadable = _parse(rows)
-    highest = max([last_id, *(id_ for row in rows if (id_ := _number(row)))])
-    return Page(
-        messages=messages,
-        unreadable=unreadable,
-        cursor={"id": highest, "since": later(since, messages).isoformat(timespec="seconds")},
-        more=highest > last_id,
-    )
 
 
 def _parse(rows: list[Any]) -> tuple[tuple[Message, ...], tuple[bytes, ...]]:
@@ -138,10 +138,10 @@ def _number(row: Any) -> int | None:
 
 
 def _message(row: Any) -> Message | None:
-    """Return the message of a row, None where it has no id, without which it can't be told from others."""
+    """Return the message of a row, None where it has no id, without which it can't be distinguished from others."""
     if not isinstance(row, dict) or not row.get("id"):
         return None
-    body, encoding = text_of(row.get("body")), ENCODINGS.get(str(row.get("encoding")), "text")
+    body, encoding = text_of(row.get("body")), ENCODINGS.get(text_of(row.get("encoding")), "text")
     data = _binary(body) if encoding == "binary" else None
     return Message(
         message_id=text_of(row["id"]),
@@ -165,9 +165,6 @@ def _binary(body: str) -> bytes | None:
 
 
 def _received_at(row: dict[str, Any]) -> datetime | None:
-    """Return when the message was processed, in UTC, None where the row doesn't tell."""
+    """Return when the message was processed, in UTC, None where the row doesn't say."""
     submission = row.get("submission")
-    try:
-        return utc(datetime.fromisoformat(submission["date"]))  # type: ignore[index]
-    except KeyError, TypeError, ValueError:
-        return None
+    return iso_time(submission.get("date")) if isinstance(submission, dict) else None

@@ -5,29 +5,31 @@ in favour of the JSON API, see `bulksms`. What it doesn't say is assumed here:
 
 - `|` inside a text is sent as it is; a record is therefore read from both of its ends: the last time in it is the
   true one, whatever a sender types. Fields behind the known ones are allowed.
-- A backslash is not escaped, so a typed `C:\new` can't be told from a line break: it becomes one, and `raw` keeps it.
+- A backslash is not escaped, so a typed `C:\new` can't be distinguished from a line break: it becomes one; `raw` keeps
+  it.
 - `16bit` texts come as characters, as in the vendor's sample; a text wholly of hexadecimal UTF-16 is decoded.
 - Of the hour that comes twice in autumn, times mean the first.
 - POST with a form is taken like GET, as all public clients do it; it keeps the password out of the address.
 - User names don't differ by case.
-- The HTTP relay's `msg_id` is the id of `get_inbox`; its `received_time`, which only clients tell of, is local, too.
+- An answer that is cut off may end within a record, or hold fewer records than it announces; whole records count.
 """
 
-from datetime import datetime, timedelta, tzinfo
-from http import HTTPStatus
+from datetime import timedelta
 import re
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page, PushResult
-from .contract import Identity, Provider, WebhookRequest, WebhookResponse
-from .errors import AuthenticationError, ConfigurationError, ProtocolError, RefusedWebhookError, TemporaryError
-from .parsing import printable, utc, well_formed
+import aiohttp
+
+from ..model import Cursor, Encoding, Message, Page
+from .contract import Account, Identity, Provider, WebhookResponse
+from .errors import AuthenticationError, ConfigurationError, ProtocolError, TemporaryError
+from .parsing import iso_time, printable, well_formed
 
 RECORD = re.compile(
     rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
     rb"\|(?P<recipient>[^|]*)\|(?P<batch>\d*)(?:\|(?P<encoding>7bit|8bit|16bit)(?:\|.*)?)?\|?"
 )
-NUMBER = re.compile(r"\d{1,20}", re.ASCII)
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 LEADING_ID = re.compile(rb"(\d{1,20})\|")
 ESCAPE = re.compile(r"\\([nr])")
 HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
@@ -45,53 +47,56 @@ class BulkSmsEapi(Provider):
     receives_webhooks = True
     webhook_response = WebhookResponse(body="OK")  # the vendor wants at least one character
 
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Start with no doubtful record."""
+        super().__init__(session, account)
+        self._doubtful = b""
+
     @override
     async def validate(self) -> Identity:
         """Ask for the credits of the account, which touches no message."""
-        await self._call("user/get_credits/1/1.1")
+        await self._read("user/get_credits/1/1.1")
         return Identity(account_id=self._account.username.casefold(), name=self._account.username)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Read up to 1000 messages after the last one that was read; only an empty page is the last.
 
-        The vendor says that the limit is 1000 "currently", so a shorter page is no sign of the end.
+        The vendor says that the limit is 1000 "currently", so a shorter page is no sign of the end. What is missing of
+        an answer is asked for again.
+
+        Raises:
+            ProviderError: One of its kinds; a ProtocolError where records are announced, and none is there.
         """
         last_id = cursor.get("last_retrieved_id", 0)
-        announced, records = await self._call("reception/get_inbox/1/1.1", last_retrieved_id=str(last_id))
-        if announced.isdigit() and int(announced) > len(records):
+        announced, records = await self._read("reception/get_inbox/1/1.1", last_retrieved_id=str(last_id))
+        missing = int(announced) - len(records) if NUMBER.fullmatch(announced) else 0
+        if missing > 0 and not records:
             raise ProtocolError("fewer records than announced")
-        parsed = [(record, self._parse(record)) for record in records]
-        ids = [int(match[1]) for record in records if (match := LEADING_ID.match(record))]
+        parsed = [(record, self._parse(record)) for record in self._whole(records)]
+        ids = [int(match[1]) for record, _ in parsed if (match := LEADING_ID.match(record))]
+        # Where records are missing, and those that are there are in no order, the missing ones may be among them.
+        highest = last_id if missing > 0 and ids != sorted(ids) else max([last_id, *ids])
+        messages = [message for _, message in parsed if message]
         return Page(
-            messages=tuple(message for _, message in parsed if message),
+            messages=tuple(sorted(messages, key=lambda message: int(message.message_id))),
             unreadable=tuple(record for record, message in parsed if not message),
-            cursor={"last_retrieved_id": max([last_id, *ids])},
-            more=max(ids, default=0) > last_id,
+            cursor={"last_retrieved_id": highest},
+            more=highest > last_id,
         )
 
-    @override
-    def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the message of a call of the HTTP relay; nothing signs it, and only 500 is repeated."""
-        fields = request.fields
-        if not {"msg_id", "sender", "message"} & fields.keys():
-            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
-        if not NUMBER.fullmatch(fields.get("msg_id", "")):
-            return PushResult(unreadable=(request.record,))
-        batch = fields.get("referring_batch_id", "")
-        message = Message(
-            message_id=fields["msg_id"],
-            sender=fields.get("sender", ""),
-            recipient=fields.get("msisdn") or None,
-            received_at=_received_at(fields.get("received_time", ""), self._account.time_zone),
-            in_reply_to=batch if batch.strip("0") else None,
-            raw=request.record,
-            **_content(fields.get("message", ""), fields.get("dca", "")),
-        )
-        return PushResult(messages=(message,))
+    def _whole(self, records: list[bytes]) -> list[bytes]:
+        """Return the records without the last one if it makes no sense, which may be cut off: it is read again.
 
-    async def _call(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:
-        """WebhookRequest the API; return the third field of the status line and the records after it."""
+        Once it has come again as it was, it counts.
+        """
+        if not records or self._parse(records[-1]) or records[-1] == self._doubtful:
+            return records
+        self._doubtful = records[-1]
+        return records[:-1]
+
+    async def _read(self, path: str, **parameters: str) -> tuple[str, list[bytes]]:
+        """Send a request; return the third field of the status line and the records after it."""
         form = {"username": self._account.username, "password": self._account.password, **parameters}
         answer = await self.request("POST", path, data=form)
         status, *lines = answer.body.split(b"\n")
@@ -108,7 +113,7 @@ class BulkSmsEapi(Provider):
             message_id=field["message_id"],
             sender=field["sender"],
             recipient=field["recipient"] or None,
-            received_at=_received_at(field["received"], self._account.time_zone),
+            received_at=iso_time(field["received"], self._account.time_zone),
             in_reply_to=field["batch"] if field["batch"].strip("0") else None,
             raw=record,
             **_content(field["text"], field["encoding"]),
@@ -130,14 +135,6 @@ def _raise_for_code(code: str) -> None:
             raise TemporaryError(f"status code {code}")
         case _:
             raise ProtocolError(f"status code {code}")
-
-
-def _received_at(value: str, time_zone: tzinfo) -> datetime | None:
-    """Return a local time of the account in UTC, None for an impossible date."""
-    try:
-        return utc(datetime.fromisoformat(value), time_zone)
-    except ValueError:
-        return None
 
 
 def _content(text: str, encoding: str) -> dict[str, Any]:

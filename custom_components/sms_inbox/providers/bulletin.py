@@ -1,7 +1,8 @@
-"""Bulletin Messenger: the polling API, which hands out one message a call and marks it read.
+"""Bulletin Messenger: the polling API, which hands out one message a request and marks it read.
 
 Source: the vendor's developer guide, "Receiving Incoming Messages via Polling", "Message Feed" and "Callbacks". It
-documents the call, its status codes, the 30 s wait and the meaning of the fields. What it doesn't say is assumed here:
+documents the request, its status codes, the 30 s wait, the meaning of the fields, and that the messages of callbacks
+appear here, too. What it doesn't say is assumed here:
 
 - Names of the fields. Certain: `messageId`, `to`, `inReplyToId`. Seen in the vendor's sibling product: `from`, `body`,
   `contentType`. Assumed: `messageDate`. Names are compared without case, known synonyms are accepted, and the time is
@@ -11,10 +12,8 @@ documents the call, its status codes, the 30 s wait and the meaning of the field
 - The message feed is ATOM 1.0 with `type=reply`: an entry's `published` (else `updated`) is the time of receipt, its
   `author/name` the sender, its `content` (else `summary`) the text, and the last part of its `id` the message's id. The
   feed is only believed where known messages are found in it, see `recovery`.
-- A callback has its values in the query, URL-encoded; names of variables don't differ by case.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 import re
@@ -23,9 +22,9 @@ from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
-from .contract import Identity, Provider, WebhookRequest
-from .errors import ProtocolError, RefusedWebhookError
+from ..model import SYNTHETIC_ID, Cursor, Message, Page
+from .contract import Identity, Provider
+from .errors import ProtocolError
 from .parsing import well_formed
 
 HOLD = 30.0
@@ -79,21 +78,6 @@ class Bulletin(Provider):
         """Read the message feed, which marks nothing as read."""
         feed = await self._read_feed(FEED_SIZE)
         return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
-
-    @override
-    def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the message of a callback, which carries no id of its own and no time; nothing signs it.
-
-        What the vendor had nothing to put in comes as the variable's name.
-        """
-        message = parse(request.url.raw_query_string.encode() or request.body)
-        if message is None:
-            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
-        in_reply_to = None if (message.in_reply_to or "").startswith("{!") else message.in_reply_to
-        message_id = f"{SYNTHETIC_ID}{uuid.uuid4()}"
-        return PushResult(
-            announced=(replace(message, message_id=message_id, in_reply_to=in_reply_to, received_at=request.at),)
-        )
 
     async def _read_feed(self, size: int) -> ET.Element:
         """Return the message feed with the latest messages received."""

@@ -84,7 +84,7 @@ class WebhookRequest:
     @property
     def is_form(self) -> bool:
         """Whether the body is declared as an HTML form."""
-        return self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+        return self.headers.get("Content-Type", "").strip().lower().startswith("application/x-www-form-urlencoded")
 
     @property
     def record(self) -> bytes:
@@ -152,7 +152,7 @@ class Provider(ABC):
             account: The account to read.
 
         Raises:
-            ConfigurationError: The server address is none, or would send the password unencrypted.
+            ConfigurationError: The server address is not valid, or would send the password unencrypted.
         """
         self._account = account
         self._http = HttpClient(session, check_url(account.url) if self.interval else URL(), self.vendor_word)
@@ -168,6 +168,11 @@ class Provider(ABC):
         """How far the provider's clock is ahead of ours, as its last answer says; None where it doesn't."""
         return self._http.clock_offset
 
+    @property
+    def now(self) -> datetime:
+        """The present by the provider's clock, as far as it is known, else by ours (aware, UTC)."""
+        return datetime.now(UTC) + (self.clock_offset or timedelta())
+
     @abstractmethod
     async def validate(self) -> Identity:
         """Prove the credentials without touching a message, and return whose they are.
@@ -180,17 +185,16 @@ class Provider(ABC):
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the next page.
 
-        Every page that this object has returned is stored before it is asked for the next one; an object whose page
-        was not stored is not used again. So it may remember what it has shown. A list of several pages is returned
-        page by page, each as it comes, with `more` set; what is still to be read of it must follow from the cursor
-        alone, since the process may end between two pages.
+        The caller stores each page before it fetches the next one; an object whose page was not stored is not used
+        again. So the object may remember what it has returned, and leave it out of later pages. A list of several
+        pages is returned page by page, each as it comes, with `more` set. What is still to be read of it must follow
+        from the cursor alone, since the process may end between two pages.
 
         Args:
             cursor: That of the page before; empty at the very first.
 
         Raises:
-            ProviderError: One of its kinds. Nothing was read, or `raw` holds it. The next call begins where this one
-                did.
+            ProviderError: One of its kinds. Nothing was read, or `raw` holds it. The next `fetch` gets the same cursor.
         """
 
     @classmethod
@@ -215,8 +219,8 @@ class Provider(ABC):
     async def acknowledge(self, page: Page) -> bool:
         """Confirm to the vendor's server that a page is stored, where it wants to know, or delete what is stored.
 
-        One call does one short step, so that a new message never waits for long; the next `fetch` follows at once if
-        there is more to do.
+        It is used after each page, also an empty one. Each time it does one short step, so that a new message never
+        waits for long; if there is more to do, the next `fetch` follows at once.
 
         Returns:
             Whether there is more to do.

@@ -5,9 +5,9 @@ has no ids, and numbers rows by their place in the list. What it doesn't say is 
 
 - `Date` is the local time of the mobile network, without a zone; two messages of one sender with one text and one
   `Date` are two as long as both are listed, or one comes after this object has deleted the other.
-- `GET /sms` is asked and never `/getsms`, which deletes before anything can be written down.
+- `GET /sms` is requested and never `/getsms`, which deletes before anything can be stored.
 - Long messages are joined, but what has come of one so far is listed, too. So a text that fills its parts to the end
-  waits for the next list; of parts that come later than that, or in the wrong order, each is a message.
+  waits for some seconds; of parts that come later than that, or in the wrong order, each is a message.
 - A row whose `State` is `Sent` or `UnSent` was written here.
 - A number above all rows is answered 404 with a `message`, which proves the credentials without reading a message.
 - User names and hosts don't differ by case.
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 import hashlib
 from http import HTTPStatus
+import time
 from typing import Any, override
 
 import aiohttp
@@ -26,10 +27,12 @@ from ..model import SYNTHETIC_ID, Cursor, Message, Page
 from .contract import Account, Identity, Provider
 from .errors import ProtocolError
 from .http import HttpResponse
-from .parsing import record_of, text_of, utc
+from .parsing import iso_time, record_of, text_of
 
 ABOVE_ALL = 2**31 - 1
 HOLD = 15.0  # a modem takes its time to read a full SIM card
+FRESH = 0.5  # seconds for which places in a list are good, unless something was stored meanwhile
+PARTS_APART = 8.0  # seconds for which the next part of a long message is waited for
 MIN = datetime.min.replace(tzinfo=UTC)
 CONTENT = ("Number", "Date", "Text")
 WRITTEN_HERE = ("Sent", "UnSent")
@@ -49,16 +52,29 @@ class Gammu(Provider):
     local_time = True
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
-        """Begin without a list."""
+        """Start without a list."""
         super().__init__(session, account)
         self._rows: list[Any] = []
-        self._written: set[str | bytes] = set()
+        """The latest list."""
+        self._listed_at = -FRESH
+        """When it came (monotonic)."""
+        self._waiting: dict[bytes, float] = {}
+        """When each message that may go on was listed first (monotonic)."""
+        self._stored: set[str | bytes] = set()
+        """Ids of stored messages, and stored records, that are still listed."""
+        self._deleting: tuple[bytes, int] | None = None
+        """The content whose deletion was requested, and how many of it were listed before."""
+        self._is_confirmed = False
+        """Whether the gateway says that it has deleted it."""
         self._deleted: Counter[bytes] = Counter()
+        """How many of each content were deleted here and seen to be gone."""
+        self._staying: set[bytes] = set()
+        """What was asked to be deleted and is still there."""
 
     @override
     async def validate(self) -> Identity:
         """Ask for a message that isn't there; what doesn't answer as it should must at least list."""
-        answer = await self._ask("GET", f"sms/{ABOVE_ALL}")
+        answer = await self._send("GET", f"sms/{ABOVE_ALL}")
         if answer.status != HTTPStatus.NOT_FOUND or b'"message"' not in answer.body:
             await self._list()
         account_id = f"{self._http.url.host}:{self._http.url.port} {self._account.username}"
@@ -66,54 +82,80 @@ class Gammu(Provider):
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read the whole list; what this object knows to be written down is left out."""
-        before, self._rows = set(map(_content, self._rows)), await self._list()
+        """Read the whole list; messages that this object knows to be stored are left out."""
+        await self._list()
         found = list(zip(self._rows, self._messages(self._rows), strict=True))
-        messages = [
-            message
-            for row, message in found
-            if message and not (cursor and _may_go_on(message.text) and _content(row) not in before)
-        ]
+        early = self._early(found) if cursor else set()
+        messages = [message for row, message in found if message and _content(row) not in early]
         unreadable = [record_of(row) for row, message in found if not message and not _is_nothing(row)]
-        self._written.intersection_update([*(message.message_id for message in messages), *unreadable])
-        new = (message for message in messages if message.message_id not in self._written)
+        self._stored.intersection_update([*(message.message_id for message in messages), *unreadable])
+        new = (message for message in messages if message.message_id not in self._stored)
         return Page(
             messages=tuple(sorted(new, key=lambda message: message.received_at or MIN)),
-            unreadable=tuple(record for record in unreadable if record not in self._written),
+            unreadable=tuple(record for record in unreadable if record not in self._stored),
             cursor={"listed": True},
             more=False,
         )
 
     @override
-    async def acknowledge(self, page: Page) -> None:
-        """Delete what is written down, from the highest place down, each by a list of its own.
+    async def acknowledge(self, page: Page) -> bool:
+        """Delete one stored message, that with the highest place in the list.
 
-        Others may delete, too, and a gateway may say that it has deleted and not have done so: a place is never taken
-        from an older list, and only what is seen to be gone counts as deleted. What stays is tried at the next page.
+        Others may delete, too, and a gateway may say that it has deleted and not have done so. So a place is taken from
+        the list that was read right before, and only a message that the next list doesn't have any more counts as
+        deleted. One that stays is tried again at the next poll, after the others.
+
+        Returns:
+            Whether there are more to delete. The next list, which has to be read anyway, says whether this one is gone.
         """
-        self._written.update((*(message.message_id for message in page.messages), *page.unreadable))
-        if not self._account.delete_stored or self._last_written(self._rows) is None:
-            return
-        rows = await self._list()
-        while (place := self._last_written(rows)) is not None:
-            content, present = _content(rows[place]), Counter(map(_content, rows))
-            await self._ask("DELETE", f"sms/{place}")
-            rows = await self._list()
-            if Counter(map(_content, rows))[content] >= present[content]:
-                return
-            self._deleted[content] += 1
+        self._stored.update((*(message.message_id for message in page.messages), *page.unreadable))
+        if not self._account.delete_stored or self._last_stored() is None:
+            self._staying.clear()
+            return False
+        if page.messages or page.unreadable or time.monotonic() - self._listed_at >= FRESH:
+            await self._list()
+        if (place := self._last_stored()) is None:
+            return False
+        content = _content(self._rows[place])
+        self._deleting, self._is_confirmed = (content, Counter(map(_content, self._rows))[content]), False
+        self._listed_at = -FRESH
+        await self._send("DELETE", f"sms/{place}")
+        self._is_confirmed = True
+        return True
 
-    async def _list(self) -> list[Any]:
-        """Return all rows, in the order by which they are numbered."""
+    async def _list(self) -> None:
+        """Read all rows, in the order by which they are numbered, and see whether the deleted one is gone."""
         rows = (await self.request("GET", "sms", headers=self.basic_auth(), wait=HOLD)).json()
         if not isinstance(rows, list):
             raise ProtocolError("the messages are no list")
-        return rows
+        self._rows, self._listed_at = rows, time.monotonic()
+        if self._deleting:
+            content, present = self._deleting
+            self._deleting = None
+            if Counter(map(_content, rows))[content] < present:
+                self._deleted[content] += 1
+            elif self._is_confirmed:
+                self._staying.add(content)
 
-    async def _ask(self, method: str, path: str) -> HttpResponse:
-        """Ask for a row, which need not be there."""
+    def _early(self, found: list[tuple[Any, Message | None]]) -> set[bytes]:
+        """Return the contents that may go on and were first listed too short a time ago, but for stored messages."""
+        contents = {
+            _content(row)
+            for row, message in found
+            if message and _may_go_on(message.text) and message.message_id not in self._stored
+        }
+        self._waiting = {content: self._waiting.get(content, self._listed_at) for content in contents}
+        return {content for content, at in self._waiting.items() if self._listed_at - at < PARTS_APART}
+
+    async def _send(self, method: str, path: str) -> HttpResponse:
+        """Send a request about a row, which need not be there."""
         accept = (HTTPStatus.NOT_FOUND,)
         return await self.request(method, path, headers=self.basic_auth(), wait=HOLD, accept=accept)
+
+    @override
+    def vendor_word(self, response: HttpResponse) -> str | None:
+        """Return the code, which not every fork sends; the message beside it is a sentence."""
+        return response.word("code")
 
     def _messages(self, rows: list[Any]) -> Iterator[Message | None]:
         """Yield the message of each row, None where it has none; equal ones differ by how many came before."""
@@ -124,10 +166,11 @@ class Gammu(Provider):
             occurrences[content] += 1
             yield _message(row, f"{SYNTHETIC_ID}{digest[:32]}", self._account.time_zone)
 
-    def _last_written(self, rows: list[Any]) -> int | None:
-        """Return the highest place of a message that is written down, None where there is none."""
-        ids = [message and message.message_id for message in self._messages(rows)]
-        return max((place for place, id_ in enumerate(ids) if id_ in self._written), default=None)
+    def _last_stored(self) -> int | None:
+        """Return the highest place of a stored message that is not known to stay, None where there is none."""
+        ids = [message and message.message_id for message in self._messages(self._rows)]
+        stored = (place for place, id_ in enumerate(ids) if id_ in self._stored)
+        return max((place for place in stored if _content(self._rows[place]) not in self._staying), default=None)
 
 
 def _content(row: Any) -> bytes:
@@ -154,18 +197,10 @@ def _message(row: Any, message_id: str, time_zone: tzinfo) -> Message | None:
         text=text,
         encoding="text" if text.isascii() else "unicode",
         data=None,
-        received_at=_received_at(text_of(row.get("Date")), time_zone),
+        received_at=iso_time(row.get("Date"), time_zone),
         in_reply_to=None,
         raw=record_of(row),
     )
-
-
-def _received_at(value: str, time_zone: tzinfo) -> datetime | None:
-    """Return a local time in UTC, None for an impossible one."""
-    try:
-        return utc(datetime.fromisoformat(value), time_zone)
-    except ValueError:
-        return None
 
 
 def _may_go_on(text: str) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 import json
@@ -22,13 +21,16 @@ from .errors import (
     RateLimitedError,
     TemporaryError,
 )
+from .parsing import mail_time
 
 MAXIMUM_BODY = 4 * 1024 * 1024
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
 DATE_PRECISION = timedelta(seconds=1)
-VENDOR_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,59}", re.ASCII)
+VENDOR_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}|[0-9]{1,6}", re.ASCII)
+PLAUSIBLE_YEARS = range(2000, 3000)
+MAXIMUM_DIGITS = 1000
 REFUSALS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
@@ -60,14 +62,29 @@ class HttpResponse:
     def json(self) -> Any:
         """Return the body as JSON.
 
+        A number with more digits than Python reads is returned as text, so that it spoils only its own record.
+
         Raises:
             ProtocolError: It is none.
         """
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, parse_int=_integer)
         except (ValueError, RecursionError) as err:
             # From None: the decoder's error carries the whole document, and with it the texts.
             raise ProtocolError(f"the answer is no JSON: {type(err).__name__}") from None
+
+    def word(self, *names: str) -> str | None:
+        """Return the vendor's code or word in the first of these fields of a JSON object that holds one.
+
+        What is longer than a code, or not made of the characters of one, is none: it may be a text with values in it.
+        """
+        try:
+            fields = self.json()
+        except ProtocolError:
+            return None
+        values = [fields.get(name) for name in names] if isinstance(fields, dict) else []
+        words = [str(value) for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+        return next(filter(VENDOR_WORD.fullmatch, words), None)
 
 
 class HttpClient:
@@ -125,7 +142,10 @@ class HttpClient:
         Raises:
             ProviderError: For every other status, for no response, and for one that is too large.
         """
-        url = self.url.joinpath(*path.split("/")).with_query(params or {})
+        try:
+            url = self.url.joinpath(*path.split("/")).with_query(params or {})
+        except ValueError:
+            raise ProtocolError("what the server sent makes no address") from None
         timeout = aiohttp.ClientTimeout(total=wait + REQUEST_TIMEOUT, sock_connect=15, sock_read=wait + 15)
         for _ in range(MAXIMUM_REDIRECTS + 1):
             form = aiohttp.FormData(dict(data or {}), default_to_multipart=True) if multipart else data
@@ -237,10 +257,12 @@ def _retry_after(response: HttpResponse) -> float | None:
     return min(max((at - response.date).total_seconds(), 0.0), MAXIMUM_RETRY_AFTER)
 
 
+def _integer(digits: str) -> int | str:
+    """Return a number of JSON, as text where it has too many digits."""
+    return int(digits) if len(digits) <= MAXIMUM_DIGITS else digits
+
+
 def _http_date(value: str | None) -> datetime | None:
-    """Return an HTTP date in UTC, None for anything else."""
-    try:
-        parsed = parsedate_to_datetime(value or "")
-        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
-    except ValueError, OverflowError:
-        return None
+    """Return an HTTP date in UTC, None for anything else, and for a year with which nobody can reckon."""
+    date = mail_time(value or "")
+    return date if date and date.year in PLAUSIBLE_YEARS else None

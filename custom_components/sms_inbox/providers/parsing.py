@@ -1,18 +1,30 @@
 """Small conversions that providers share."""
 
 from datetime import UTC, datetime, tzinfo
+from email.utils import parsedate_to_datetime
 import json
 from typing import Any
 
 
 def text_of(value: Any) -> str:
-    """Return a JSON value as text, empty for null."""
+    """Return a JSON value as text, empty for null; lists and objects are JSON again, empty where nested too deeply."""
+    if isinstance(value, list | dict):
+        try:
+            return json.dumps(value)
+        except RecursionError:
+            return ""
     return "" if value is None else well_formed(str(value))
 
 
 def record_of(row: Any) -> bytes:
-    """Return a JSON row as compact ASCII, which also represents lone surrogates."""
-    return json.dumps(row, separators=(",", ":")).encode()
+    """Return a JSON row as compact ASCII, which also represents lone surrogates.
+
+    The parts of an object that are nested too deeply to be written again are left out.
+    """
+    try:
+        return json.dumps(row, separators=(",", ":")).encode()
+    except RecursionError:
+        return record_of({name: text_of(value) for name, value in row.items()}) if isinstance(row, dict) else b"null"
 
 
 def utc(time: datetime, zone: tzinfo = UTC) -> datetime | None:
@@ -20,6 +32,22 @@ def utc(time: datetime, zone: tzinfo = UTC) -> datetime | None:
     try:
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
+        return None
+
+
+def iso_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """Return a time of ISO 8601 in UTC, None for anything else; without a zone it is in `zone`."""
+    try:
+        return utc(datetime.fromisoformat(value), zone)
+    except TypeError, ValueError:
+        return None
+
+
+def mail_time(value: str) -> datetime | None:
+    """Return a time of RFC 2822 in UTC, None for anything else; without a zone it is UTC."""
+    try:
+        return utc(parsedate_to_datetime(value))
+    except ValueError, OverflowError, TypeError, IndexError:
         return None
 
 

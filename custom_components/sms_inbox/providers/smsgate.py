@@ -4,27 +4,33 @@ Source: the app's API description and source code, and its documentation on webh
 What they don't say is assumed here:
 
 - `contentPreview` is the whole text of an SMS, and at most the first 64 bytes of a data SMS, in hexadecimal; the rest
-  can't be read. Of an MMS it is the text or subject; its notification (`MMS`) and its content (`MMS_DOWNLOADED`) are
-  two messages.
+  can't be read there. Of an MMS it is the text or subject; its notification (`MMS`) and its content (`MMS_DOWNLOADED`)
+  are two messages.
 - `createdAt` is when the network took the message, so one that comes late appears below others. A week of that is
   searched again; a message without that time has 1970, and is not found.
 - `id` is a hash of sender, time and text, so two equal messages of one second are one to the app. It stays the same as
-  long as the app keeps the message. A call's `messageId` is another one.
+  long as the app keeps the message, and the list has the newest messages first.
+- A webhook request has the same hash in another notation, see `_list_id`.
 - The id of `/device` is the phone's, as long as the app is not installed anew.
 """
 
+import base64
 from datetime import UTC, datetime, timedelta
 import hmac
 from http import HTTPStatus
 import json
+import re
 from typing import Any, override
 import uuid
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
-from .contract import Identity, Provider, WebhookRequest
+import aiohttp
+
+from ..model import Cursor, Message, Page, PushResult
+from .contract import Account, Identity, Provider, WebhookRequest
 from .errors import ProtocolError, RefusedWebhookError
-from .parsing import printable, record_of, text_of, utc
-from .window import page, since_of
+from .http import HttpResponse
+from .parsing import iso_time, printable, record_of, text_of
+from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=7)
 LIMIT = 500
@@ -32,19 +38,35 @@ REPLAY_SECONDS = 300
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 RECEIVED = "sms:received"
+EVENTS = {
+    RECEIVED: ("text", "messageId"),
+    "sms:data-received": ("data", "messageId"),
+    "mms:received": ("mms-header", "transactionId"),
+    "mms:downloaded": ("mms", "messageId"),
+}
+"""What the ids of each event's messages begin with in the inbox, and the field from which the rest follows."""
+HASH = re.compile(r"[0-9a-f]{1,8}", re.ASCII)
+MMS_WITHOUT_SUBJECT = "MMS notification"
+MMS_WITHOUT_TEXT = "MMS content"
 
 
 class SmsGate(Provider):
-    """One phone, read by the app's local server. Cursor: that of `window.page`."""
+    """One phone, read by the app's local server. Cursor: see `window`."""
 
     key = "smsgate"
     name = "SMS Gateway for Android"
     default_url = ""
     interval = timedelta(seconds=15)
     receives_webhooks = True
+    pushes = True
     registers = True
     signs = True
     needs_https = True
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Start with nothing read."""
+        super().__init__(session, account)
+        self._walk = Walk[int](lambda: self.now, OVERLAP)
 
     @override
     async def validate(self) -> Identity:
@@ -58,17 +80,14 @@ class SmsGate(Provider):
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read the window to its end."""
-        # No clock decides where the window ends: the phone's own would, if no end were told.
-        rows = await self._inbox(_window(since_of(cursor) - OVERLAP, NEVER))
-        # The newest come first. Of several with the same time, the order is all that tells which was first.
-        parsed = [(record, _message(row, record)) for record, row in reversed(rows.items())]
-        messages = [message for _, message in parsed if message]
-        return page(messages, [record for record, message in parsed if not message], cursor)
+        """Read one page of what was received since a week before the latest message."""
+        return await self._walk.fetch(cursor, self._page)
 
     @override
     def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the message of a call, whose id is not that of the inbox."""
+        """Read the message of a request; one without the app's hash is only found in the list."""
+        if not self._account.signing_key:
+            return PushResult(poll=True)
         self._verify(request)
         try:
             event = json.loads(request.body)
@@ -76,14 +95,14 @@ class SmsGate(Provider):
             event = None
         if not isinstance(event, dict):
             raise RefusedWebhookError("no event", status=HTTPStatus.BAD_REQUEST)
-        if event.get("event") != RECEIVED:
+        if (name := text_of(event.get("event"))) not in EVENTS:
             return PushResult()
-        message = _announced(event.get("payload"), request)
-        return PushResult(announced=(message,)) if message else PushResult(unreadable=(request.record,))
+        message = _pushed(name, event.get("payload"), request)
+        return PushResult(messages=(message,)) if message else PushResult(poll=True)
 
     @override
     async def register(self, name: str, url: str) -> None:
-        """Make the webhook, or replace the one that is there; the app refuses an address that is not https."""
+        """Make the webhook, or replace the one that is there; the app refuses a URL that is not https."""
         webhook = {"id": _webhook_id(name), "url": url, "event": RECEIVED}
         await self.request("POST", "webhooks", json=webhook, headers=self.basic_auth())
 
@@ -92,22 +111,26 @@ class SmsGate(Provider):
         """Delete the webhook."""
         await self.request("DELETE", f"webhooks/{_webhook_id(name)}", headers=self.basic_auth())
 
-    async def _inbox(self, window: dict[str, str]) -> dict[bytes, Any]:
-        """Return the rows of a window by their records, newest first."""
-        params = {**window, "limit": str(LIMIT)}
-        rows, total = await self._list("inbox", params)
-        found, offset, pages = _by_record(rows), len(rows), 1
-        while rows and (len(rows) == LIMIT if total is None else offset < total):
-            rows, total = await self._list("inbox", {**params, "offset": str(offset)})
-            found, offset, pages = found | _by_record(rows), offset + len(rows), pages + 1
-        if pages == 1:
-            return found
-        # What came meanwhile has shifted the others, and is on the first page.
-        rows, _ = await self._list("inbox", params)
-        return _by_record(rows) | found
+    @override
+    def vendor_word(self, response: HttpResponse) -> str | None:
+        """Return the code, which not every error has; the message beside it is a sentence."""
+        return response.word("code", "error")
+
+    async def _page(self, offset: int | None) -> tuple[list[Row], Next[int]]:
+        """Read the rows from a place on.
+
+        What comes while a walk is under way shifts the others down, so some are read twice.
+        """
+        # No clock decides where the window ends: the phone's own would, if no end were given.
+        params = {**_window(self._walk.begin, NEVER), "limit": str(LIMIT)}
+        rows, total = await self._list("inbox", params | ({"offset": str(offset)} if offset else {}))
+        read = (offset or 0) + len(rows)
+        is_last = not rows or (len(rows) < LIMIT if total is None else read >= total)
+        # Of several with the same time, the order is all that says which was first.
+        return [_row(row) for row in reversed(rows)], None if is_last else read
 
     async def _list(self, path: str, params: dict[str, str] | None = None) -> tuple[list[Any], int | None]:
-        """Read a list; return it, and how long it is in all, None where that isn't told."""
+        """Read a list; return it, and how long it is in all, None where the answer doesn't say."""
         answer = await self.request("GET", path, params=params, headers=self.basic_auth())
         rows = answer.json()
         if not isinstance(rows, list):
@@ -115,15 +138,15 @@ class SmsGate(Provider):
         return rows, _number(answer.headers.get("X-Total-Count", ""))
 
     def _verify(self, request: WebhookRequest) -> None:
-        """Raise RefusedWebhookError for a call that is not the app's, or that somebody repeats later."""
-        key, timestamp = self._account.signing_key, _number(request.headers.get("X-Timestamp", "")) or 0
-        expected = hmac.digest(key.encode(), request.body + str(timestamp).encode(), "sha256").hex().encode()
-        if not key or not hmac.compare_digest(
-            expected, request.headers.get("X-Signature", "").encode("ascii", "replace")
-        ):
+        """Raise RefusedWebhookError for a request that is not the app's, or that somebody repeats later."""
+        timestamp = _number(request.headers.get("X-Timestamp", "")) or 0
+        signed = request.body + str(timestamp).encode()
+        expected = hmac.digest(self._account.signing_key.encode(), signed, "sha256").hex().encode()
+        given = request.headers.get("X-Signature", "").encode("ascii", "replace")
+        if not hmac.compare_digest(expected, given):
             raise RefusedWebhookError("the signature is wrong")
         if abs(request.at.timestamp() - timestamp) > REPLAY_SECONDS:
-            raise RefusedWebhookError("the call was signed at another time")
+            raise RefusedWebhookError("the request was signed at another time")
 
 
 def _webhook_id(name: str) -> str:
@@ -136,47 +159,33 @@ def _window(start: datetime, end: datetime) -> dict[str, str]:
     return {name: f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, time in (("from", start), ("to", end))}
 
 
-def _by_record(rows: list[Any]) -> dict[bytes, Any]:
-    """Return rows by what they say, so that one that is read twice is there once."""
-    return {record_of(row): row for row in rows}
-
-
 def _number(value: str) -> int | None:
     """Return a number of a header, None for anything else."""
     return int(value) if value.isdecimal() and len(value) <= 18 else None
 
 
-def _message(row: Any, record: bytes) -> Message | None:
-    """Return the message of a row, None where it has no id, without which it can't be told from others."""
-    if not isinstance(row, dict) or not row.get("id"):
-        return None
-    content, binary = text_of(row.get("contentPreview")), row.get("type") == "DATA_SMS"
-    data = _data(content) if binary else None
-    return Message(
-        message_id=text_of(row["id"]),
+def _row(row: Any) -> Row:
+    """Return a row of the inbox; one without an id, which can't be distinguished from others, is unreadable."""
+    record = record_of(row)
+    if not isinstance(row, dict):
+        return Row(key=record, unreadable=record)
+    id_, time = text_of(row.get("id")), iso_time(row.get("createdAt"))
+    if not id_:
+        return Row(key=record, time=time, unreadable=record)
+    content, is_binary = text_of(row.get("contentPreview")), row.get("type") == "DATA_SMS"
+    data = _data(content) if is_binary else None
+    message = Message(
+        message_id=id_,
         sender=text_of(row.get("sender")),
         recipient=text_of(row.get("recipient")) or None,
         text=content if data is None else printable(data),
-        encoding="binary" if binary else "text" if content.isascii() else "unicode",
+        encoding="binary" if is_binary else "text" if content.isascii() else "unicode",
         data=data,
-        received_at=_time(row.get("createdAt")),
+        received_at=time,
         in_reply_to=None,
         raw=record,
     )
-
-
-def _announced(payload: Any, request: WebhookRequest) -> Message | None:
-    """Return the message of a call's payload, None where there is no text in it."""
-    if not isinstance(payload, dict) or not isinstance(payload.get("message"), str):
-        return None
-    row = {
-        "id": f"{SYNTHETIC_ID}{uuid.uuid4()}",
-        "sender": payload.get("sender") or payload.get("phoneNumber"),
-        "recipient": payload.get("recipient"),
-        "contentPreview": payload["message"],
-        "createdAt": payload.get("receivedAt") or request.at.isoformat(),
-    }
-    return _message(row, request.record)
+    return Row(key=id_, time=time, message=message)
 
 
 def _data(content: str) -> bytes | None:
@@ -187,9 +196,68 @@ def _data(content: str) -> bytes | None:
         return None
 
 
-def _time(value: Any) -> datetime | None:
-    """Return a time in UTC, None for what is none."""
-    try:
-        return utc(datetime.fromisoformat(value))
-    except TypeError, ValueError:
+def _pushed(event: str, payload: Any, request: WebhookRequest) -> Message | None:
+    """Return the message of a payload, None where it doesn't hold all of one."""
+    if not isinstance(payload, dict) or not (id_ := _list_id(event, payload)):
         return None
+    data, text = None, _text(event, payload)
+    if event == "sms:data-received":
+        try:
+            data = base64.b64decode(text_of(payload.get("data")), validate=True)
+        except ValueError:
+            return None
+        text = printable(data)
+    if text is None:
+        return None
+    return Message(
+        message_id=id_,
+        sender=text_of(payload.get("sender") or payload.get("phoneNumber")),
+        recipient=text_of(payload.get("recipient")) or None,
+        text=text,
+        encoding="binary" if data is not None else "text" if text.isascii() else "unicode",
+        data=data,
+        received_at=iso_time(payload.get("receivedAt")) or request.at,
+        in_reply_to=None,
+        raw=request.record,
+    )
+
+
+def _text(event: str, payload: dict[str, Any]) -> str | None:
+    """Return the text that the inbox shows of a message; of an MMS what stands in for a missing one, too."""
+    match event:
+        case "sms:received":
+            return text_of(payload["message"]) if isinstance(payload.get("message"), str) else None
+        case "mms:received":
+            return text_of(payload.get("subject")) or MMS_WITHOUT_SUBJECT
+        case "mms:downloaded":
+            return text_of(payload.get("body")) or text_of(payload.get("subject")) or MMS_WITHOUT_TEXT
+    return None
+
+
+def _list_id(event: str, payload: dict[str, Any]) -> str | None:
+    """Return the id that the inbox shows for a message, None where it can't be known.
+
+    The app numbers messages by a hash of 32 bits. The inbox shows it in decimal, with a sign, behind the kind of the
+    message; a request about an SMS has it in hexadecimal, without a sign; one about an MMS has what it is made of.
+    """
+    kind, source = EVENTS[event]
+    value = payload.get(source)
+    if not isinstance(value, str) or not value:
+        return None
+    if not event.startswith("sms:"):
+        return f"{kind}:{_java_hash(value)}"
+    return f"{kind}:{_signed(int(value, 16))}" if HASH.fullmatch(value) else None
+
+
+def _java_hash(text: str) -> int:
+    """Return the hash of a text as Java defines it (`String.hashCode`), over its units of UTF-16."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    value = 0
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        value = (31 * value + (high << 8 | low)) & 0xFFFFFFFF
+    return _signed(value)
+
+
+def _signed(value: int) -> int:
+    """Return an unsigned number of 32 bits as the signed one of the same bits."""
+    return value - (1 << 32) if value >= 1 << 31 else value

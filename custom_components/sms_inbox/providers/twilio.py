@@ -1,135 +1,155 @@
-"""Twilio: the list of messages of the REST API, version 2010-04-01, which SignalWire speaks, too.
+"""Twilio: the list of messages of the REST API, version 2010-04-01, which SignalWire offers, too.
 
 Source: the vendor's OpenAPI description `twilio_api_v2010`, "Twilio's request to your incoming message Webhook URL" and
 the signature in its client libraries; SignalWire's "Compatibility API" and "Webhook Security". What they don't say is
 assumed here:
 
-- A message appears in the list at most two days after the day of its `date_sent`, by which the list is searched.
-- All that is sent says so: its `direction` begins with `outbound`.
-- The list doesn't tell how a text was encoded: `text` is what is ASCII.
+- The list has the newest messages first. A message appears in it at most two days after the day of its `date_sent`, by
+  which the list is searched.
+- The `direction` of each sent message begins with `outbound`.
+- A row whose status is `receiving` may lack its text; it is complete once it is `received`, or ten minutes old.
+- The list doesn't say how a text was encoded: `text` is what is ASCII.
 - SignalWire's `next_page_uri` begins with `/api/laml`, as the other addresses in its answers do, and its accounts are
   asked for with `.json` behind them, as Twilio's are.
-- A call with JSON has the names of a form. Its body is only believed where `bodySHA256` vouches for it.
-- SignalWire signs like Twilio, under a header of either name, with the signing key of its dashboard, which a person can
-  tell; without one the password is the key, as at Twilio.
+- A webhook request with JSON has the names of a form. Its body is only believed where `bodySHA256` vouches for it.
+- SignalWire signs like Twilio, under a header of either name, but with the signing key of its dashboard. Twilio signs
+  with the password, the account's Auth Token.
+- The signature covers names and values without a mark between them, so whoever has seen a signed request can move the
+  end of a value and sign nothing anew. The id of a message is therefore only believed in its documented form.
 """
 
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 import hashlib
 import hmac
-from http import HTTPStatus
 import json
+import re
 from typing import Any, override
 from urllib.parse import parse_qsl
 
+import aiohttp
 from yarl import URL
 
 from ..model import Cursor, Message, Page, PushResult
-from .contract import Identity, Provider, WebhookRequest, WebhookResponse
+from .contract import Account, Identity, Provider, WebhookRequest, WebhookResponse
 from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
-from .parsing import record_of, text_of, utc
-from .window import page, since_of
+from .http import HttpResponse
+from .parsing import mail_time, record_of, text_of
+from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=2)
+COMPLETE_AFTER = timedelta(minutes=10)
 PAGE_SIZE = "200"  # of the largest messages, which is half of what an answer may have
+NOTHING = {"DateSent": "2000-01-01", "PageSize": "1"}
 SIGNATURES = ("X-Twilio-Signature", "X-SignalWire-Signature")
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+type Place = tuple[str, tuple[tuple[str, str], ...]]
+"""Path and query of a page."""
 
 
 class Twilio(Provider):
-    """One account at Twilio or SignalWire. Cursor: see `window.page`."""
+    """One account at Twilio or SignalWire. Cursor: see `window`."""
 
     key = "twilio"
     name = "Twilio"
     default_url = "https://api.twilio.com"
     interval = timedelta(seconds=15)
     receives_webhooks = True
+    pushes = True
     signs = True
-    webhook_response = WebhookResponse(
-        body="<Response/>", content_type="text/xml"
-    )  # an empty TwiML: plain text could be sent as an answer
+    # An empty TwiML document: plain text could be sent to the sender as an answer.
+    webhook_response = WebhookResponse(body="<Response/>", content_type="text/xml")
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Start with nothing read."""
+        super().__init__(session, account)
+        self._walk = Walk[Place](lambda: self.now, OVERLAP)
 
     @override
     async def validate(self) -> Identity:
-        """Read the account itself."""
-        account = await self._ask(f"{self._path}.json")
+        """Read the account, and the list of a day on which nothing was sent: credentials may be good for one alone."""
+        account, _ = await self._read(f"{self._path}.json")
+        await self._read(f"{self._path}/Messages.json", NOTHING)
         if not (sid := text_of(account.get("sid"))):
             raise ProtocolError("the account has no sid")
         return Identity(account_id=sid.casefold(), name=text_of(account.get("friendly_name")) or self._account.username)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read what was received since two days before the latest message; the vendor lists the newest first."""
-        rows = await self._list({"DateSent>": f"{since_of(cursor) - OVERLAP:%Y-%m-%d}", "PageSize": PAGE_SIZE})
-        parsed = [(row, _message(row)) for row in reversed(rows)]
-        return page(
-            (message for _, message in parsed if message),
-            (record_of(row) for row, message in parsed if not message),
-            cursor,
-        )
+        """Read one page of what was sent and received since two days before the latest message."""
+        return await self._walk.fetch(cursor, self._page)
 
     @override
     def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the message of a call; nothing tells its time, but its id tells a call that is made again.
+        """Read the message of a request. It has no time, but the id that the list shows.
 
-        Calls about what becomes of a message that was sent have no text.
+        A request about something else, such as the delivery of a sent message, brings nothing.
         """
+        if not self._signing_key:
+            return PushResult(poll=True)
         if not self._is_signed(request):
             raise RefusedWebhookError("not signed by the vendor")
         fields = _fields(request)
-        if not {"MessageSid", "Body"} & fields.keys():
-            raise RefusedWebhookError("no field of a message", status=HTTPStatus.BAD_REQUEST)
-        if "Body" not in fields or fields.get("MessageStatus", "received") != "received":
+        status = fields.get("MessageStatus") or fields.get("SmsStatus") or "received"
+        if not {"MessageSid", "Body"} & fields.keys() or status not in ("received", "receiving"):
             return PushResult()
-        if not fields.get("MessageSid"):
-            return PushResult(unreadable=(request.record,))
+        if not MESSAGE_SID.fullmatch(fields.get("MessageSid", "")):
+            raise RefusedWebhookError("no id of a message")
+        if "Body" not in fields or status != "received":
+            return PushResult(poll=True)
         row = {"sid": fields["MessageSid"], "from": fields.get("From"), "to": fields.get("To"), "body": fields["Body"]}
         return PushResult(messages=(_build(row, received_at=request.at, raw=request.record),))
 
+    @override
+    def vendor_word(self, response: HttpResponse) -> str | None:
+        """Return the number of the error, which the vendor's pages explain."""
+        return response.word("code")
+
     @property
     def _path(self) -> str:
-        """Return the path of the account."""
+        """The path of the account."""
         return f"2010-04-01/Accounts/{self._account.username}"
 
-    async def _list(self, params: Mapping[str, str]) -> list[Any]:
-        """Read the messages to the last page, without those that were sent."""
-        path, seen = f"{self._path}/Messages.json", set[str]()
-        received: list[Any] = []
-        while True:
-            answer = await self._ask(path, params)
-            if not isinstance(rows := answer.get("messages"), list):
-                raise ProtocolError("no list of messages")
-            received += [row for row in rows if not _is_sent(row)]
-            following = text_of(answer.get("next_page_uri"))
-            if not following:
-                return received
-            if following in seen:
-                raise ProtocolError("the pages go in circles")
-            seen.add(following)
-            path, params = self._located(following)
+    @property
+    def _signing_key(self) -> str:
+        """The key with which the vendor signs, empty where it is unknown: SignalWire doesn't sign with the password."""
+        host = self._http.url.host or ""
+        is_signalwire = host == "signalwire.com" or host.endswith(".signalwire.com")
+        return self._account.signing_key or ("" if is_signalwire else self._account.password)
 
-    async def _ask(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read an object."""
-        answer = (await self.request("GET", path, params=params, headers=self.basic_auth())).json()
-        if not isinstance(answer, dict):
+    async def _page(self, place: Place | None) -> tuple[list[Row], Next[Place]]:
+        """Read a page of the list, the first one where no place is given."""
+        window = {"DateSent>": f"{self._walk.begin:%Y-%m-%d}", "PageSize": PAGE_SIZE}
+        path, params = (place[0], dict(place[1])) if place else (f"{self._path}/Messages.json", window)
+        answer, response = await self._read(path, params)
+        if not isinstance(rows := answer.get("messages"), list):
+            raise ProtocolError("no list of messages")
+        following = text_of(answer.get("next_page_uri"))
+        return [_row(row, response.date) for row in reversed(rows)], self._located(following) if following else None
+
+    async def _read(self, path: str, params: Mapping[str, str] | None = None) -> tuple[dict[str, Any], HttpResponse]:
+        """Read an object; return it with the response that it is from."""
+        response = await self.request("GET", path, params=params, headers=self.basic_auth())
+        if not isinstance(answer := response.json(), dict):
             raise ProtocolError("the answer is no object")
-        return answer
+        return answer, response
 
-    def _located(self, uri: str) -> tuple[str, Mapping[str, str]]:
-        """Return the path and the query of a page, whose address may have the server's path in front of it, or not."""
+    def _located(self, uri: str) -> Place | ConfigurationError | ProtocolError:
+        """Return the place of a page, whose address may have the server's path in front of it, or not."""
         try:
             target = self._http.url.join(URL(uri))
             is_ours = target.origin() == self._http.url.origin()
         except ValueError:
-            raise ProtocolError("the address of the next page is none") from None
+            return ProtocolError("the address of the next page is none")
         if not is_ours:
-            raise ConfigurationError("the next page is at another server")
-        return target.path.removeprefix(f"{self._http.url.path.rstrip('/')}/").lstrip("/"), target.query
+            return ConfigurationError("the next page is at another server")
+        path = target.path.removeprefix(f"{self._http.url.path.rstrip('/')}/").lstrip("/")
+        return path, tuple(target.query.items())
 
     def _is_signed(self, request: WebhookRequest) -> bool:
-        """Whether the vendor signed a call: its address, with a port or without, and the fields of its form by name."""
+        """Whether the vendor signed a request: its URL, with a port or without, and the fields of its form by name."""
         if request.body and not request.is_form:
             vouched, form = request.url.query.get("bodySHA256", ""), []
             if not _is_equal(vouched, hashlib.sha256(request.body).hexdigest()):
@@ -143,9 +163,7 @@ class Twilio(Provider):
 
     def _signature(self, text: str) -> str:
         """Return what the vendor signs a text with."""
-        key, data = (
-            part.encode("utf-8", "replace") for part in (self._account.signing_key or self._account.password, text)
-        )
+        key, data = (part.encode("utf-8", "replace") for part in (self._signing_key, text))
         return b64encode(hmac.digest(key, data, "sha1")).decode()
 
 
@@ -170,20 +188,24 @@ def _fields(request: WebhookRequest) -> dict[str, str]:
     return {name: text_of(value) for name, value in content.items()} if isinstance(content, dict) else {}
 
 
-def _is_sent(row: Any) -> bool:
-    """Whether a row is a message that the account sent."""
-    return isinstance(row, dict) and text_of(row.get("direction")).startswith("outbound")
-
-
-def _message(row: Any) -> Message | None:
-    """Return the message of a row, None where it has no sid, without which it can't be told from others."""
-    if not isinstance(row, dict) or not row.get("sid"):
-        return None
-    return _build(row, received_at=_time(row.get("date_sent")) or _time(row.get("date_created")), raw=record_of(row))
+def _row(row: Any, present: datetime) -> Row:
+    """Return a row of the list; one without a sid, which can't be distinguished from others, is unreadable."""
+    record = record_of(row)
+    if not isinstance(row, dict):
+        return Row(key=record, unreadable=record)
+    sid = text_of(row.get("sid"))
+    time = mail_time(text_of(row.get("date_sent"))) or mail_time(text_of(row.get("date_created")))
+    if text_of(row.get("direction")).startswith("outbound"):
+        return Row(key=sid or record, time=time)
+    if not sid:
+        return Row(key=record, time=time, unreadable=record)
+    if row.get("status") == "receiving" and time and present - time < COMPLETE_AFTER:
+        return Row(key=None, time=time)
+    return Row(key=sid, time=time, message=_build(row, received_at=time, raw=record))
 
 
 def _build(row: Mapping[str, Any], *, received_at: datetime | None, raw: bytes) -> Message:
-    """Return the message that a row tells of."""
+    """Return the message of a row."""
     text = text_of(row.get("body"))
     return Message(
         message_id=text_of(row["sid"]),
@@ -196,11 +218,3 @@ def _build(row: Mapping[str, Any], *, received_at: datetime | None, raw: bytes) 
         in_reply_to=None,
         raw=raw,
     )
-
-
-def _time(value: Any) -> datetime | None:
-    """Return a time of RFC 2822 in UTC, None for anything else."""
-    try:
-        return utc(parsedate_to_datetime(text_of(value)))
-    except ValueError:
-        return None

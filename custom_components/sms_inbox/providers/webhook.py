@@ -1,16 +1,16 @@
-"""Webhook: any sender that can post a form or JSON, or call an address with a query.
+"""Webhook: any app or service that can send a form or JSON, or request a URL with a query.
 
-There is no vendor and no document. A person tells what the fields are called; what isn't told is looked for under the
-names that senders use. Assumed is:
+There is no vendor and no document. A person names the fields; those without a name are looked for under the names that
+are usual. Assumed is:
 
-- A JSON list holds several messages. A field inside another is told with a dot: `data.text`.
-- Where the body is announced as plain text, it is the text, and the other fields are in the query (so posts Kannel).
+- A JSON list holds several messages. A field inside another is named with a dot: `data.text`.
+- Where the body is announced as plain text, it is the text, and the other fields are in the query (as Kannel does it).
   Without a query it may be JSON all the same: browsers announce that as plain text.
 - Text is UTF-8, else Windows-1252; of a plain text, the charset may be announced. Times are ISO 8601, seconds or
   milliseconds since 1970; without a zone they are UTC.
 - A signature is HMAC-SHA256 of the body (without one of the query; where both are read of the query, a line feed and
   the body) in hexadecimal or base64, `sha256=` may stand before it. Where there is a time beside it (seconds since
-  1970), it is signed, too, behind the body, and no older than five minutes; it must be there once a person has told
+  1970), it is signed, too, behind the body, and no older than five minutes; it must be there once a person has named
   its header.
 - A message without an id is new each time. One with an id that comes again is the same.
 """
@@ -50,29 +50,30 @@ UCS2 = ("utf-16", "ucs-2", "iso-10646-ucs-2")
 
 
 class Webhook(Provider):
-    """One sender, which is never asked; there is no cursor."""
+    """One app or service, which can't be polled; there is no cursor."""
 
     key = "webhook"
     name = "Webhook"
     default_url = ""
     interval = None
     receives_webhooks = True
+    pushes = True
     signs = True
 
     @override
     async def validate(self) -> Identity:
-        """Take the name that a person has given it."""
+        """Return the name that a person has given it."""
         name = self._account.username.strip()
         return Identity(account_id=name.casefold(), name=name)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read nothing: there is nobody to ask."""
+        """Read nothing: there is no server."""
         return Page(messages=(), cursor=cursor, more=False)
 
     @override
     def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the messages of a call; a record without a text is kept until a person tells where it is."""
+        """Read the messages of a request; a record without a text is unreadable until a person names its field."""
         if self._account.signing_key:
             self._verify(request)
         records = _records(request)
@@ -86,15 +87,15 @@ class Webhook(Provider):
 
     @override
     def read_again(self, record: bytes) -> Message | None:
-        """Read a record with the names that a person has told by now."""
+        """Read a record with the names that a person has given since."""
         return parse(record, self._account.fields)
 
     def _verify(self, request: WebhookRequest) -> None:
         """Refuse what isn't signed, or was signed too long ago."""
-        told, fields = request.headers, self._account.fields
-        at = told.get(fields.get("timestamp_header") or "X-Timestamp", "")
+        headers, fields = request.headers, self._account.fields
+        at = headers.get(fields.get("timestamp_header") or "X-Timestamp", "")
         digest = hmac.digest(self._account.signing_key.encode(), _signed(request) + _as_sent(at), "sha256")
-        signature = _as_sent(told.get(fields.get("signature_header") or "X-Signature", "")).removeprefix(b"sha256=")
+        signature = _as_sent(headers.get(fields.get("signature_header") or "X-Signature", "")).removeprefix(b"sha256=")
         hexadecimal, base_64 = digest.hex().encode(), base64.b64encode(digest)
         if not (hmac.compare_digest(signature.lower(), hexadecimal) or hmac.compare_digest(signature, base_64)):
             raise RefusedWebhookError("wrong signature")
@@ -109,7 +110,7 @@ def parse(record: bytes, names: Mapping[str, str]) -> Message | None:
 
     Args:
         record: A JSON object or a form.
-        names: What a person has told that the fields are called.
+        names: The names of the fields, as a person has given them.
     """
     fields = fields_of(record)
     found = {name: _find(name, fields, names) for name in NAMES}
@@ -129,9 +130,9 @@ def parse(record: bytes, names: Mapping[str, str]) -> Message | None:
 
 
 def _find(name: str, fields: Mapping[str, str], names: Mapping[str, str]) -> str | None:
-    """Return the value of a field: under the name that was told, else under the first usual one that isn't empty."""
-    if told := names.get(name):
-        return fields.get(told)
+    """Return the value of a field: under the name that was given, else under the first usual one that isn't empty."""
+    if given := names.get(name):
+        return fields.get(given)
     plain = {_plain(path): value for path, value in reversed(list(fields.items()))}
     found = [plain[usual] for usual in NAMES[name] if usual in plain]
     return next(filter(None, found), "" if found else None)
@@ -147,7 +148,7 @@ def fields_of(record: bytes) -> dict[str, str]:
 
 
 def _records(request: WebhookRequest) -> list[bytes]:
-    """Return the messages of a call, as they came: JSON objects or forms."""
+    """Return the messages of a request, as they came: JSON objects or forms."""
     kind = request.headers.get("Content-Type", "")
     if _is_text(request):
         return [_text_record(kind, request)]
@@ -217,7 +218,7 @@ def _form_of(kind: str, body: bytes) -> bytes:
 
 
 def _flat(value: Any, path: str | None = None) -> Iterator[tuple[str, str]]:
-    """Return the fields of JSON by their paths, but for those that are so long or deep that nobody tells them."""
+    """Return the fields of JSON by their paths, but for those that are so long or deep that nobody names them."""
     if isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
             longer = str(name) if path is None else f"{path}.{name}"

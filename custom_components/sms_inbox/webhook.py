@@ -1,0 +1,422 @@
+"""The HTTP endpoint of an account's webhook: its limits and answers, its URL, and its registration at the vendor.
+
+A request to a webhook can be forged by whoever has seen the URL. So, where the vendor can be polled, nothing of it is
+believed: it makes us poll now. Where requests are signed and carry the ids that the list has, and where there is nobody
+to poll, they are stored, and only then answered with success.
+
+An account's endpoint is open as long as its entry exists, loaded or not: where none is, Home Assistant itself answers
+200, and the vendor takes its message for delivered. That can't be helped while Home Assistant has begun to answer and
+has not set up this component yet; then a poll brings the message. What can't be polled therefore gets a URL of ours,
+which isn't there until then.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from http import HTTPStatus
+import logging
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+from homeassistant.components import webhook
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_WEBHOOK_ID
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.helpers.singleton import singleton
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .client import async_create_provider, create_session
+from .const import CONF_CLOUDHOOK, CONF_PROVIDER, DOMAIN
+from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
+from .model import PushResult
+from .providers import PROVIDERS
+from .providers.contract import Provider, WebhookRequest, WebhookResponse
+from .providers.errors import ProviderError, RefusedWebhookError
+from .store import StoreError
+
+_LOGGER = logging.getLogger(__name__)
+
+METHODS = ("GET", "POST", "PUT")
+MAXIMUM_BODY = 256 * 1024  # bytes
+BODY_SECONDS = 15.0
+BURST = 100
+VERIFIED_PER_SECOND = 5.0
+NOTED_PER_SECOND = 1.0
+# Of all that say "not now", it is the one which every vendor answers with another try.
+NOT_NOW = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class Allowance:
+    """How many requests are allowed: a burst, and after that so many a second."""
+
+    def __init__(self, hass: HomeAssistant, per_second: float) -> None:
+        """Begin with a whole burst."""
+        self._hass = hass
+        self._per_second = per_second
+        self._left = float(BURST)
+        self._at = hass.loop.time()
+
+    def take(self) -> bool:
+        """Use up one request; return whether it was allowed."""
+        now = self._hass.loop.time()
+        self._left = min(float(BURST), self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class WebhookEndpoint:
+    """Answers the webhook requests of one account.
+
+    Attributes:
+        webhook_id: The secret part of the URL.
+        accepted: How many requests were accepted since Home Assistant started.
+        refused: How many were refused since then, by reason.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+        """Begin to answer at the URL of the entry's options."""
+        self._hass = hass
+        self._entry = entry
+        self._verified = Allowance(hass, VERIFIED_PER_SECOND)
+        self._noted = Allowance(hass, NOTED_PER_SECOND)
+        self._is_draining = False
+        self._storing = set[asyncio.Task[None]]()
+        self._registering = asyncio.Lock()
+        self.accepted = 0
+        self.refused: Counter[str] = Counter()
+        self.webhook_id: str = entry.options[CONF_WEBHOOK_ID]
+        webhook.async_register(
+            hass, DOMAIN, entry.title, self.webhook_id, self._async_handle, allowed_methods=webhook.SUPPORTED_METHODS
+        )
+        if not PROVIDERS[entry.data[CONF_PROVIDER]].interval:
+            _async_register_view(hass)
+
+    @callback
+    def close(self) -> None:
+        """Leave requests to Home Assistant."""
+        webhook.async_unregister(self._hass, self.webhook_id)
+
+    @callback
+    def resume(self) -> None:
+        """Accept requests again, as soon as the entry is loaded."""
+        self._is_draining = False
+
+    async def async_drain(self) -> None:
+        """Refuse requests from now on, and wait for those that are just being stored."""
+        self._is_draining = True
+        while self._storing:
+            await asyncio.wait(self._storing)
+
+    async def async_register(self, provider: Provider) -> None:
+        """Register the webhook at the vendor; one at a time, so that it is registered once.
+
+        Raises:
+            NoURLAvailableError: Home Assistant has no URL that the vendor could reach.
+            ProviderError: One of its kinds.
+        """
+        url = await async_url(self._hass, type(provider), self._entry.options)
+        async with self._registering:
+            await provider.register(name_at_vendor(self.webhook_id), url)
+
+    async def async_answer(self, request: web.Request) -> web.Response:
+        """Answer a request; no exception leaves this, since Home Assistant would answer 200."""
+        try:
+            response = await self._async_accept(request)
+        except RefusedWebhookError as err:
+            return self._refuse(str(err), err.status)
+        except StoreError as err:
+            return self._refuse(f"not stored: {err}", NOT_NOW)
+        except Exception:
+            _LOGGER.exception("Unexpected exception")
+            return self._refuse("unexpected exception", NOT_NOW)
+        self.accepted += 1
+        return web.Response(status=response.status, text=response.body, content_type=response.content_type)
+
+    async def _async_handle(self, _hass: HomeAssistant, _webhook_id: str, request: web.Request) -> web.Response:
+        """Answer a request that Home Assistant's webhooks hand on."""
+        return await self.async_answer(request)
+
+    async def _async_accept(self, request: web.Request) -> WebhookResponse:
+        """Do what a request asks for; return what its vendor needs as the answer.
+
+        Raises:
+            RefusedWebhookError: It is not accepted.
+            StoreError: It could not be stored.
+        """
+        if request.method not in METHODS:
+            raise RefusedWebhookError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        pushes = self._loaded().provider.pushes
+        body = await _async_body(request)
+        received = await self._async_received(request, body) if pushes else None
+        # From here on nothing waits before a push is being stored, so that a drained account stores nothing.
+        coordinator = self._loaded()
+        push = coordinator.provider.read_webhook(received) if received else PushResult(poll=True)
+        if push.messages or push.unreadable:
+            if not self._verified.take():
+                raise RefusedWebhookError("too many requests", status=NOT_NOW)
+            await self._async_store(coordinator, push)
+        if push.poll:
+            coordinator.async_poll_now()
+        if self._noted.take():
+            coordinator.inbox.async_note_webhook()
+        return coordinator.provider.webhook_response
+
+    def _loaded(self) -> SmsInboxCoordinator:
+        """Return the coordinator of the account.
+
+        Raises:
+            RefusedWebhookError: The account isn't loaded, or is just being unloaded.
+        """
+        if self._is_draining or self._entry.state is not ConfigEntryState.LOADED:
+            raise RefusedWebhookError("the account is not loaded", status=NOT_NOW)
+        return self._entry.runtime_data
+
+    async def _async_store(self, coordinator: SmsInboxCoordinator, push: PushResult) -> None:
+        """Store what a request brings; it goes on to its end even if nobody waits for the answer any more.
+
+        Raises:
+            StoreError: Nothing was stored.
+        """
+        store = coordinator.inbox.async_receive_pushed(push)
+        task = self._hass.async_create_task(store, f"{self._entry.title} store", eager_start=True)
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+        await asyncio.shield(task)
+        if push.unreadable:
+            coordinator.async_show_issues()
+
+    async def _async_received(self, request: web.Request, body: bytes) -> WebhookRequest:
+        """Return a request for the provider, with the URL that the vendor was given, since signatures cover it."""
+        provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
+        try:
+            url = await async_url(self._hass, provider, self._entry.options)
+        except NoURLAvailableError:
+            url = f"https://unknown.invalid{_path(provider, self.webhook_id)}"
+        query = _raw_query(request)
+        return WebhookRequest(
+            method=request.method,
+            url=URL(f"{url}?{query}" if query else url, encoded=True),
+            headers=request.headers,
+            body=body,
+            at=dt_util.utcnow(),
+        )
+
+    def _refuse(self, reason: str, status: int) -> web.Response:
+        """Count a request that is refused, and log it once for each reason."""
+        if not self.refused[reason]:
+            _LOGGER.warning(
+                "A webhook request for %s was refused (%s); more of these are only counted", self._entry.title, reason
+            )
+        self.refused[reason] += 1
+        return web.Response(status=status)
+
+
+class WebhookView(HomeAssistantView):
+    """The URL of what can't be polled; a request to an account that isn't there is not answered with 200."""
+
+    url = f"/api/{DOMAIN}/{{webhook_id}}"
+    name = f"api:{DOMAIN}"
+    requires_auth = False
+
+    async def _async_answer(self, request: web.Request, webhook_id: str) -> web.Response:
+        """Answer a request."""
+        for endpoint in _async_endpoints(request.app[KEY_HASS]).values():
+            if compare_digest(endpoint.webhook_id.encode(), webhook_id.encode()):
+                return await endpoint.async_answer(request)
+        return web.Response(status=HTTPStatus.NOT_FOUND)
+
+    get = head = post = put = _async_answer
+
+
+@singleton(f"{DOMAIN}_view")
+@callback
+def _async_register_view(hass: HomeAssistant) -> WebhookView:
+    """Make the URL of ours known, once."""
+    view = WebhookView()
+    hass.http.register_view(view)
+    return view
+
+
+@singleton(HassKey[dict[str, WebhookEndpoint]](f"{DOMAIN}_endpoints"))
+@callback
+def _async_endpoints(_hass: HomeAssistant) -> dict[str, WebhookEndpoint]:
+    """Return the endpoints by entry."""
+    return {}
+
+
+@callback
+def async_endpoint(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> WebhookEndpoint | None:
+    """Return an account's endpoint, None where it has no webhook."""
+    return _async_endpoints(hass).get(entry.entry_id)
+
+
+@callback
+def async_open(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+    """Open an account's endpoint, where a person wants one, at the URL of the entry's options and no other.
+
+    It accepts requests while the entry is loaded, until it is drained.
+    """
+    endpoint, wanted = async_endpoint(hass, entry), entry.options.get(CONF_WEBHOOK_ID)
+    if endpoint and endpoint.webhook_id != wanted:
+        async_close(hass, entry)
+        endpoint = None
+    if endpoint:
+        endpoint.resume()
+    elif wanted:
+        _async_endpoints(hass)[entry.entry_id] = WebhookEndpoint(hass, entry)
+
+
+@callback
+def async_close(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+    """Close an account's endpoint."""
+    if endpoint := _async_endpoints(hass).pop(entry.entry_id, None):
+        endpoint.close()
+
+
+async def async_drain(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+    """Refuse an account's requests until it is opened and loaded again, and wait for what is just being stored.
+
+    A request whose body is still arriving is refused when it has come.
+    """
+    if endpoint := async_endpoint(hass, entry):
+        await endpoint.async_drain()
+
+
+async def async_register(hass: HomeAssistant, entry: SmsInboxConfigEntry, provider: Provider) -> None:
+    """Register an account's webhook at the vendor, if it has one.
+
+    Raises:
+        NoURLAvailableError: Home Assistant has no URL that the vendor could reach.
+        ProviderError: One of its kinds.
+    """
+    if endpoint := async_endpoint(hass, entry):
+        await endpoint.async_register(provider)
+
+
+async def async_register_again(hass: HomeAssistant, entry: SmsInboxConfigEntry, provider: Provider) -> None:
+    """Register an account's webhook with the URL that Home Assistant has now; what fails is logged."""
+    try:
+        await async_register(hass, entry, provider)
+    except (ProviderError, NoURLAvailableError) as err:
+        _LOGGER.warning("The webhook of %s could not be registered: %s", entry.title, err or type(err).__name__)
+
+
+async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
+    """Remove an account's webhook at the vendor, and its URL at Home Assistant Cloud.
+
+    What fails is logged: it does no harm but for a vendor that sends requests in vain.
+    """
+    webhook_id = entry.options[CONF_WEBHOOK_ID]
+    await async_forget_url(hass, webhook_id)
+    if not PROVIDERS[entry.data[CONF_PROVIDER]].registers:
+        return
+    session = create_session(hass, auto_cleanup=False)
+    try:
+        provider = await async_create_provider(session, entry.data, entry.options)
+        await provider.unregister(name_at_vendor(webhook_id))
+    except ProviderError as err:
+        _LOGGER.warning("The webhook of %s could not be removed at the provider: %s", entry.title, err)
+    finally:
+        session.detach()
+
+
+def name_at_vendor(webhook_id: str) -> str:
+    """Return the name under which a webhook is registered; it says nothing of the URL."""
+    return f"SMS Inbox {sha256(webhook_id.encode()).hexdigest()[:8]}"
+
+
+@callback
+def async_has_cloud(hass: HomeAssistant) -> bool:
+    """Whether the user has Home Assistant Cloud, which can receive webhooks for us."""
+    if "cloud" not in hass.config.components:
+        return False
+    from homeassistant.components import cloud  # noqa: PLC0415 - it is large, and most don't have it
+
+    return cloud.async_active_subscription(hass) and cloud.async_is_connected(hass)
+
+
+async def async_url(hass: HomeAssistant, provider: type[Provider], options: Mapping[str, Any]) -> str:
+    """Return the URL of an account's webhook, as the vendor is given it.
+
+    Args:
+        hass: Home Assistant.
+        provider: One that is in the internet is given no URL of the local network.
+        options: Those of the account's entry.
+
+    Raises:
+        NoURLAvailableError: Home Assistant has none that this provider could reach.
+    """
+    webhook_id = options[CONF_WEBHOOK_ID]
+    if options.get(CONF_CLOUDHOOK) and async_has_cloud(hass):
+        from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415
+
+        from homeassistant.components import cloud  # noqa: PLC0415
+
+        try:
+            return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
+        except (HomeAssistantError, NabuCasaBaseError, TimeoutError, ValueError) as err:
+            raise NoURLAvailableError from err
+    is_remote = bool(provider.default_url)
+    home = get_url(
+        hass,
+        require_ssl=provider.needs_https,
+        allow_internal=not is_remote,
+        allow_cloud=False,
+        prefer_external=is_remote,
+    )
+    return f"{home}{_path(provider, webhook_id)}"
+
+
+def _path(provider: type[Provider], webhook_id: str) -> str:
+    """Return the path of a webhook's URL."""
+    if provider.interval:
+        return webhook.async_generate_path(webhook_id)
+    return WebhookView.url.format(webhook_id=webhook_id)
+
+
+async def async_forget_url(hass: HomeAssistant, webhook_id: str) -> None:
+    """Give back the URL that Home Assistant Cloud has made, if it has."""
+    if async_has_cloud(hass):
+        from homeassistant.components import cloud  # noqa: PLC0415
+
+        try:
+            await cloud.async_delete_cloudhook(hass, webhook_id)
+        except (HomeAssistantError, ValueError) as err:
+            _LOGGER.debug("Home Assistant Cloud did not delete the URL of a webhook: %s", type(err).__name__)
+
+
+def _raw_query(request: web.Request) -> str:
+    """Return the query as it came; what Home Assistant Cloud hands on is no request of aiohttp's."""
+    return request.rel_url.raw_query_string if isinstance(request, web.Request) else request.query_string
+
+
+async def _async_body(request: web.Request) -> bytes:
+    """Read the body up to the limit.
+
+    Raises:
+        RefusedWebhookError: It is larger, or doesn't come.
+    """
+    content, body = request.content, bytearray()
+    announced = request.headers.get("Content-Length", "")
+    too_large = announced.isdecimal() and int(announced) > MAXIMUM_BODY
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not too_large and (chunk := await content.read(MAXIMUM_BODY)):
+                body += chunk
+                too_large = len(body) > MAXIMUM_BODY
+    except TimeoutError, ConnectionError:
+        raise RefusedWebhookError("the body did not come", status=NOT_NOW) from None
+    if too_large:
+        raise RefusedWebhookError("the body is too large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return bytes(body)

@@ -1,0 +1,183 @@
+"""The demo: emulated providers, a real Home Assistant with SMS Inbox, and every step of a message on the screen."""
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from http import HTTPStatus
+import json
+from pathlib import Path
+import shutil
+import sys
+
+from tests.live.child import until
+from tests.live.command import INTERRUPTED, check_ports, run
+from tests.live.emulator import ACCOUNTS, Emulator
+from tests.live.entries import ENTRIES, add_entry
+from tests.live.home_assistant import PASSWORD, REPOSITORY, USERNAME, AnswerError, HomeAssistant
+
+from .proof import Proof, proofs, table
+from .timeline import Timeline
+from .watch import Watch
+
+# One for each virtual environment: an older Home Assistant doesn't read what a newer one has written.
+FOLDER = REPOSITORY / f".demo{Path(sys.prefix).name.removeprefix('.venv')}"
+LIMIT = 90.0  # seconds
+
+AUTOMATION_ID = "show_every_sms"
+AUTOMATION = {
+    "alias": "Show every SMS",
+    "mode": "queued",
+    "max": 50,
+    "triggers": [{"trigger": "event", "event_type": "sms_received"}],
+    "actions": [
+        {
+            "action": "persistent_notification.create",
+            "data": {"title": "SMS from {{ trigger.event.data.sender }}", "message": "{{ trigger.event.data.text }}"},
+        }
+    ],
+}
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Take the options of the command line."""
+        self._once = options.once
+        self._timeline = Timeline()
+        self._emulator = Emulator(options.emulator_port, FOLDER / "emulator.json")
+        level = "debug" if options.debug else "info"
+        self._home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, level=level)
+        self._urls: dict[str, str] = {}  # by provider
+        self._watch = Watch(self._emulator, self._home_assistant, self._timeline)
+
+    async def run(self) -> bool:
+        """Run until the proof is there (with --once) or for ever; return whether the proof is complete."""
+        FOLDER.mkdir(exist_ok=True)
+        for log in FOLDER.glob("*.log"):
+            log.unlink()
+        print("Starting the emulator and Home Assistant ...", flush=True)
+        async with self._emulator:
+            self._urls = {account.provider: await self._emulator.add(account) for account in ACCOUNTS}
+            async with self._home_assistant:
+                return await self._run_started()
+
+    async def _run_started(self) -> bool:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sources = (self._emulator, self._home_assistant)
+                watching = [tasks.create_task(source.wait()) for source in sources]
+                watching += [tasks.create_task(self._watch.follow_emulator()), tasks.create_task(self._timeline.run())]
+                new = await self._set_up()
+                watching.append(tasks.create_task(self._watch.follow_home_assistant()))
+                if not self._once:
+                    self._explain()
+                complete = await self._prove(new)
+                if not self._once:
+                    await asyncio.Event().wait()
+                for task in watching:
+                    task.cancel()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        return complete
+
+    async def _set_up(self) -> set[str]:
+        """Set up what isn't set up yet, and return the providers that are new."""
+        kept = await self._kept_entries()
+        new: dict[str, str] = {}
+        for account in ACCOUNTS:
+            if account.provider not in kept:
+                print(f"Adding the account at {account.provider} ...", flush=True)
+                url = self._urls[account.provider]
+                new[account.provider] = await add_entry(self._home_assistant, account, url)
+        entries = kept | new
+        _entries_file().write_text(json.dumps({"emulator": self._emulator.url, "entries": entries}))
+        self._watch.providers = {entry_id: provider for provider, entry_id in entries.items()}
+        await self._add_automation()
+        return set(new)
+
+    async def _kept_entries(self) -> dict[str, str]:
+        """Return the entry ids of an earlier run; entries for an emulator at another address are removed."""
+        there = {entry["entry_id"] for entry in await self._home_assistant.get(f"{ENTRIES}?domain=sms_inbox")}
+        known = json.loads(_entries_file().read_text()) if _entries_file().exists() else {"entries": {}}
+        kept = {provider: entry_id for provider, entry_id in known["entries"].items() if entry_id in there}
+        if kept and known["emulator"] != self._emulator.url:
+            for entry_id in kept.values():
+                await self._home_assistant.delete(f"{ENTRIES}/{entry_id}")
+            return {}
+        return kept
+
+    async def _add_automation(self) -> None:
+        """Make the automation, where it isn't there yet, and wait until it is armed."""
+        path = f"/api/config/automation/config/{AUTOMATION_ID}"
+        try:
+            await self._home_assistant.get(path)
+        except AnswerError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            await self._home_assistant.post(path, AUTOMATION)
+            await until(self._is_armed)
+
+    async def _is_armed(self) -> bool:
+        states = await self._home_assistant.get("/api/states")
+        return any(state["attributes"].get("id") == AUTOMATION_ID and state["state"] == "on" for state in states)
+
+    async def _prove(self, new: set[str]) -> bool:
+        """Send the samples and wait for them; print what came of them."""
+        samples = self._watch.proofs = proofs()
+        try:
+            async with asyncio.timeout(LIMIT):
+                await self._watch.connected.wait()
+                # What is in a new account's inbox before it is first read counts as old.
+                await self._watch.asked(new)
+                for proof in samples:
+                    await self._send(proof)
+                await self._watch.proven.wait()
+        except TimeoutError:
+            print(f"\nNot everything arrived within {LIMIT:.0f} seconds.")
+        await self._watch.look()
+        self._timeline.print()
+        print(f"\n{table(samples)}\n", flush=True)
+        return self._watch.proven.is_set()
+
+    async def _send(self, proof: Proof) -> None:
+        now = datetime.now(UTC)
+        proof.sent = now.timestamp()
+        self._timeline.note(now, proof.account.provider, "sent", f"from {proof.sender}: {proof.text}")
+        await self._emulator.send(proof.account, proof.text, proof.sender)
+
+    def _explain(self) -> None:
+        print(f"\n  Home Assistant     {self._home_assistant.url}   (user {USERNAME}, password {PASSWORD})")
+        print(f"  Type an SMS here   {self._emulator.url}")
+        print("\nWhat happens is printed below. Ctrl-C ends everything.\n", flush=True)
+
+
+def _entries_file() -> Path:
+    return FOLDER / "entries.json"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", add_help=False)
+    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument("--emulator-port", type=int, default=8125)
+    parser.add_argument("--debug", action="store_true")
+    return parser.parse_args()
+
+
+async def _run(options: argparse.Namespace) -> bool:
+    check_ports(options)
+    if options.fresh:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    return await Demo(options).run()
+
+
+def main() -> int:
+    """Run the demo and return the exit code."""
+    options = _options()
+    return run(_run(options), interrupted=INTERRUPTED if options.once else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

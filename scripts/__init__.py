@@ -1,1 +1,0 @@
-"""What a developer runs from the repository's root."""

@@ -1,1 +1,0 @@
-"""The Python behind the scripts."""

@@ -1,0 +1,129 @@
+"""The steps of the browser test about providers that call."""
+
+import re
+
+from playwright.async_api import Locator, expect
+from yarl import URL
+
+from .pages import Flow, add_integration, configure, open_issue, show_device
+from .window import sees
+from .world import NEIGHBOUR, World, compare
+
+BY_BULKSMS = "Sent to BulkSMS, which called"
+BY_BULLETIN = "Sent to Bulletin, which called"
+DOOR = "Somebody is at the door"
+GONE = "Nobody is at the door any more"
+POLLED = "Sent when nobody called any more"
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
+async def call_by_bulletin(world: World) -> str:
+    """Have Bulletin call: copy the address, paste it there, and wait for the first call."""
+    flow = await _turn_switch(world, "bulletin")
+    await sees(flow.dialog, world.texts("options.step.address.title"))
+    await world.picture("calls")
+    address = await _copy_address(world, flow)
+    await flow.submit()
+    await sees(flow.dialog, world.texts("options.progress.wait_for_call", provider="Bulletin Messenger"))
+    await world.paste_address("bulletin", address)
+    await world.send("bulletin", BY_BULLETIN)
+    return f"copied and pasted; then {await _see_call(world, flow, 'bulletin', BY_BULLETIN)}"
+
+
+async def call_by_bulksms(world: World) -> str:
+    """Have BulkSMS call, which is told the address by its API."""
+    flow = await _turn_switch(world, "bulksms")
+    await world.send("bulksms", BY_BULKSMS)
+    return f"nothing to paste; {await _see_call(world, flow, 'bulksms', BY_BULKSMS)}"
+
+
+async def add_webhook(world: World) -> str:
+    """Add an account that only is called, and post something there in which no text is found."""
+    texts, title = world.texts, "Webhook doorbell"
+    flow = await add_integration(world.window, "sms", "SMS Inbox")
+    await flow.choose(texts("config.step.user.menu_options.webhook"))
+    await flow.fill(username="doorbell")
+    await flow.submit()
+    await sees(flow.dialog, texts("config.step.address.title"))
+    world.urls["webhook"], world.titles["webhook"] = await _copy_address(world, flow), title
+    await flow.submit()
+    await flow.finish()
+    await sees(world.window.page.locator("ha-config-device-page"), title)
+    await _ring(world, DOOR)
+    flow = await open_issue(world.window, texts("issues.unreadable.title", account=title))
+    await sees(flow.dialog, DOOR, exact=False)
+    await flow.close()
+    return "the address was copied; what was posted there is shown, and kept"
+
+
+async def name_fields(world: World) -> str:
+    """Tell what the fields of the last call are called."""
+    texts, title = world.texts, world.titles["webhook"]
+    flow = await configure(world.window, title, texts("options.step.init.menu_options.fields"))
+    await sees(flow.dialog, DOOR, exact=False)
+    await flow.pick(texts("options.step.fields.data.sender"), "visitor.number")
+    await flow.pick(texts("options.step.fields.data.text"), "visitor.says")
+    await flow.submit()
+    await flow.saved()
+    await _ring(world, GONE)
+    for text in (DOOR, GONE):
+        compare((await world.arrival(text))["sender"], NEIGHBOUR)
+    await world.window.go("/config/repairs")
+    await sees(world.window.page, "Repairs")
+    await expect(world.window.page.get_by_text(texts("issues.unreadable.title", account=title))).to_have_count(0)
+    return "chosen from the call; what was kept arrived, and what was posted then"
+
+
+async def stop_calls(world: World) -> str:
+    """Have Bulletin call no more."""
+    flow = await _turn_switch(world, "bulletin")
+    await flow.saved()
+    await world.paste_address("bulletin", "")
+    await world.send("bulletin", POLLED)
+    await world.arrival(POLLED)
+    await expect(await _last_call(world, "bulletin")).to_have_count(0)
+    return "switched off; the next message was polled"
+
+
+async def _turn_switch(world: World, provider: str) -> Flow:
+    """Switch on whether a provider calls, or off."""
+    option = world.texts("options.step.init.menu_options.calls")
+    flow = await configure(world.window, world.titles[provider], option)
+    await flow.switch(world.texts("options.step.calls.data.calls"))
+    await flow.submit()
+    return flow
+
+
+async def _copy_address(world: World, flow: Flow) -> str:
+    """Copy the address that a dialog shows; no log may have its secret part."""
+    address = await flow.copy()
+    await sees(flow.dialog, address)
+    world.passwords.add(URL(address).name)
+    return address
+
+
+async def _see_call(world: World, flow: Flow, provider: str, text: str) -> str:
+    """Wait until the dialog tells of the first call, and look at what it brought."""
+    title, times = world.texts("options.step.called.title"), {"first": "|", "last": "|"}
+    await sees(flow.dialog, title)
+    told = world.texts("options.step.called.description", **times).split("|")
+    await expect(flow.dialog).to_contain_text(re.compile(TIME.join(map(re.escape, told))))
+    await flow.submit()
+    await flow.saved()
+    await world.arrival(text)
+    await expect(await _last_call(world, provider)).to_contain_text("ago")
+    compare([event["text"] for event in world.events].count(text), 1)
+    return f"{title!r}, and the message arrived"
+
+
+async def _last_call(world: World, provider: str) -> Locator:
+    """Return what the page of an account's device shows of the last call."""
+    device = await show_device(world.window, world.titles[provider])
+    name = device.page.get_by_text(world.texts("entity.sensor.last_call.name"), exact=True)
+    return device.locator("hui-sensor-entity-row").filter(has=name)
+
+
+async def _ring(world: World, text: str) -> None:
+    """Post a message with fields that are called as nobody expects."""
+    world.messages.add(text)
+    await world.call(world.urls["webhook"], {"event": "ring", "visitor": {"number": NEIGHBOUR, "says": text}})

@@ -1,0 +1,154 @@
+"""A real browser, and what it shows."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+import shutil
+from typing import Any, Self
+
+from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, async_playwright, expect
+
+from ..live.child import ChildError
+from ..live.home_assistant import REPOSITORY
+
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIMIT = 20_000  # milliseconds
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE = ViewportSize(width=1180, height=760)
+TRANSLATIONS = REPOSITORY / "custom_components" / "sms_inbox" / "translations"
+
+VISIBLE_TEXT = """() => {
+    const lines = [];
+    const look = (node) => {
+        if (node.nodeType === Node.TEXT_NODE) {
+            const parent = node.parentElement ?? node.parentNode.host;
+            const text = node.textContent.trim();
+            if (text && parent.checkVisibility({visibilityProperty: true}) && parent.offsetHeight) lines.push(text);
+        } else if (!["STYLE", "SCRIPT"].includes(node.tagName)) {
+            [...(node.shadowRoot?.childNodes ?? []), ...node.childNodes].forEach(look);
+        }
+    };
+    look(document.body);
+    return lines.join("\\n");
+}"""
+"""What a person can read; what is typed into fields isn't part of it."""
+
+
+def find_chromium() -> str:
+    """Return the path of a browser; raise ChildError where there is none."""
+    for name in EXECUTABLES:
+        if path := shutil.which(name):
+            return path
+    raise ChildError("There is no Chromium on PATH: `apt-get install chromium` gets it on Debian and Ubuntu.")
+
+
+@asynccontextmanager
+async def chromium(*, headed: bool) -> AsyncIterator[Browser]:
+    """Run the browser."""
+    path = find_chromium()
+    expect.set_options(timeout=LIMIT)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS, headless=not headed)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Texts:
+    """What SMS Inbox says to a person in one language."""
+
+    def __init__(self, language: str) -> None:
+        """Read them."""
+        self._texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())
+
+    def __call__(self, key: str, **placeholders: str) -> str:
+        """Return a text by its key, such as `config.error.unknown`."""
+        text: Any = self._texts
+        for part in key.split("."):
+            text = text[part]
+        return str(text).format(**placeholders)
+
+
+class Window:
+    """A window of its own, with its own cookies, on one server.
+
+    Attributes:
+        page: What it shows.
+        complaints: The errors and warnings in its console, each with the address that it is about.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        """Take over an empty page; use `open` to make one."""
+        self.page = page
+        self.complaints: list[str] = []
+        self._url = url
+        page.on("console", self._note)
+        page.on("pageerror", self._note_error)
+        page.on("dialog", lambda dialog: dialog.accept())  # what is not saved on a page may be lost
+
+    @classmethod
+    async def open(cls, browser: Browser, url: str, size: ViewportSize, locale: str) -> Self:
+        """Open a window and go to the server's start page."""
+        context = await browser.new_context(viewport=size, locale=locale, color_scheme="light")
+        context.set_default_timeout(LIMIT)
+        window = cls(await context.new_page(), url)
+        await window.go("/")
+        return window
+
+    async def go(self, path: str) -> None:
+        """Go to a page of the server; one that has something unsaved may ask first, which ends the first try."""
+        address = f"{self._url}{path}"
+        try:
+            await self.page.goto(address)
+        except Error as error:
+            if "net::ERR_ABORTED" not in error.message:
+                raise
+            await self.page.goto(address)
+
+    async def log_in(self, username: str, password: str) -> None:
+        """Log in to Home Assistant, in whatever language it asks."""
+        await self.page.locator("input[name=username]").fill(username)
+        await self.page.locator("input[name=password]").fill(password)
+        await self.page.locator("input[name=password]").press("Enter")
+        await self.page.locator("home-assistant-main").wait_for(state="attached")
+
+    async def text(self) -> str:
+        """Return what a person can read."""
+        return str(await self.page.evaluate(VISIBLE_TEXT))
+
+    async def picture(self, file: Path, height: int = 0) -> None:
+        """Take a picture, when nothing moves any more; with a height in a window that is higher for that long."""
+        size = self.page.viewport_size
+        if height and size:
+            await self.page.set_viewport_size({"width": size["width"], "height": height})
+        await self.page.mouse.move(0, 0)
+        await self.page.wait_for_load_state("networkidle")
+        await self.page.screenshot(path=file, animations="disabled", caret="hide")
+        if size:
+            await self.page.set_viewport_size(size)
+
+    async def close(self) -> None:
+        """Close it, and forget its cookies."""
+        await self.page.context.close()
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    def _note_error(self, error: Error) -> None:
+        self.complaints.append(f"error: {error.message} {error.stack}")
+
+
+async def sees(scope: Page | Locator, text: str, *, exact: bool = True) -> None:
+    """Wait until a text can be read there."""
+    await expect(scope.get_by_text(text, exact=exact).filter(visible=True).first).to_be_visible()

@@ -1,0 +1,240 @@
+"""The crash test: messages arrive while Home Assistant is harmed in many ways; then everything is counted.
+
+What counts as delivered is a message on which an automation has begun to work. Home Assistant starts automations one
+turn of its event loop after the event; the automation's first action, `crash_witness.note`, runs in that turn, and
+what it notes outlives the process. SMS Inbox must not have marked the message delivered before: if it had, a kill in
+between would show here as a loss. So every kill falls either before the note, and the message has to come again, or
+after it. The second action reports to a server outside of Home Assistant, which a kill may rightly cut off: those are
+counted, compared with what was sent, and no proof of a loss. The witness also notes what is fired on the bus, to show
+what came while the automation itself was being replaced, when none was armed.
+
+With `--push` each provider also sends a webhook for each message, and again until it gets the answer that it wants.
+Webhooks and polls overlap; vendors promise no order of webhooks, so the order isn't judged then.
+"""
+
+import argparse
+import asyncio
+from collections import Counter
+from dataclasses import replace
+import json
+import random
+import shutil
+import sys
+import time
+
+from ..live.child import until
+from ..live.command import check_ports, run
+from ..live.emulator import Emulator
+from ..live.entries import let_call
+from ..live.home_assistant import REPOSITORY, HomeAssistant
+from .accounts import EACH, Accounts
+from .evidence import Evidence
+from .facts import Kind
+from .harm import CALM, HARMS, Harm
+from .recorder import Recorder
+from .sabotage import SABOTAGES, copy_components
+from .table import table
+from .traffic import Traffic
+from .verdict import Report, compare
+from .witness import Witness
+
+FOLDER = REPOSITORY / ".crash-test"
+LATENCY = 0.01  # seconds
+QUIET = 3.0  # seconds without a delivery
+QUIET_WEBHOOKS = 70.0  # seconds after which nothing waits any more that was only announced
+REPEAT = 0.5  # seconds until a webhook is repeated
+LIMIT = 120.0  # seconds
+SHOWN = 10
+
+CONFIGURATION = """\
+crash_witness:
+  pipe: {pipe}
+rest_command:
+  report:
+    url: {url}
+    method: post
+    content_type: application/json
+    payload: "{{{{ event }}}}"
+"""
+AUTOMATIONS = """\
+- id: crash_test
+  alias: Crash test
+  mode: parallel
+  max: 10000
+  triggers:
+    - trigger: event
+      event_type: sms_received
+  actions:
+    - action: crash_witness.note
+      data:
+        event: "{{ trigger.event.data | to_json }}"
+    - action: rest_command.report
+      data:
+        event: "{{ trigger.event.data | to_json }}"
+"""
+
+
+class CrashTest:
+    """One run."""
+
+    def __init__(self, options: argparse.Namespace, recorder: Recorder, witness: Witness) -> None:
+        """Take the options of the command line, and what listens already."""
+        self._options = options
+        self._harms: Counter[str] = Counter()
+        self._emulator = Emulator(options.emulator_port, FOLDER / "emulator.json", latency=LATENCY, repeat=REPEAT)
+        config = FOLDER / "home-assistant"
+        self._home_assistant = HomeAssistant(
+            config,
+            options.port,
+            level="debug",
+            components=config / "custom_components",  # where a backup has them, too
+            more=CONFIGURATION.format(url=recorder.url, pipe=json.dumps(str(witness.pipe))),
+        )
+        self._accounts = Accounts(home_assistant=self._home_assistant, emulator=self._emulator)
+        self._evidence = Evidence(self._emulator, self._accounts, witness, recorder)
+        self._traffic = Traffic(self._emulator, EACH, _dice(options.seed, "traffic"))
+        self._harm = Harm(
+            self._home_assistant,
+            self._emulator,
+            self._accounts,
+            self._traffic,
+            witness,
+            self._evidence,
+            _dice(options.seed, "harm"),
+        )
+
+    async def run(self) -> bool:
+        """Run all rounds and print what came of it; return whether the promise was kept, or the sabotage not seen."""
+        began = time.monotonic()
+        self._home_assistant.config.mkdir(parents=True)
+        (self._home_assistant.config / "automations.yaml").write_text(AUTOMATIONS)
+        copy_components(self._home_assistant.config / "custom_components", self._options.sabotage)
+        print(f"Starting the emulator and Home Assistant; the seed is {self._options.seed} ...", flush=True)
+        async with self._emulator, self._home_assistant:
+            await self._set_up()
+            await self._do_harm()
+            await self._settle()
+            report = await self._compare()
+            answers = await self._evidence.answers() if self._options.push else None
+        print(f"\n{table(report, self._harms, self._options.seed, time.monotonic() - began, answers=answers)}")
+        _explain(report)
+        if self._options.sabotage:
+            fault = SABOTAGES[self._options.sabotage].fault
+            print(f"The sabotage {'shows' if fault in report.broken else 'DOES NOT SHOW'} as: {fault}")
+            return fault not in report.broken
+        return not report.broken
+
+    async def _set_up(self) -> None:
+        """Add the accounts, and wait until each was read once."""
+        for account in EACH:
+            await self._accounts.add(account)
+        async with asyncio.timeout(LIMIT):
+            await until(self._evidence.is_asked)
+        if self._options.push:
+            for account, entry_id in self._accounts.entries.items():
+                await let_call(self._home_assistant, self._emulator, account, entry_id)
+        await asyncio.sleep(CALM)
+
+    async def _do_harm(self) -> None:
+        """Do one thing after the other while messages arrive."""
+        dice = _dice(self._options.seed, "rounds")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watching = [tasks.create_task(self._traffic.run()), tasks.create_task(self._emulator.wait())]
+                for number, harm in enumerate(_rounds(self._options, dice), 1):
+                    await asyncio.sleep(dice.uniform(0.2, 1.2))
+                    await self._do(number, harm)
+                for task in watching:
+                    task.cancel()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _do(self, number: int, harm: str) -> None:
+        began = time.monotonic()
+        await HARMS[harm](self._harm)
+        self._harms[harm] += 1
+        seconds = time.monotonic() - began
+        print(
+            f"round {number:3}/{self._options.rounds}  {harm:26} {seconds:5.1f} s"
+            f"   sent {self._traffic.sent:6}   delivered {len(self._evidence.delivered()):6}",
+            flush=True,
+        )
+
+    async def _settle(self) -> None:
+        """Wait until every inbox was read to its end and nothing comes any more."""
+        print("Waiting until everything is read ...", flush=True)
+        await self._accounts.poll()
+        try:
+            async with asyncio.timeout(LIMIT * 2 if self._options.push else LIMIT):
+                await until(self._evidence.is_read)
+                await until(self._is_quiet)
+        except TimeoutError:
+            print(f"After {LIMIT:.0f} seconds not everything is read.")
+
+    async def _is_quiet(self) -> bool:
+        """Return whether nothing comes for a while."""
+        before = len(self._evidence.seen().fired)
+        await asyncio.sleep(QUIET_WEBHOOKS if self._options.push else QUIET)
+        return before == len(self._evidence.seen().fired)
+
+    async def _compare(self) -> Report:
+        ends = [
+            replace(end, read=await self._evidence.read_to_end(end.end)) if end.kind is Kind.RESTORED else end
+            for end in self._harm.ends
+        ]
+        messages, seen = await self._evidence.messages(), self._evidence.seen()
+        return compare(messages, seen, ends, ordered=not self._options.push)
+
+
+def _rounds(options: argparse.Namespace, dice: random.Random) -> list[str]:
+    """Return what is done, round by round: all that can be, in an order of the dice, and then all again."""
+    sabotaged = SABOTAGES[options.sabotage].harms if options.sabotage else None
+    rounds: list[str] = []
+    while len(rounds) < options.rounds:
+        deck = list(options.harm or sabotaged or HARMS)
+        dice.shuffle(deck)
+        rounds += deck
+    return rounds[: options.rounds]
+
+
+def _dice(seed: int, what: str) -> random.Random:
+    """Return dice of their own, so that how often others throw theirs doesn't matter."""
+    return random.Random(f"{seed} {what}")  # noqa: S311
+
+
+def _explain(report: Report) -> None:
+    """Name what went wrong."""
+    for fault, keys in report.faults.items():
+        for account, message_id in keys[:SHOWN]:
+            print(f"{fault}: {account} {message_id}", file=sys.stderr)
+    for fault in report.broken - report.faults.keys():
+        print(fault, file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/crash-test", add_help=False)
+    parser.add_argument("--rounds", type=int, default=2 * len(HARMS))
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--port", type=int, default=8133)
+    parser.add_argument("--emulator-port", type=int, default=8135)
+    parser.add_argument("--push", action="store_true")
+    parser.add_argument("--harm", choices=HARMS, action="append")
+    parser.add_argument("--sabotage", choices=SABOTAGES)
+    return parser.parse_args()
+
+
+async def _run(options: argparse.Namespace) -> bool:
+    check_ports(options)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    async with Recorder() as recorder, Witness(FOLDER / "witness") as witness:
+        return await CrashTest(options, recorder, witness).run()
+
+
+def main() -> int:
+    """Run the test and return the exit code."""
+    return run(_run(_options()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
