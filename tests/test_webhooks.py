@@ -214,10 +214,11 @@ async def test_stored_before_it_is_answered(
     """What can't be stored is not accepted: the vendor tries again. A person sees it until the store works."""
     await set_up(hass, entry)
     message = account.send("Hello")
-    with broken_store("receive"):
+    with broken_store():
         assert (await notify(message))[0] == HTTPStatus.INTERNAL_SERVER_ERROR
         await settle(hass)
         assert received == []
+        assert ir.async_get(hass).async_get_issue("sms_inbox", "store_failed")
         assert (await webhook_of(hass, entry))["refused"] == {"not stored: disk full": 1}
     assert (await notify(message))[0] == HTTPStatus.OK
     await settle(hass)
