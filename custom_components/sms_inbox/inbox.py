@@ -122,6 +122,9 @@ class Inbox:
         self._lock = asyncio.Lock()
         self._outcome = outcome
         self._pruning: CALLBACK_TYPE | None = None
+        # What is recovered may have been delivered before the file was restored, also after the inbox's end.
+        consumes = PROVIDERS[entry.data[CONF_PROVIDER]].consumes
+        self._recovers_in_doubt = consumes and state.doubt_since is not None and state.loss_since is not None
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
@@ -168,8 +171,8 @@ class Inbox:
             UnprovenError: Nothing that is known is among what is shown.
         """
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
-        # What is fired is stored before, so that what isn't known by its id was not fired.
-        in_doubt = self.state.doubt_since is not None or not do_ids_tell(shown, known)
+        # What is fired is stored before: what isn't known by its id was not fired, unless the file was restored.
+        in_doubt = self._recovers_in_doubt or self.state.doubt_since is not None or not do_ids_tell(shown, known)
         lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))
@@ -198,7 +201,9 @@ class Inbox:
 
     async def async_set_loss(self, since: datetime | None) -> None:
         """Note since when an answer may have been lost, None where none is."""
-        await self._store.write(accounts.set_loss, self._entry.entry_id, since)
+        ends_doubt = since is None and self._recovers_in_doubt and self.state.doubt_since is None
+        await self._store.write(accounts.set_loss, self._entry.entry_id, since, ends_doubt=ends_doubt)
+        self._recovers_in_doubt = self._recovers_in_doubt and since is not None
 
     async def async_set_outage(self, since: datetime | None) -> None:
         """Note since when the provider can't be read, None where it can."""
@@ -274,7 +279,11 @@ class Inbox:
         """Store a page without what the page before has shown, which is stored already."""
         state = self.state
         caught_up = not page.more or page.arrived_during_poll
-        progress = self._progress(page.cursor, first_run=state.first_run and not caught_up, caught_up=caught_up)
+        progress = self._progress(
+            page.cursor,
+            first_run=state.first_run and not caught_up,
+            caught_up=caught_up and not self._recovers_in_doubt,
+        )
         new = [message for message in page.messages if message.message_id not in self.last_page_ids]
         unreadable = [record for record in page.unreadable if record not in self._last_page_unreadable]
         changes = progress.cursor != state.cursor or progress.first_run != state.first_run or state.doubt_since

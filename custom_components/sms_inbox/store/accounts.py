@@ -140,9 +140,12 @@ def doubt_all(db: sqlite3.Connection) -> None:
     db.execute("UPDATE account SET doubt_since = ?", (text_of_time(datetime.now(UTC)),))
 
 
-def set_loss(db: sqlite3.Connection, account: str, since: datetime | None) -> None:
-    """Note since when an answer may have been lost, None where none is."""
-    db.execute("UPDATE account SET loss_since = ? WHERE account = ?", (text_of_time(since), account))
+def set_loss(db: sqlite3.Connection, account: str, since: datetime | None, *, ends_doubt: bool = False) -> None:
+    """Note since when an answer may have been lost, None where none is; and that nothing is in doubt any more."""
+    db.execute(
+        "UPDATE account SET loss_since = ?, doubt_since = iif(?, NULL, doubt_since) WHERE account = ?",
+        (text_of_time(since), ends_doubt, account),
+    )
 
 
 def set_outage(db: sqlite3.Connection, account: str, since: datetime | None) -> None:

@@ -161,7 +161,7 @@ class Store:
             StoreError: The mark of the snapshot could not be removed yet; as long as it can't, nothing can be written.
         """
         self._freezes = max(self._freezes - 1, 0)
-        if not self._freezes:
+        if not self._freezes and self._is_marked:
             await self._writer.run(self._thaw)
             await self._reader.run(self._copy_log)
 
