@@ -11,7 +11,7 @@ ROWS = (
     "requests",
     "automation",
     "latency",
-    "push",
+    "webhook",
     "compare",
     "startup",
     "otherwise",
