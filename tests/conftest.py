@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from freezegun import api
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 
@@ -131,9 +133,25 @@ class Clock:
 
 
 @pytest.fixture
+def freezer(freezer: FrozenDateTimeFactory, request: pytest.FixtureRequest) -> FrozenDateTimeFactory:
+    """Stop the calendar; the event loop's clock goes on, since what waits for it would hang."""
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("hass").loop.time = api.real_monotonic
+    return freezer
+
+
+@pytest.fixture
 def clock(hass: HomeAssistant) -> Clock:
     """Return the clock."""
     return Clock(hass)
+
+
+@pytest.fixture
+def days(clock: Clock) -> Iterator[Clock]:
+    """Return the clock; the time of day goes with it."""
+    utcnow = dt_util.utcnow
+    with patch.object(dt_util, "utcnow", lambda: utcnow() + timedelta(seconds=clock.offset)):
+        yield clock
 
 
 def texts(events: list[Event[Any]]) -> list[str]:
@@ -142,15 +160,20 @@ def texts(events: list[Event[Any]]) -> list[str]:
 
 
 @contextmanager
-def broken_store(*names: str, reason: str = "disk full") -> Iterator[None]:
-    """Let the store fail in the functions of these names, or in all; nothing of them reaches the disk."""
+def broken_store(*names: str, reason: str = "disk full") -> Iterator[list[str]]:
+    """Let the store fail in the functions of these names, or in all; nothing of them reaches the disk.
+
+    Yields the names of the functions that have failed, as they come.
+    """
     write = Store.write
+    failed: list[str] = []
 
     async def fail(store: Store, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         name = getattr(work, "func", work).__name__
         if not names or name in names:
+            failed.append(name)
             raise StoreError(reason)
         return await write(store, work, *args, **kwargs)
 
     with patch.object(Store, "write", fail):
-        yield
+        yield failed

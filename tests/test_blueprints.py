@@ -8,7 +8,6 @@ from pathlib import Path
 import re
 import shutil
 from typing import Any
-from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -20,7 +19,6 @@ from pytest_homeassistant_custom_component.common import (
 )
 import voluptuous as vol
 
-from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint.models import Blueprint
@@ -31,7 +29,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import extract_inputs, load_yaml_dict
 
-from .conftest import Clock, make_entry, poll, set_up, settle
+from .conftest import Clock, broken_store, make_entry, poll, set_up, settle
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = "blueprints/automation/sms_inbox"
@@ -147,7 +145,7 @@ async def receive(hass: HomeAssistant, account: Account, *texts: str, sender: st
 
 async def receive_twice(hass: HomeAssistant, entry: MockConfigEntry, account: Account, text: str) -> None:
     """Let a message come, then a crash, and the message again."""
-    with patch.object(Store, "tick_off", side_effect=StoreError("power cut")):
+    with broken_store("mark_delivered", "release", "end", "prune"):
         await receive(hass, account, text)
         await hass.config_entries.async_unload(entry.entry_id)
     await set_up(hass, entry)

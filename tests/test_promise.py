@@ -283,7 +283,7 @@ async def test_nothing_new_is_taken_for_old(
     ahead: float,
     trouble: str,
 ) -> None:
-    """Invariant 4: what came after the account was added is fired, what came before is silent, by the vendor's clock."""
+    """Invariant 4: by the vendor's clock, what came after the account was added is fired, and the rest is silent."""
     emulator.clock_offset = timedelta(seconds=ahead)
     vendor = datetime.now(UTC) + emulator.clock_offset
     account.page_size = min(account.page_size, 2)
@@ -339,4 +339,4 @@ async def test_poll_wins_over_an_earlier_push(
     assert len(received) == len(odd) - 1 + 1  # two of the odd ones have the same id
     assert received[-1].data["text"] == "Good"
     for event in received:
-        assert datetime.fromisoformat(event.data["received_at"]).year in (datetime.now(UTC).year,)
+        assert abs(datetime.fromisoformat(event.data["received_at"]) - datetime.now(UTC)) < timedelta(minutes=1)

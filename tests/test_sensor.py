@@ -75,7 +75,7 @@ async def test_messages_received(hass: HomeAssistant, entry: MockConfigEntry, ac
     await poll(hass)
     assert hass.states.get(counter).state == "2"
     account.messages.clear()  # what is forgotten here isn't shown any more
-    with patch("custom_components.sms_inbox.coordinator.KEEP_IDENTITIES", timedelta(days=-1)):
+    with patch("custom_components.sms_inbox.inbox.KEEP_IDENTITIES", timedelta(days=-1)):
         hass.config_entries.async_update_entry(entry, options={"retention_days": 0})
         for _ in range(2):  # forgets at the start, and shows at the next what it counts then
             await hass.config_entries.async_reload(entry.entry_id)

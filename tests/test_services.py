@@ -107,8 +107,8 @@ async def test_bad_data(hass: HomeAssistant, data: dict[str, Any]) -> None:
 
 
 async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """A store in trouble is told."""
+    """A store that can't be read is reported."""
     await set_up(hass, entry)
-    with patch.object(Store, "find", side_effect=StoreError("disk I/O")), pytest.raises(HomeAssistantError) as caught:
+    with patch.object(Store, "read", side_effect=StoreError("disk I/O")), pytest.raises(HomeAssistantError) as caught:
         await get_messages(hass)
     assert caught.value.translation_key == "store_unreadable"

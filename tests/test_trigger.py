@@ -163,7 +163,7 @@ async def test_message_that_waited_for_the_start(hass: HomeAssistant, entry: Moc
     [runs] = await automate(hass, {"text": "good morning", "match": "is"})
     assert runs == []
     await hass.async_start()
-    await poll(hass)
+    await settle(hass)
     assert texts(runs) == ["Good morning"]
 
 

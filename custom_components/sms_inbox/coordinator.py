@@ -3,9 +3,9 @@
 import asyncio
 from datetime import timedelta
 import logging
-from typing import Any, override
+from typing import override
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from .client import async_create_provider, create_session
 from .const import CONF_DELIVER_EXISTING, DOMAIN
-from .failures import REACTIONS, Failure, Failures
+from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
 from .model import Page
@@ -23,6 +23,7 @@ from .poll_now import PollNow
 from .polling import Polling
 from .providers.contract import Provider
 from .providers.errors import ConfigurationError, ProviderError
+from .setup_retry import async_set_up_later
 from .store import StoreError, accounts
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,17 +68,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self.provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
             state = await self._async_begin_in_store()
         except ConfigurationError as err:
-            raise ConfigEntryError(**self._translated(err)) from err
+            raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:
             self._issues.async_note_store(err)
-            raise ConfigEntryNotReady(**self._translated(err)) from err
-        dr.async_get(self.hass).async_get_or_create(
-            config_entry_id=entry.entry_id,
-            identifiers={(DOMAIN, entry.entry_id)},
-            entry_type=dr.DeviceEntryType.SERVICE,
-            name=entry.title,
-            manufacturer=self.provider.name,
-        )
+            async_set_up_later(self.hass)
+            raise ConfigEntryNotReady(**translated(err, self.name)) from err
+        self._issues.async_note_store(None)
+        self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
@@ -107,6 +104,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                 await self.inbox.async_end()
         except StoreError as err:
             _LOGGER.debug("The store of %s failed at the end: %s", self.name, err)
+        if self.config_entry.disabled_by:
+            self._issues.async_clear_failures(self._failures)
 
     async def async_check_now(self) -> None:
         """Poll at once, unless a poll is under way anyway, and wait a little for what comes of it.
@@ -131,13 +130,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_rename(self) -> None:
         """Take the account's new name, everywhere."""
         self.name = self.config_entry.title
-        devices = dr.async_get(self.hass)
-        if device := devices.async_get_device_by_identifier(
-            (DOMAIN, self.config_entry.entry_id), self.config_entry.entry_id
-        ):
-            devices.async_update_device(device.id, name=self.name)
-        self.async_show_issues()
-        self._show_failures()
+        self.polling.rename(self.name)
+        self._show_device()
+        self._issues.async_rename()
 
     @callback
     def async_show_issues(self) -> None:
@@ -145,6 +140,17 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_show_quarantine(self.inbox.state.quarantined)
         self._issues.async_show_deprecated_api(self.provider.successor)
         self._issues.async_show_store(self._store)
+
+    @callback
+    def _show_device(self) -> None:
+        """Show the account as a device, by its name of now."""
+        dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=self.config_entry.entry_id,
+            identifiers={(DOMAIN, self.config_entry.entry_id)},
+            entry_type=dr.DeviceEntryType.SERVICE,
+            name=self.name,
+            manufacturer=self.provider.name,
+        )
 
     @callback
     def _async_note_page(self, page: Page) -> None:
@@ -200,25 +206,24 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     @override
     async def _async_update_data(self) -> None:
         """Read the provider's inbox to its end."""
-        new = False
+        new, retry = 0, None
         try:
-            new = bool((await self.polling.async_poll()).new)
+            new = (await self.polling.async_poll()).new
         except (ProviderError, StoreError) as err:
             await self._async_note_failure(err)
-            raise UpdateFailed(**self._translated(err), retry_after=self._failures.pause) from err
+            retry = self._failures.pause
+            raise UpdateFailed(**translated(err, self.name), retry_after=retry) from err
         finally:
-            self._poll_now.note(new=new)
+            # Where a person has switched off polling, nothing else repeats a poll that a webhook asked for.
+            self._poll_now.note(new=new, retry=retry if self.config_entry.pref_disable_polling else None)
+            self.async_show_issues()
         await self._async_note_success()
 
     async def _async_note_success(self) -> None:
-        """Clear what a success settles, the request for a login included."""
+        """Clear what a success settles."""
         was_out = self._failures.since is not None
+        self._issues.async_clear_failures(self._failures)
         self._failures.clear()
-        self._issues.async_note_store(None)
-        self.async_show_issues()
-        self._issues.async_clear_failures()
-        for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
-            self.hass.config_entries.flow.async_abort(flow["flow_id"])
         if was_out:
             await self._async_note_outage()
         if self.config_entry.data.get(CONF_DELIVER_EXISTING) and not self.inbox.state.first_run:
@@ -228,25 +233,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_note_failure(self, err: Failure) -> None:
         """Count a failure, and show what a person can do."""
+        _LOGGER.debug("A poll of %s failed: %s: %s", self.name, type(err).__name__, err)
         before = self._failures.since
         self._failures.add(err, dt_util.utcnow())
-        self._poll_now.wait(self._failures.retry_after)
-        if isinstance(err, StoreError):
-            self._issues.async_note_store(err)
-        if self._failures.asks_for_login:
-            self.config_entry.async_start_reauth(self.hass)
-        self._show_failures()
+        self._poll_now.wait(self._failures.shortest_pause)
+        self._issues.async_show_failures(self._failures)
         if self._failures.since != before:
             await self._async_note_outage()
-
-    @callback
-    def _show_failures(self) -> None:
-        """Show a refusal from the third one in a row on, and an outage of hours."""
-        since, reason = self._failures.since, str(self._failures.last)
-        if since and self._failures.shows_refusal:
-            self._issues.async_show_refused(since, reason)
-        if since and self._failures.shows_outage(dt_util.utcnow()):
-            self._issues.async_show_outage(since, reason)
 
     async def _async_note_outage(self) -> None:
         """Store since when the provider can't be read, so that a restart doesn't begin to count anew."""
@@ -254,11 +247,3 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             await self.inbox.async_set_outage(self._failures.since)
         except StoreError as err:
             _LOGGER.debug("The outage of %s was not stored: %s", self.name, err)
-
-    def _translated(self, err: Failure) -> dict[str, Any]:
-        """Return what Home Assistant's errors need to say what went wrong."""
-        return {
-            "translation_domain": DOMAIN,
-            "translation_key": REACTIONS[type(err)].key,
-            "translation_placeholders": {"account": self.name, "error": str(err)},
-        }

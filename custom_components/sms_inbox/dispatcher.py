@@ -6,7 +6,7 @@ Whatever stores messages wakes it; nothing else fires.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 import logging
 from typing import Any
@@ -89,7 +89,8 @@ class Dispatcher:
         self._may_be_pending = True
         self._claimed: deque[StoredMessage] = deque()
         self._fired: list[int] = []
-        self._woken = asyncio.Event()
+        self._marking: asyncio.TimerHandle | None = None
+        self._is_mark_due = False
         self._task: asyncio.Task[None] | None = None
         self._retry: CALLBACK_TYPE | None = None
         self._retry_seconds = SHORTEST_RETRY
@@ -110,7 +111,6 @@ class Dispatcher:
         """Deliver what was claimed, and, with `pending`, what may be waiting in the store."""
         self._claimed.extend(claimed)
         self._may_be_pending = self._may_be_pending or pending
-        self._woken.set()
         if self._is_started and not (self._task and not self._task.done()):
             self._task = self._entry.async_create_background_task(
                 self._hass, self._async_run(), f"{self._entry.title} deliver"
@@ -136,6 +136,9 @@ class Dispatcher:
         if self._retry:
             self._retry()
             self._retry = None
+        if self._marking:
+            self._marking.cancel()
+            self._marking = None
         if self._task:
             # It ends by itself before the next slice; what it is storing goes on to its end.
             await asyncio.wait({self._task})
@@ -177,16 +180,20 @@ class Dispatcher:
             self._may_be_pending = self._may_be_pending or bool(claimed)
             self._note_success()
             return True
-        if self._fired:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CARRY_SECONDS):
-                    self._woken.clear()
-                    await self._woken.wait()
-        if self._fired and not self._claimed:
+        if self._fired and self._is_mark_due:
+            self._is_mark_due = False
             with self.carry() as fired:
                 await self._store.write(messages.mark_delivered, self._entry.entry_id, fired)
             self._note_success()
-        return bool(self._claimed or self._may_be_pending or self._fired)
+        elif self._fired and not self._marking:
+            self._marking = self._hass.loop.call_later(CARRY_SECONDS, self._mark)
+        return bool(self._claimed or self._may_be_pending)
+
+    @callback
+    def _mark(self) -> None:
+        """Mark what no page has marked meanwhile."""
+        self._marking, self._is_mark_due = None, True
+        self.wake(pending=False)
 
     async def _async_fire_slice(self) -> None:
         """Fire for as long as the event loop can spare: first all events, then the entities."""

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 import random
-from typing import Final
+from typing import Any, Final
 
+from .const import DOMAIN
 from .providers.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -32,7 +33,8 @@ class Reaction:
         longest_pause: Seconds between two retries at most. `Retry-After` is kept beyond it.
         login_from: From which error in a row on the person is asked to log in; None for never.
         refused_from: From which error in a row on a repair issue shows that the provider refuses; None for never.
-        reports_outage: Whether a repair issue shows an outage of hours.
+
+    What a person hasn't been notified of in one of these ways is an outage after hours.
     """
 
     key: str
@@ -40,27 +42,35 @@ class Reaction:
     longest_pause: float = LONGEST_PAUSE
     login_from: int | None = None
     refused_from: int | None = None
-    reports_outage: bool = False
 
 
 REACTIONS: Final[dict[type[Failure], Reaction]] = {
     AuthenticationError: Reaction(key="invalid_auth", login_from=2),
     ConfigurationError: Reaction(key="invalid_configuration", refused_from=3),
     InsecureAddressError: Reaction(key="insecure_url", refused_from=3),
-    TemporaryError: Reaction(key="cannot_connect", reports_outage=True),
-    ProtocolError: Reaction(key="unexpected_answer", reports_outage=True),
-    RateLimitedError: Reaction(key="rate_limited", reports_outage=True),
+    TemporaryError: Reaction(key="cannot_connect"),
+    ProtocolError: Reaction(key="unexpected_answer"),
+    RateLimitedError: Reaction(key="rate_limited"),
     StoreError: Reaction(key="store_failed", first_pause=1.0, longest_pause=60.0),
 }
+
+
+def translated(failure: Failure, account: str) -> dict[str, Any]:
+    """Return what Home Assistant's errors need to say in a person's language what went wrong at an account."""
+    return {
+        "translation_domain": DOMAIN,
+        "translation_key": REACTIONS[type(failure)].key,
+        "translation_placeholders": {"account": account, "error": str(failure)},
+    }
 
 
 class Failures:
     """The failures of one account since its last success.
 
     Attributes:
-        since: When the first of them was, also before a restart; None where there is none.
-        last: The last one.
-        count: How many there were since the start.
+        since: When the first failure of the provider was, also before a restart; None where there is none.
+        last: The last failure, of the provider or the store.
+        count: How many failures of the provider there were since the start.
         in_a_row: How many of the last kind there were, one after the other.
     """
 
@@ -72,13 +82,11 @@ class Failures:
         self.in_a_row = 0
 
     def add(self, failure: Failure, now: datetime) -> None:
-        """Count a failure, once however many have waited for the same poll."""
-        if failure is self.last:
-            return
-        self.count += 1
+        """Count a failure."""
         self.in_a_row = self.in_a_row + 1 if type(failure) is type(self.last) else 1
         self.last = failure
         if isinstance(failure, ProviderError):
+            self.count += 1
             self.since = self.since or now
 
     def clear(self) -> None:
@@ -97,9 +105,10 @@ class Failures:
         return self._has_reached("refused_from")
 
     def shows_outage(self, now: datetime) -> bool:
-        """Whether a repair issue shows that the provider has been unreachable for hours."""
-        reports = self.last is not None and REACTIONS[type(self.last)].reports_outage
-        return reports and self.since is not None and now - self.since >= LONG_OUTAGE
+        """Whether a repair issue shows that the provider could not be read for hours; not where another says why."""
+        if not isinstance(self.last, ProviderError) or self.asks_for_login or self.shows_refusal:
+            return False
+        return self.since is not None and now - self.since >= LONG_OUTAGE
 
     @property
     def pause(self) -> float:
@@ -107,10 +116,18 @@ class Failures:
         if self.last is None:
             return 0.0
         reaction = REACTIONS[type(self.last)]
-        doubled = reaction.first_pause * 2.0 ** min(self.count - 1, 10)
-        pause = reaction.longest_pause if self.asks_for_login else min(doubled, reaction.longest_pause)
+        if self.asks_for_login:
+            return max(reaction.longest_pause, self.retry_after + 1)
+        number = self.count if isinstance(self.last, ProviderError) else self.in_a_row
+        pause = min(reaction.first_pause * 2.0 ** min(number - 1, 10), reaction.longest_pause)
         # Not all at the same moment after an outage; and a coordinator counts from the last full second.
         return max(pause * random.uniform(0.5, 1), self.retry_after + 1)  # noqa: S311
+
+    @property
+    def shortest_pause(self) -> float:
+        """The seconds until a webhook may have the provider polled: it asked us to wait, or refuses the credentials."""
+        refused = REACTIONS[type(self.last)].first_pause if self.last and self.asks_for_login else 0.0
+        return max(refused, self.retry_after)
 
     @property
     def retry_after(self) -> float:

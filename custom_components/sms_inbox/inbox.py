@@ -129,17 +129,18 @@ class Inbox:
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
 
-    async def async_receive(self, page: Page, clock_offset: timedelta | None) -> int:
+    async def async_receive(self, page: Page, clock_offset: timedelta | None, stored: Callable[[Page], None]) -> int:
         """Store a page, in one transaction with its cursor; return how many of its messages are new.
 
         Args:
             page: As the provider handed it over.
             clock_offset: How far the provider's clock is ahead of ours, None where that is unknown.
+            stored: Called with the page once it is stored, before anything of it is delivered.
 
         Raises:
             StoreError: Nothing was stored; the cursor stays.
         """
-        return await self._async_one_at_a_time(self._async_receive(page, clock_offset))
+        return await self._async_one_at_a_time(self._async_receive(page, clock_offset, stored))
 
     async def async_receive_pushed(self, push: PushResult) -> None:
         """Store what a verified webhook request brings.
@@ -152,6 +153,7 @@ class Inbox:
             await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
         except StoreError as err:
             self._outcome(err)
+            self.dispatcher.wake()  # it goes on trying the store, and notices when it works
             raise
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
@@ -268,7 +270,7 @@ class Inbox:
 
         return await asyncio.shield(create_eager_task(run(), loop=self._hass.loop))
 
-    async def _async_receive(self, page: Page, clock_offset: timedelta | None) -> int:
+    async def _async_receive(self, page: Page, clock_offset: timedelta | None, stored: Callable[[Page], None]) -> int:
         """Store a page without what the page before has shown, which is stored already."""
         state = self.state
         caught_up = not page.more or page.arrived_during_poll
@@ -277,9 +279,12 @@ class Inbox:
         unreadable = [record for record in page.unreadable if record not in self._last_page_unreadable]
         changes = progress.cursor != state.cursor or progress.first_run != state.first_run or state.doubt_since
         if not (new or unreadable or changes):
+            stored(page)
             return 0
         arrivals = [self._arrival(message, page, clock_offset) for message in new]
-        received = await self._async_store(arrivals, unreadable=unreadable, progress=progress)
+        received = await self._async_store(
+            arrivals, unreadable=unreadable, progress=progress, stored=partial(stored, page)
+        )
         self.last_page_ids = frozenset(message.message_id for message in page.messages)
         self._last_page_unreadable = frozenset(page.unreadable)
         self.state = replace(
@@ -297,6 +302,7 @@ class Inbox:
         *,
         unreadable: Sequence[bytes] = (),
         progress: accounts.Progress | None = None,
+        stored: Callable[[], None] = lambda: None,
     ) -> messages.Received:
         """Store messages, and hand them to the dispatcher."""
         with self.dispatcher.carry() as fired:
@@ -310,6 +316,7 @@ class Inbox:
                 claim=self.dispatcher.can_claim,
             )
         self.state = replace(self.state, quarantined=received.quarantined)
+        stored()
         self.dispatcher.wake(received.claimed, pending=received.is_more_pending)
         return received
 
@@ -318,7 +325,7 @@ class Inbox:
         return accounts.Progress(cursor=cursor, first_run=first_run, caught_up=caught_up, stored_ids=self.last_page_ids)
 
     def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
-        """Return a message of a page with its status: existing, where it was in the inbox before the account was added."""
+        """Return a message of a page with its status: existing, where it was there before the account was added."""
         if page.arrived_during_poll:
             return messages.Arrival(message)
         is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)

@@ -1,17 +1,19 @@
-"""Every repair issue: raised and cleared here."""
+"""Every repair issue, and the request for a login: raised and cleared here."""
 
 from datetime import datetime
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
+from .failures import Failures
 from .providers import PROVIDERS
 from .store import Store, StoreError
 
-OF_AN_ACCOUNT = ("deprecated_api", "outage", "refused", "unreadable")
+FAILURES = ("outage", "refused")
+OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *FAILURES)
 
 
 @callback
@@ -42,22 +44,47 @@ class Issues:
         """Show that the vendor has replaced the API that the account uses, where it has."""
         if successor:
             self._show("deprecated_api", ir.IssueSeverity.WARNING, fixable=True, successor=PROVIDERS[successor].name)
+        else:
+            self._clear("deprecated_api")
 
     @callback
-    def async_show_outage(self, since: datetime, reason: str) -> None:
-        """Show that the provider can't be read, since when and why."""
-        self._show("outage", ir.IssueSeverity.ERROR, since=_local(since), error=reason)
+    def async_show_failures(self, failures: Failures) -> None:
+        """Show that the store fails, that the provider refuses, or that it could not be read for hours, and why.
+
+        Where it refuses the credentials, the person is asked to log in again.
+        """
+        if isinstance(failures.last, StoreError):
+            self.async_note_store(failures.last)
+        if failures.asks_for_login:
+            self._entry.async_start_reauth(self._hass)
+        reason = str(failures.last)
+        if failures.since and failures.shows_refusal:
+            self._show("refused", ir.IssueSeverity.ERROR, since=_local(failures.since), error=reason)
+        if failures.since and failures.shows_outage(dt_util.utcnow()):
+            self._show("outage", ir.IssueSeverity.ERROR, since=_local(failures.since), error=reason)
 
     @callback
-    def async_show_refused(self, since: datetime, reason: str) -> None:
-        """Show that the provider refuses requests, since when and why."""
-        self._show("refused", ir.IssueSeverity.ERROR, since=_local(since), error=reason)
+    def async_clear_failures(self, failures: Failures) -> None:
+        """Clear what a successful poll settles.
 
-    @callback
-    def async_clear_failures(self) -> None:
-        """Clear what a success settles."""
-        for key in ("outage", "refused"):
+        One that follows a failure of the store has stored the page that was kept. Any other says nothing of the store.
+        """
+        if isinstance(failures.last, StoreError):
+            self.async_note_store(None)
+        for key in FAILURES:
             self._clear(key)
+        for flow in self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH}):
+            self._hass.config_entries.flow.async_abort(flow["flow_id"])
+
+    @callback
+    def async_rename(self) -> None:
+        """Show the account's new name in the issues that there are."""
+        registry = ir.async_get(self._hass)
+        for key in OF_AN_ACCOUNT:
+            issue = registry.async_get_issue(DOMAIN, f"{key}_{self._entry.entry_id}")
+            if issue and issue.active and issue.severity:
+                shown = {**(issue.translation_placeholders or {}), "account": self._entry.title}
+                self._show(key, issue.severity, fixable=bool(issue.is_fixable), **shown)
 
     @callback
     def async_show_store(self, store: Store) -> None:
@@ -91,7 +118,7 @@ class Issues:
             is_fixable=fixable,
             severity=severity,
             translation_key=key,
-            translation_placeholders={"account": self._entry.title, **placeholders},
+            translation_placeholders={"account": self._entry.title} | placeholders,
         )
 
     def _show_shared(

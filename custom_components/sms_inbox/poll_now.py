@@ -3,25 +3,30 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 BURST = (2.0, 5.0, 15.0, 30.0)  # seconds
-SHORTEST_DISTANCE = 1.0
+SHORTEST_DISTANCE = 1.0  # seconds
 
 
 class PollNow:
     """Has a provider polled at once, and again after 2, 5, 15 and 30 seconds as long as nothing new has come.
 
     A vendor may send its webhook request before its list shows the message. However many requests come, there is no
-    more than one poll a second.
+    more than one poll a second. As many new messages as there were requests end the polling: of two messages that were
+    announced, the first doesn't stand for both.
     """
 
     def __init__(self, hass: HomeAssistant, poll: Callable[[], None]) -> None:
         """Take what polls."""
         self._hass = hass
         self._poll = poll
+        self._job = HassJob(self._async_poll, cancel_on_shutdown=True)
         self._left: list[float] = []
+        self._expected = 0
+        self._is_requested = False
+        self._is_stopped = False
         self._timer: CALLBACK_TYPE | None = None
         self._due = 0.0
         self._not_before = 0.0
@@ -29,7 +34,9 @@ class PollNow:
     @callback
     def start(self) -> None:
         """Poll as soon as possible."""
+        self._expected += 1
         self._left = list(BURST)
+        self._is_requested = True
         self._poll_at(self._hass.loop.time())
 
     @callback
@@ -38,17 +45,34 @@ class PollNow:
         self._not_before = max(self._not_before, self._hass.loop.time() + seconds)
 
     @callback
-    def note(self, *, new: bool) -> None:
-        """Take note of a poll that has ended: if something new has come, that was it."""
-        if new:
-            self.stop()
-        elif self._left and not self._timer:
-            self._poll_at(self._hass.loop.time() + self._left.pop(0))
+    def note(self, *, new: int, retry: float | None = None) -> None:
+        """Take note of a poll that has ended.
+
+        Args:
+            new: How many new messages it brought.
+            retry: After how many seconds it is repeated because it failed, None where something else sees to that.
+        """
+        self._expected = max(self._expected - new, 0)
+        if new and not self._expected:
+            self._left = []
+        if not self._is_requested:
+            if not self._left:
+                self._cancel()
+            elif not self._timer:
+                self._poll_at(self._hass.loop.time() + self._left.pop(0))
+        if retry is not None:
+            self._poll_at(self._hass.loop.time() + retry)
 
     @callback
     def stop(self) -> None:
-        """Poll no more."""
-        self._left = []
+        """Poll no more, for good."""
+        self._is_stopped = True
+        self._cancel()
+
+    @callback
+    def _cancel(self) -> None:
+        """Wait for the next request."""
+        self._left, self._expected = [], 0
         if self._timer:
             self._timer()
             self._timer = None
@@ -57,21 +81,22 @@ class PollNow:
     def _poll_at(self, due: float) -> None:
         """Poll at a time of the event loop, unless that is to happen earlier anyway."""
         due = max(due, self._not_before)
+        if self._is_stopped or (self._timer and self._due <= due):
+            return
         if self._timer:
-            if self._due <= due:
-                return
             self._timer()
             self._timer = None
-        self._due = due
         seconds = due - self._hass.loop.time()
         if seconds > 0:
-            self._timer = async_call_later(self._hass, seconds, self._async_poll)
+            self._due = due
+            self._timer = async_call_later(self._hass, seconds, self._job)
         else:
-            self._async_poll()
+            self._is_requested = False
+            self._not_before = self._hass.loop.time() + SHORTEST_DISTANCE
+            self._poll()
 
     @callback
-    def _async_poll(self, _: datetime | None = None) -> None:
-        """Poll, and not again within a second."""
+    def _async_poll(self, _: datetime) -> None:
+        """Poll, unless the provider has asked meanwhile to wait for longer."""
         self._timer = None
-        self.wait(SHORTEST_DISTANCE)
-        self._poll()
+        self._poll_at(self._hass.loop.time())

@@ -64,7 +64,7 @@ class Polling:
             provider: The account's provider.
             inbox: Where its pages are stored.
             name: The account's name for the log.
-            stored: Called with each page once it is stored.
+            stored: Called with each page once it is stored, before anything of it is delivered.
         """
         self._loop = hass.loop
         self._provider = provider
@@ -85,6 +85,11 @@ class Polling:
         return self._task is not None and not self._task.done()
 
     @callback
+    def rename(self, name: str) -> None:
+        """Take the account's new name for the log."""
+        self._name = self.loss.name = name
+
+    @callback
     def poll_again(self) -> None:
         """Ask once more at the end of the poll that is under way, which may have begun too early."""
         self._again = True
@@ -103,8 +108,11 @@ class Polling:
             self.polls.append(Poll(started=dt_util.utcnow()))
             self._task = create_eager_task(self._async_poll(self.polls[-1]), loop=self._loop)
             self._task.add_done_callback(_retrieve)
-        await asyncio.shield(self._task)
-        return self.polls[-1]
+        task, poll = self._task, self.polls[-1]
+        # Whoever waits may be cancelled, which must not end the poll; what comes of it then is seen at the stop.
+        await asyncio.wait({task})
+        task.result()
+        return poll
 
     async def async_stop(self) -> bool:
         """End the poll that is under way; return whether nothing can be lost by that.
@@ -138,12 +146,11 @@ class Polling:
     async def _async_handle_page(self, poll: Poll) -> bool:
         """Fetch a page, store it and confirm it; return whether there is more."""
         page = self._page = self._page or await self._async_fetch()
-        new = await self._inbox.async_receive(page, self._provider.clock_offset)
+        new = await self._inbox.async_receive(page, self._provider.clock_offset, self._stored)
         self._page = None
         poll.pages += 1
         poll.messages += len(page.messages)
         poll.new += new
-        self._stored(page)
         _LOGGER.debug("Page of %s: %d messages, %d new, more: %s", self._name, len(page.messages), new, page.more)
         unconfirmed = await self._async_acknowledge(page)
         caught_up = page.arrived_during_poll or not page.more

@@ -126,14 +126,15 @@ class Loss:
 
     Attributes:
         since: When the last message was received that was stored before; None where nothing can be lost.
+        name: The account's name for the log.
     """
 
     def __init__(self, inbox: LossInbox, provider: Provider, name: str) -> None:
-        """Take whose messages are looked for; the name is for the log."""
+        """Take whose messages are looked for."""
         self.since: datetime | None = None
         self._inbox = inbox
         self._provider = provider
-        self._name = name
+        self.name = name
         self._settled_at = 0.0
         self._looked = False
 
@@ -169,14 +170,14 @@ class Loss:
             shown = await self._provider.recover()
             lost = await self._inbox.async_recover(shown, span)
         except (TemporaryError, RateLimitedError) as err:
-            _LOGGER.debug("Lost messages of %s are looked for later: %s", self._name, err)
+            _LOGGER.debug("Lost messages of %s are looked for later: %s", self.name, err)
             return
         except (ProviderError, UnprovenError) as err:
-            _LOGGER.warning("Whether a message of %s was lost is unknown: %s", self._name, err)
+            _LOGGER.warning("Whether a message of %s was lost is unknown: %s", self.name, err)
         else:
-            _LOGGER.debug("Recovered %d messages of %s", lost, self._name)
+            _LOGGER.debug("Recovered %d messages of %s", lost, self.name)
             if shown[0].received_at and shown[0].received_at > self.since:
-                _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self._name)
+                _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self.name)
             if not last_look:
                 return
         self.since = None

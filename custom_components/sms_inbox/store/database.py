@@ -49,7 +49,9 @@ class Store:
         self._reader = Thread("sms_inbox read")
         self._connection: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
+        self._log = path.with_name(f"{path.name}-wal")
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
         self._reading_identity: tuple[int, int] | None = None
         self._frozen: sqlite3.Connection | None = None
         self._freezes = 0
@@ -86,6 +88,12 @@ class Store:
             self._checkpoint_soon()
         return result
 
+    async def _write_batch(self, work: Callable[[sqlite3.Connection], bool]) -> bool:
+        """Write a batch after the log was copied, so that many of them don't make it grow."""
+        if self._checkpoint:
+            await asyncio.wait({self._checkpoint})
+        return await self.write(work)
+
     async def write_in_batches(self, work: Callable[[sqlite3.Connection], bool]) -> bool:
         """Repeat a function, in a transaction each, until it returns False; return whether it ever returned True.
 
@@ -95,7 +103,7 @@ class Store:
             StoreError: The last batch did not happen.
         """
         repeated = False
-        while await self.write(work):
+        while await self._write_batch(work):
             repeated = True
         return repeated
 
@@ -189,14 +197,16 @@ class Store:
     def _checkpoint_soon(self) -> None:
         """Copy the log into the file beside the writer, which would have to wait for it."""
         if not self._frozen and (not self._checkpoint or self._checkpoint.done()):
-            self._checkpoint = asyncio.get_running_loop().create_task(self._reader.run(self._copy_log))
+            loop = asyncio.get_running_loop()
+            self._checkpoint = asyncio.Task(self._reader.run(self._copy_log), loop=loop, eager_start=True)
 
     def _copy_log(self) -> None:
         """Copy the log into the file, and empty it where that is due; in the thread that reads."""
         if self._is_log_to_be_emptied:
             self._empty_log()
-        elif not self._frozen:
-            connections.checkpoint(self.path, "PASSIVE")
+        elif not self._frozen and not connections.checkpoint(self.path, "PASSIVE"):
+            # What came meanwhile is copied while nothing comes, so that the log can begin anew.
+            self._writer.call(lambda: connections.checkpoint(self.path, "PASSIVE"))
 
     def _empty_log(self) -> None:
         """Empty the log; in the thread that reads, so that nothing is read meanwhile."""
@@ -213,7 +223,7 @@ class Store:
     def _log_size(self) -> int:
         """Return the size of the log in bytes."""
         try:
-            return self.path.with_name(f"{self.path.name}-wal").stat().st_size
+            return self._log.stat().st_size
         except OSError:
             return 0
 
@@ -269,6 +279,7 @@ class Store:
                 # Somebody deleted or replaced the file: what is written to it would be gone.
                 self.lost = True
                 self._disconnect()
+                self._remove_log()
             if self._frozen and time.monotonic() - self._frozen_at > LONGEST_BACKUP:
                 self._unfreeze()
             self._connection = self._connection or self._open()
@@ -333,7 +344,14 @@ class Store:
                     file.chmod(0o600)
         connection = connections.connect(self.path, is_snapshot=not self._is_marked)
         self._identity = _identity(self.path)
+        self._log_identity = _identity(self._log)
         return connection
+
+    def _remove_log(self) -> None:
+        """Remove the log of a file that is gone, which SQLite would take for that of the file in its place."""
+        if self._log_identity and _identity(self._log) == self._log_identity:
+            for suffix in PARTS[1:]:
+                self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
 
 
 def _nothing(_: sqlite3.Connection) -> None:

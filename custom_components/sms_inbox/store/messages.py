@@ -6,6 +6,7 @@ Each function works on a connection within a transaction, see `Store.write`.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import batched, chain
 import json
 import sqlite3
 from typing import Any, Final
@@ -23,9 +24,11 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = timedelta(days=2)
 INSERT: Final = (
     "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
-    " in_reply_to, raw, stored_at, status, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " in_reply_to, raw, stored_at, status, in_doubt) VALUES {rows}"
     " ON CONFLICT (account, provider, message_id) DO NOTHING"
 )
+ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ROWS_AT_ONCE: Final = 100  # together they take two thirds of the time
 INSERTED: Final = "SELECT sequence, message_id FROM message WHERE account = ? AND sequence > ? ORDER BY sequence"
 ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
 STANDING: Final = f"""
@@ -308,13 +311,14 @@ def _insert(
     if not by_id:
         return []
     at = text_of_time(now)
-    inserted = db.executemany(
-        INSERT,
-        [
-            (account, standing.provider, *_values(message), at, status, arrival.in_doubt)
-            for arrival, message, status in by_id.values()
-        ],
-    ).rowcount
+    rows = [
+        (account, standing.provider, *_values(message), at, status, arrival.in_doubt)
+        for arrival, message, status in by_id.values()
+    ]
+    inserted = 0
+    for some in batched(rows, ROWS_AT_ONCE, strict=False):
+        insert = INSERT.format(rows=", ".join([ROW] * len(some)))
+        inserted += db.execute(insert, list(chain.from_iterable(some))).rowcount
     new: Iterable[tuple[int, str]]
     if inserted == len(by_id):
         new = enumerate(by_id, standing.last + 1)  # nobody else gives numbers in this transaction
@@ -341,6 +345,10 @@ def _storable(message: Message, now: datetime) -> Message:
     A missing or impossible time is the time of arrival; the original is in `raw`.
     """
     at = message.received_at
+    received_at = at if at and is_possible(at, now) else now
+    texts = (message.message_id, message.sender, message.text, message.recipient or "", message.in_reply_to or "")
+    if received_at is at and all(map(str.isascii, texts)):
+        return message
     return replace(
         message,
         message_id=well_formed(message.message_id),
@@ -348,7 +356,7 @@ def _storable(message: Message, now: datetime) -> Message:
         recipient=message.recipient and well_formed(message.recipient),
         text=well_formed(message.text),
         in_reply_to=message.in_reply_to and well_formed(message.in_reply_to),
-        received_at=at if at and is_possible(at, now) else now,
+        received_at=received_at,
     )
 
 
