@@ -100,7 +100,9 @@ class Emulator:
         await self._request("POST", "/admin/reset", json={})
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:
-        async with self._session.request(method, path, raise_for_status=True, **options) as response:
+        async with self._session.request(method, path, **options) as response:
+            if not response.ok:
+                raise RuntimeError(f"The emulator answered {response.status}: {await response.text()}")
             return await response.json()
 
 

@@ -18,6 +18,7 @@ ROWS = (
     "heartbeat",
     "store",
     "many",
+    "migrate",
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any, override
 import aiohttp
 
 from custom_components.sms_inbox.providers import PROVIDERS as CLASSES
-from custom_components.sms_inbox.webhook import async_url
+from custom_components.sms_inbox.webhook_url import async_url
 from homeassistant.components.webhook import async_generate_id
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
