@@ -31,7 +31,7 @@ class Emulator:
         """Take a session at its address."""
         self._session = session
         self._names = count(1)
-        self._calls = 0
+        self._webhook_requests = 0
 
     async def add(self, provider: str) -> dict[str, Any]:
         """Make an account, and return the data of its config entry."""
@@ -62,23 +62,26 @@ class Emulator:
         messages = (await self._request("GET", "/admin/messages", params=query))["messages"]
         return [(_epoch(message["sent_at"]), _epoch(message["fetched_at"])) for message in messages]
 
-    async def let_call(self, account: dict[str, Any], url: str) -> None:
-        """Tell an account's provider the address to call."""
+    async def send_webhooks(self, account: dict[str, Any], url: str) -> None:
+        """Have an account's vendor send webhook requests to a URL."""
         fields = {"provider": account["provider"], "username": account["username"], "url": url}
         await self._request("POST", "/admin/callback", json=fields)
 
-    async def called_at(self, message_id: str) -> float:
-        """Return when the latest call began (`perf_counter`), once it is answered; it must be for this message."""
+    async def webhook_requested_at(self, message_id: str) -> float:
+        """Return when the latest webhook request began (`perf_counter`), once it is answered.
+
+        It must be for this message.
+        """
         while True:
-            calls = await self._request("GET", f"/admin/calls?since={self._calls}")
-            if calls["entries"]:
+            found = await self._request("GET", f"/admin/calls?since={self._webhook_requests}")
+            if found["entries"]:
                 break
             await asyncio.sleep(0.002)
-        self._calls = calls["last"]
-        [call] = calls["entries"]
-        if call["message_id"] != message_id or call["status"] != HTTPStatus.OK:
-            raise RuntimeError(f"A call was answered {call['status']}, or came late.")
-        return _on_our_clock(call["time"])
+        self._webhook_requests = found["last"]
+        [request] = found["entries"]
+        if request["message_id"] != message_id or request["status"] != HTTPStatus.OK:
+            raise RuntimeError(f"A webhook request was answered {request['status']}, or came late.")
+        return _on_our_clock(request["time"])
 
     async def requests(self) -> int:
         """Return how many requests there were."""
@@ -87,7 +90,7 @@ class Emulator:
     async def until_held(self) -> None:
         """Return when the latest request is held."""
         while True:
-            requests = await self._request("GET", f"/admin/requests?since={await self.requests() - 1}")
+            requests = await self._request("GET", f"/admin/requests?since={max(0, await self.requests() - 1)}")
             if requests["entries"] and requests["entries"][-1]["status"] is None:
                 return
             await asyncio.sleep(0.002)
@@ -97,7 +100,9 @@ class Emulator:
         await self._request("POST", "/admin/reset", json={})
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:
-        async with self._session.request(method, path, raise_for_status=True, **options) as response:
+        async with self._session.request(method, path, **options) as response:
+            if not response.ok:
+                raise RuntimeError(f"The emulator answered {response.status}: {await response.text()}")
             return await response.json()
 
 

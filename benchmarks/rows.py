@@ -11,13 +11,14 @@ ROWS = (
     "requests",
     "automation",
     "latency",
-    "push",
+    "webhook",
     "compare",
     "startup",
     "otherwise",
     "heartbeat",
     "store",
     "many",
+    "migrate",
 )
 
 

@@ -11,6 +11,7 @@ class Scale:
         repeats: How often the two sides of a ratio take turns.
         messages: How many wait at the provider.
         singles: How many are sent one by one.
+        requested: How many webhook requests each vendor sends, at most one a second.
         polled: How many are sent to each provider at random moments, to be polled.
         backlog: How many wait in the test of the heartbeat.
         flood_seconds: How long the flood lasts.
@@ -24,6 +25,7 @@ class Scale:
     repeats: int
     messages: int
     singles: int
+    requested: int
     polled: int
     backlog: int
     flood_seconds: float
@@ -38,6 +40,7 @@ FULL = Scale(
     repeats=7,
     messages=1000,
     singles=200,
+    requested=60,
     polled=20,
     backlog=10_000,
     flood_seconds=60.0,
@@ -51,6 +54,7 @@ QUICK = Scale(
     repeats=3,
     messages=200,
     singles=40,
+    requested=15,
     polled=5,
     backlog=2000,
     flood_seconds=4.0,

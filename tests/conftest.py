@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from freezegun import api
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 
@@ -130,14 +128,6 @@ class Clock:
             self.offset = min(self.offset + step, until)
             await asyncio.sleep(0)
             await settle(self._hass)
-
-
-@pytest.fixture
-def freezer(freezer: FrozenDateTimeFactory, request: pytest.FixtureRequest) -> FrozenDateTimeFactory:
-    """Stop the calendar; the event loop's clock goes on, since what waits for it would hang."""
-    if "hass" in request.fixturenames:
-        request.getfixturevalue("hass").loop.time = api.real_monotonic
-    return freezer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PACKAGES = ("custom_components/sms_inbox", "emulator", "benchmarks", "scripts")
+PACKAGES = ("custom_components/sms_inbox", "emulator", "benchmarks", "demo", "tests")
 
 
 def imported(file: Path, root: Path) -> Iterator[Path]:

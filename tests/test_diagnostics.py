@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS
 from custom_components.sms_inbox.providers.http import MAXIMUM_BODY
-from custom_components.sms_inbox.store import SCHEMA_VERSION
+from custom_components.sms_inbox.store.schema import VERSION
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -137,7 +137,7 @@ async def test_what_a_fault_is_found_by(
     data = (await get())["data"]
     provider = PROVIDERS[account.provider]
     assert data.keys() == {
-        *("version", "country", "account", "entities", "polling", "calls", "store", "inbox"),
+        *("version", "country", "account", "entities", "polling", "webhook", "store", "inbox"),
         *("counts", "messages", "unreadable"),
     }
     assert data["version"] == json.loads(Path("custom_components/sms_inbox/manifest.json").read_text())["version"]
@@ -172,18 +172,26 @@ async def test_what_a_fault_is_found_by(
         "seconds": ANY,
         "pages": 0,
         "messages": 0,
-        "error": "cannot_connect: HTTP status 502",
+        "new": 0,
+        "error": "TemporaryError: HTTP status 502",
     }
     assert data["store"] == {
         "set_aside": False,
         "lost": False,
         "error": None,
-        "schema": SCHEMA_VERSION,
+        "schema": VERSION,
         "sqlite": ANY,
         "bytes": ANY,
         "log_bytes": ANY,
     }
-    assert data["counts"] == {"due": 0, "delivered": 50, "existing": 0, "with_text": 50, "unreadable": 1}
+    assert data["counts"] == {
+        "pending": 0,
+        "claimed": 0,
+        "delivered": 50,
+        "existing": 0,
+        "with_text": 50,
+        "quarantined": 1,
+    }
     [unreadable] = data["unreadable"]
     assert unreadable["bytes"] > 300
     assert unreadable["shape"] == SHAPES[account.provider].ljust(200, "a")
@@ -244,9 +252,12 @@ async def test_state_of_the_inbox(
             "twilio": {"since": HOUR.isoformat()},
             "clicksend": {"since": HOUR.isoformat()},
         }[account.provider],
-        "unsure_since": None,
-        "first_call_at": None,
-        "last_call_at": None,
+        "added_at": ANY,
+        "loss_since": None,
+        "doubt_since": None,
+        "outage_since": None,
+        "first_webhook_at": None,
+        "last_webhook_at": None,
         "last_received_at": HOUR.isoformat(),
     }
 
@@ -267,49 +278,56 @@ async def test_what_a_person_changed(
     hass.config_entries.async_update_entry(
         entry,
         data={**entry.data, "url": f"{PROVIDERS[account.provider].default_url}/", "token": "s3cret"},
-        options={"keep_texts": False, "retention_days": 7, "friend": "Grzegorz"},
+        options={"store_texts": False, "retention_days": 7, "friend": "Grzegorz"},
         pref_disable_polling=True,
     )
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
     data = (await get())["data"]
     assert data["account"]["server"] == {"official": True, "scheme": "https"}
-    assert data["account"]["options"] == {"keep_texts": False, "retention_days": 7}
+    assert data["account"]["options"] == {"store_texts": False, "retention_days": 7}
     assert data["account"]["disabled"]
     assert data["account"]["polling_disabled"]
     assert data["entities"]["last_sender"] == "user"
     assert not {"s3cret", "Grzegorz"} & set(re.findall(r"\w+", json.dumps(data)))
 
 
-async def test_account_that_can_not_be_set_up(
-    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, get: Get
-) -> None:
-    """It is told why, and what is written down of it."""
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_account_that_can_not_be_set_up(hass: HomeAssistant, entry: MockConfigEntry, get: Get) -> None:
+    """The file says why, and what is stored of it."""
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
-    emulator.fault(account.provider, "unauthorized", count=None)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://api.example.com"})
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     data = (await get())["data"]
     assert data["account"]["state"] == "setup_error"
-    assert data["account"]["error"] in (
-        "invalid_auth: the provider refused the credentials",
-        "invalid_auth: status code 23",
-    )
+    assert data["account"]["error"] == "insecure_url: plain http is only for a server in the local network"
+    assert data["polling"] is None
     assert data["inbox"]["first_run"] is False
 
 
-async def test_account_that_was_never_set_up(
+async def test_account_that_was_never_read(
     hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, account: Account, get: Get
 ) -> None:
-    """There is nothing of it yet, and the file says so."""
+    """The file says since when and why."""
     emulator.fault(account.provider, "server_error", count=None)
-    await hass.config_entries.async_setup(entry.entry_id)
+    await set_up(hass, entry)
     data = (await get())["data"]
-    assert data["account"]["state"] == "setup_retry"
-    assert data["account"]["error"] == "cannot_connect: HTTP status 500"
-    assert data["polling"] is None
-    assert "inbox" not in data
-    assert data["entities"] == {}
+    assert data["account"]["state"] == "loaded"
+    assert [poll["error"] for poll in data["polling"]["polls"]] == ["TemporaryError: HTTP status 500"]
+    assert data["inbox"]["first_run"] is True
+    assert data["inbox"]["outage_since"]
+
+
+@pytest.mark.parametrize("provider", ["voipms"], indirect=True)
+async def test_vendors_own_word(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, get: Get
+) -> None:
+    """What the vendor itself says is wrong finds most faults."""
+    emulator.fault(account.provider, "vendor_error", word="ip_not_enabled", count=None)
+    await set_up(hass, entry)
+    [poll] = (await get())["data"]["polling"]["polls"]
+    assert poll["error"] == "ConfigurationError: status ip_not_enabled"
 
 
 async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: MockConfigEntry, get: Get) -> None:
@@ -326,9 +344,9 @@ async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: MockConfig
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ("rate_limited", "rate_limited: too many requests"),
-        ("cut", "cannot_connect: no answer: ClientPayloadError"),
-        ("oversized", f"unexpected_answer: the answer is larger than {MAXIMUM_BODY} bytes"),
+        ("rate_limited", "RateLimitedError: HTTP status 429"),
+        ("cut", "TemporaryError: no answer: ClientPayloadError"),
+        ("oversized", f"ProtocolError: the answer is larger than {MAXIMUM_BODY} bytes"),
     ],
 )
 async def test_errors_are_told(

@@ -1,11 +1,10 @@
-"""Being called: switched on and off by the UI."""
+"""The webhook: switched on and off in the UI."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
-import json
 import logging
 from typing import Any
 from unittest.mock import patch
@@ -19,7 +18,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.sms_inbox.providers import PROVIDERS
-from custom_components.sms_inbox.store import Store
 from emulator import Account, Emulator, Message
 from homeassistant.components import webhook
 from homeassistant.components.cloud import CloudNotConnected
@@ -32,19 +30,19 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.aiohttp import MockRequest, serialize_response
 
-from .conftest import poll, set_up, settle, texts
-from .test_config_flow import choose, explained, suggested
+from .conftest import Clock, broken_store, poll, set_up, settle, texts
+from .test_config_flow import choose, explained, shown_error, suggested
 
-CALLING = [key for key, provider in PROVIDERS.items() if provider.calls and provider.interval and key != "smsgate"]
-PASTED = [key for key in CALLING if not PROVIDERS[key].registers]
-KEY = "k3y-of-calls"
+NOTIFYING = [key for key, each in PROVIDERS.items() if each.receives_webhooks and each.interval and key != "smsgate"]
+PASTED = [key for key in NOTIFYING if not PROVIDERS[key].registers]
+KEY = "k3y-of-requests"
 
 
 @pytest.fixture(autouse=True)
 async def client(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
-    """Let Home Assistant have an address which the emulator can reach; return somebody in the internet."""
+    """Let Home Assistant have a URL that the emulator can reach; return somebody in the internet."""
     assert await async_setup_component(hass, "webhook", {})
-    # As Home Assistant does itself: an address may become known after the start.
+    # As Home Assistant does itself: a URL may become known after the start.
     hass.http.app.router.freeze = lambda: None  # type: ignore[method-assign]
     client = await hass_client_no_auth()
     hass.config.external_url = str(client.make_url("/")).rstrip("/")
@@ -65,12 +63,12 @@ async def unload_afterwards(hass: HomeAssistant, entry: MockConfigEntry) -> Asyn
 @pytest.fixture
 def still(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> FrozenDateTimeFactory:
     """Stop the clock."""
-    caplog.set_level(logging.WARNING, "aiohttp.access")  # it asks the clock for what a frozen one can't tell
+    caplog.set_level(logging.WARNING, "aiohttp.access")  # it asks a frozen clock in vain
     return freezer
 
 
 def shown_time(clock: FrozenDateTimeFactory) -> str:
-    """Return the time as people in Africa/Johannesburg are told it."""
+    """Return the time as people in Africa/Johannesburg see it."""
     return f"{clock() + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
 
 
@@ -81,15 +79,15 @@ async def answer(
     return await explained(hass, await hass.config_entries.options.async_configure(result["flow_id"], user_input))
 
 
-async def being_called(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
-    """Open the form of being called."""
+async def webhook_form(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
+    """Open the form of the webhook."""
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    return await answer(hass, result, {"next_step_id": "calls"})
+    return await answer(hass, result, {"next_step_id": "webhook"})
 
 
 async def switch(hass: HomeAssistant, entry: MockConfigEntry, *, on: bool, **typed: Any) -> ConfigFlowResult:
-    """Switch being called on or off; where a call is waited for already, it is waited for nothing else."""
-    result = await answer(hass, await being_called(hass, entry), {"calls": on, **typed})
+    """Switch the webhook on or off; where a request is waited for already, wait for nothing else."""
+    result = await answer(hass, await webhook_form(hass, entry), {"webhook": on, **typed})
     if result["type"] is not FlowResultType.SHOW_PROGRESS:
         await settle(hass)
     return result
@@ -102,14 +100,14 @@ async def close(hass: HomeAssistant, result: ConfigFlowResult) -> None:
 
 
 async def switch_on(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> None:
-    """Switch being called on, and close the dialog."""
+    """Switch the webhook on, and close the dialog."""
     result = await switch(hass, entry, on=True, **typed)
     assert not result.get("errors")
     await close(hass, result)
 
 
-async def settle_calls(hass: HomeAssistant, emulator: Emulator) -> None:
-    """Wait until the vendor has made its calls, and what follows is over."""
+async def settle_requests(hass: HomeAssistant, emulator: Emulator) -> None:
+    """Wait until the vendor has made its requests, and what follows is over."""
     async with asyncio.timeout(10):
         while emulator.caller.busy:
             await asyncio.sleep(0)
@@ -117,48 +115,48 @@ async def settle_calls(hass: HomeAssistant, emulator: Emulator) -> None:
 
 
 def quietly_send(account: Account) -> Message:
-    """Let a message come to an account whose vendor calls an address that this test can't reach."""
+    """Let a message come to an account whose vendor has a URL that this test can't reach."""
     webhooks, account.webhooks = account.webhooks, []
     message = account.send("Hello")
     account.webhooks = webhooks
     return message
 
 
-async def call(client: TestClient[Any, Any], account: Account, message: Message) -> int:
-    """Call for a message, though the address is another one; return the status of the answer."""
+async def notify(client: TestClient[Any, Any], account: Account, message: Message) -> int:
+    """Send the request for a message, though the URL is another one; return the status of the answer."""
     [outgoing] = account.protocol.calls(message, account)
     path = URL(outgoing.url).path
     response = await client.request(outgoing.method, path, data=outgoing.body, headers=outgoing.headers)
     return response.status
 
 
-def address_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
-    """Return the address that is the account's now."""
+def url_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the URL that is the account's now."""
     return f"{hass.config.external_url}/api/webhook/{entry.options['webhook_id']}"
 
 
-def last_call(hass: HomeAssistant, entry: MockConfigEntry) -> str | None:
-    """Return the state of the sensor of the last call, None where there is none."""
-    entity_id = er.async_get(hass).async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_last_call")
+def last_webhook(hass: HomeAssistant, entry: MockConfigEntry) -> str | None:
+    """Return the state of the sensor of the last webhook, None where there is none."""
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_last_webhook")
     state = hass.states.get(entity_id) if entity_id else None
     return state and state.state
 
 
 async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """What is kept and being called are chosen apart."""
+    """Storage and the webhook are chosen apart."""
     await set_up(hass, entry)
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["storage", "calls"])
-    result = await answer(hass, result, {"next_step_id": "calls"})
-    assert (result["step_id"], result["errors"]) == ("calls", {})
+    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["storage", "webhook"])
+    result = await answer(hass, result, {"next_step_id": "webhook"})
+    assert (result["step_id"], result["errors"]) == ("webhook", {})
     provider = PROVIDERS[entry.data["provider"]]
-    assert [str(key) for key in result["data_schema"].schema] == ["calls", *["signing_key"] * provider.signs]
-    assert suggested(result["data_schema"]) == {"calls": False}
+    assert [str(key) for key in result["data_schema"].schema] == ["webhook", *["signing_key"] * provider.signs]
+    assert suggested(result["data_schema"]) == {"webhook": False}
     assert result["description_placeholders"] == {"provider": provider.name}
 
 
 @pytest.mark.parametrize("provider", ["gammu"], indirect=True)
-async def test_provider_that_never_calls(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_provider_without_webhooks(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Where there is nothing to choose, no menu is shown."""
     await set_up(hass, entry)
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
@@ -174,24 +172,23 @@ async def test_switch_on(
     received: list[Event],
     still: FrozenDateTimeFactory,
 ) -> None:
-    """The address can be pasted at the vendor and works at once; the dialog waits for the first call, and shows it."""
+    """The URL can be pasted at the vendor and works at once; the dialog waits for the first request, and shows it."""
     await hass.config.async_set_time_zone("Africa/Johannesburg")
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True)
-    assert result["step_id"] == "address"
-    address = suggested(result["data_schema"])["address"]
-    template = PROVIDERS[account.provider].call_query
-    assert address == address_of(hass, entry) + (f"?{template}" if template else "")
-    result = await answer(hass, result, {"address": address})
+    assert result["step_id"] == "webhook_url"
+    url = suggested(result["data_schema"])["webhook_url"]
+    assert url == url_of(hass, entry)
+    result = await answer(hass, result, {"webhook_url": url})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     assert (await answer(hass, result))["type"] is FlowResultType.SHOW_PROGRESS
-    account.callback = address
+    account.callback = url
     first = shown_time(still)
     account.send("Kia ora ☺", sender="447700900123")
-    await settle_calls(hass, emulator)
+    await settle_requests(hass, emulator)
     assert texts(received) == ["Kia ora ☺"]
     result = await answer(hass, result)
-    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "called")
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "webhook_received")
     assert result["description_placeholders"] == {"first": first, "last": first}
     options = dict(entry.options)
     result = await answer(hass, result, {})
@@ -199,77 +196,77 @@ async def test_switch_on(
     assert entry.options == options == {"webhook_id": options["webhook_id"]}
     still.tick(61)
     account.send("Again")
-    await settle_calls(hass, emulator)
+    await settle_requests(hass, emulator)
     result = await switch(hass, entry, on=True)
-    result = await answer(hass, result, {"address": address})
-    assert result["step_id"] == "called"
+    result = await answer(hass, result, {"webhook_url": url})
+    assert result["step_id"] == "webhook_received"
     assert result["description_placeholders"] == {"first": first, "last": shown_time(still)}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
-async def test_call_before_the_dialog_waits(
+async def test_request_before_the_dialog_waits(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
-    """Whoever pastes the address and tries it before going on has waited long enough."""
+    """Whoever pastes the URL and tries it before going on has waited long enough."""
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True)
-    account.callback = suggested(result["data_schema"])["address"]
+    account.callback = suggested(result["data_schema"])["webhook_url"]
     account.send("Hello")
-    await settle_calls(hass, emulator)
+    await settle_requests(hass, emulator)
     result = await answer(hass, result, {})
-    assert result["step_id"] == "called"
+    assert result["step_id"] == "webhook_received"
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
 async def test_dialog_is_closed(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, received: list[Event]
 ) -> None:
-    """All is saved before the first call comes; nothing waits any more."""
+    """Everything is saved before the first request comes; nothing waits any more."""
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True)
-    account.callback = suggested(result["data_schema"])["address"]
+    account.callback = suggested(result["data_schema"])["webhook_url"]
     result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     await close(hass, result)
     account.send("Hello")
-    await settle_calls(hass, emulator)
+    await settle_requests(hass, emulator)
     assert texts(received) == ["Hello"]
     with pytest.raises(UnknownFlow):
         await answer(hass, result)
 
 
-@pytest.mark.parametrize("provider", CALLING, indirect=True)
+@pytest.mark.parametrize("provider", NOTIFYING, indirect=True)
 async def test_switch_off(
     hass: HomeAssistant, entry: MockConfigEntry, client: TestClient[Any, Any], received: list[Event]
 ) -> None:
-    """The address is gone: Home Assistant answers it as it answers any, and nothing of a call is written down."""
+    """The URL is gone: Home Assistant answers it as it answers any, and nothing comes of a request."""
     await set_up(hass, entry)
     await switch_on(hass, entry)
-    path = URL(address_of(hass, entry)).path
-    result = await being_called(hass, entry)
-    assert suggested(result["data_schema"])["calls"] is True
-    result = await answer(hass, result, {"calls": False})
+    path = URL(url_of(hass, entry)).path
+    result = await webhook_form(hass, entry)
+    assert suggested(result["data_schema"])["webhook"] is True
+    result = await answer(hass, result, {"webhook": False})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await settle(hass)
     assert entry.options == {}
-    with patch.object(Store, "receive_call", side_effect=AssertionError):
-        response = await client.post(f"{path}?from=1&sender=1&message=x&body=x", json=[{"id": "1", "body": "x"}])
-        assert (response.status, await response.read()) == (HTTPStatus.OK, b"")
+    response = await client.post(f"{path}?from=1&sender=1&message=x&body=x", json=[{"id": "1", "body": "x"}])
+    assert (response.status, await response.read()) == (HTTPStatus.OK, b"")
+    await settle(hass)
     assert received == []
-    assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": False}
+    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": False}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
 async def test_switch_off_while_the_provider_is_down(
     hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, client: TestClient[Any, Any]
 ) -> None:
-    """The address is gone, too, where the account can't be loaded again."""
+    """The URL is gone, too, while the provider is down."""
     await set_up(hass, entry)
     await switch_on(hass, entry)
-    path = URL(address_of(hass, entry)).path
+    path = URL(url_of(hass, entry)).path
     emulator.fault("bulletin", "server_error", count=None)
     await switch(hass, entry, on=False)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.options == {}
     assert (await client.get(f"{path}?from=1&body=x")).status == HTTPStatus.OK  # by Home Assistant
     emulator.clear_faults()
 
@@ -284,21 +281,21 @@ async def test_switch_off_what_is_off(hass: HomeAssistant, entry: MockConfigEntr
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
-async def test_what_is_kept_stays(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_storage_stays(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """One part of the options doesn't touch the other."""
-    kept = {"keep_texts": False, "retention_days": 30}
+    stored = {"store_texts": False, "retention_days": 30}
     await set_up(hass, entry)
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), kept)
+    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), stored)
     await settle(hass)
     await switch_on(hass, entry)
-    assert entry.options == {**kept, "webhook_id": entry.options["webhook_id"]}
+    assert entry.options == {**stored, "webhook_id": entry.options["webhook_id"]}
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), {**kept, "retention_days": 31})
+    await answer(hass, await answer(hass, result, {"next_step_id": "storage"}), {**stored, "retention_days": 31})
     await settle(hass)
-    assert entry.options == {**kept, "retention_days": 31, "webhook_id": entry.options["webhook_id"]}
+    assert entry.options == {**stored, "retention_days": 31, "webhook_id": entry.options["webhook_id"]}
     await switch(hass, entry, on=False)
-    assert entry.options == {**kept, "retention_days": 31}
+    assert entry.options == {**stored, "retention_days": 31}
 
 
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms"], indirect=True)
@@ -309,28 +306,28 @@ async def test_sensor(
     emulator: Emulator,
     still: FrozenDateTimeFactory,
 ) -> None:
-    """It tells when the provider called last, survives a restart, and is there only while it may call."""
+    """It shows when the last request came, survives a restart, and is there only while there is a webhook."""
     await set_up(hass, entry)
-    assert last_call(hass, entry) is None
+    assert last_webhook(hass, entry) is None
     result = await switch(hass, entry, on=True)
     if account.provider == "bulletin":
-        assert last_call(hass, entry) == STATE_UNKNOWN
-        account.callback = suggested(result["data_schema"])["address"]
+        assert last_webhook(hass, entry) == STATE_UNKNOWN
+        account.callback = suggested(result["data_schema"])["webhook_url"]
     for _ in range(2):
         still.tick(1)
         account.send("Hello")
-        await settle_calls(hass, emulator)
-        assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+        await settle_requests(hass, emulator)
+        assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
     await hass.config_entries.async_reload(entry.entry_id)
     await settle(hass)
-    assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+    assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
     await switch(hass, entry, on=False)
-    assert last_call(hass, entry) is None
+    assert last_webhook(hass, entry) is None
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 class TestRegistered:
-    """A vendor whose API takes the address."""
+    """A vendor whose API registers the webhook."""
 
     async def test_register(
         self,
@@ -339,41 +336,43 @@ class TestRegistered:
         account: Account,
         emulator: Emulator,
         received: list[Event],
+        clock: Clock,
     ) -> None:
-        """Nothing has to be pasted, and the vendor is not told more than the address."""
+        """Nothing has to be pasted, and the vendor learns no more than the URL."""
         await set_up(hass, entry)
         result = await switch(hass, entry, on=True)
-        assert result["type"] is FlowResultType.SHOW_PROGRESS or result["step_id"] == "called"
+        assert result["type"] is FlowResultType.SHOW_PROGRESS or result["step_id"] == "webhook_received"
         [registered] = account.webhooks
-        assert registered["url"] == address_of(hass, entry)
+        assert registered["url"] == url_of(hass, entry)
         assert entry.options["webhook_id"][:8] not in registered["name"]
         account.send("Kia ora ☺")
-        await settle_calls(hass, emulator)
+        await settle_requests(hass, emulator)
+        await clock.advance(1)  # no more than once a second, and the vendor has just looked whether somebody answers
         assert texts(received) == ["Kia ora ☺"]
-        assert (await answer(hass, result))["step_id"] == "called"
+        assert (await answer(hass, result))["step_id"] == "webhook_received"
         await poll(hass)
         assert len(received) == 1
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)
         assert account.webhooks == [registered]
 
-    async def test_call_without_a_message(
+    async def test_request_without_a_message(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
         client: TestClient[Any, Any],
         still: FrozenDateTimeFactory,
     ) -> None:
-        """The sensor shows it, too: it tells that the vendor finds the way."""
+        """The sensor shows it, too: the vendor finds the way."""
         await set_up(hass, entry)
         await switch_on(hass, entry)
         still.tick(1)
-        await client.post(URL(address_of(hass, entry)).path, json=[])
+        await client.post(URL(url_of(hass, entry)).path, json=[])
         await settle(hass)
-        assert last_call(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+        assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
 
-    async def test_address_changes(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
-        """When Home Assistant has another address, the vendor is told, and forgets the old one."""
+    async def test_url_changes(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+        """When Home Assistant has another URL, it is registered, and the vendor forgets the old one."""
         await set_up(hass, entry)
         await switch_on(hass, entry)
         [before] = account.webhooks
@@ -382,18 +381,24 @@ class TestRegistered:
             await hass.config_entries.async_reload(entry.entry_id)
             await settle(hass)
         [after] = account.webhooks
-        assert after == {**before, "url": address_of(hass, entry)}
+        assert after == {**before, "url": url_of(hass, entry)}
         assert after["url"] != before["url"]
 
-    async def test_address_is_gone(
-        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
+    async def test_url_is_gone(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        account: Account,
+        received: list[Event],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """Without an address polls go on."""
+        """Without a URL polls go on, and it is logged."""
         await set_up(hass, entry)
         await switch_on(hass, entry)
         hass.config.external_url = None
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)
+        assert "could not be registered" in caplog.text
         account.webhooks = []
         account.send("Hello")
         await poll(hass)
@@ -419,7 +424,7 @@ class TestRegistered:
             await switch(hass, entry, on=False)
         assert account.webhooks == [other]
 
-    async def test_vendor_can_not_be_told(
+    async def test_vendor_does_not_answer(
         self, hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, caplog: pytest.LogCaptureFixture
     ) -> None:
         """An account can be removed all the same, and it is logged."""
@@ -427,7 +432,7 @@ class TestRegistered:
         await switch_on(hass, entry)
         emulator.fault("bulksms", "server_error", count=None)
         await hass.config_entries.async_remove(entry.entry_id)
-        assert "could not be told to call no more" in caplog.text
+        assert "could not be removed at the provider" in caplog.text
         assert hass.config_entries.async_entries("sms_inbox") == []
 
     @pytest.mark.parametrize(
@@ -444,25 +449,26 @@ class TestRegistered:
         fault: str,
         error: str,
     ) -> None:
-        """It is told, all is as before, and trying again succeeds."""
+        """The reason is shown, all is as before, and trying again succeeds."""
         await set_up(hass, entry)
         emulator.fault("bulksms", fault, count=None, path="/webhooks")
         result = await switch(hass, entry, on=True)
         assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": error})
-        assert suggested(result["data_schema"]) == {"calls": True}
+        assert f"({result['description_placeholders']['error']})" in await shown_error(hass, result)
+        assert suggested(result["data_schema"]) == {"webhook": True}
         assert (entry.options, account.webhooks) == ({}, [])
-        assert last_call(hass, entry) is None
+        assert last_webhook(hass, entry) is None
         account.send("Hello")
         await poll(hass)
         assert texts(received) == ["Hello"]
         emulator.clear_faults()
-        await close(hass, await answer(hass, result, {"calls": True}))
-        assert account.webhooks[0]["url"] == address_of(hass, entry)
+        await close(hass, await answer(hass, result, {"webhook": True}))
+        assert account.webhooks[0]["url"] == url_of(hass, entry)
 
     async def test_vendor_refuses_later(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
     ) -> None:
-        """What was switched on stays on when it can't be told once more."""
+        """What was switched on stays on when it can't be registered once more."""
         await set_up(hass, entry)
         await switch_on(hass, entry)
         options, webhooks = dict(entry.options), list(account.webhooks)
@@ -471,7 +477,7 @@ class TestRegistered:
         assert result["errors"] == {"base": "cannot_connect"}
         assert (entry.options, account.webhooks) == (options, webhooks)
 
-    async def test_address_that_does_not_answer(
+    async def test_url_that_does_not_answer(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account
     ) -> None:
         """A vendor that looks whether somebody answers refuses it."""
@@ -481,43 +487,53 @@ class TestRegistered:
         assert result["errors"] == {"base": "invalid_configuration"}
         assert (entry.options, account.webhooks) == ({}, [])
 
-    async def test_account_can_not_be_loaded_again(
-        self, hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator
-    ) -> None:
-        """What the account needs to be called is not changed while its provider is down."""
-        await set_up(hass, entry)
-        emulator.fault("bulksms", "server_error", count=None)
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_account_that_is_not_loaded(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """The webhook of an account that isn't running can't be switched on; it can be as soon as the account runs."""
+    await set_up(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    result = await switch(hass, entry, on=True)
+    assert result["errors"] == {"base": "not_loaded"}
+    assert entry.title in await shown_error(hass, result)
+    assert entry.options == {}
+    await set_up(hass, entry)
+    await close(hass, await answer(hass, result, {"webhook": True}))
+    assert account.webhooks[0]["url"] == url_of(hass, entry)
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_account_that_can_not_be_loaded_again(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """If the account doesn't come back with its webhook, all is as it was before."""
+    await set_up(hass, entry)
+    with broken_store("begin"):
         result = await switch(hass, entry, on=True)
-        assert result["errors"] == {"base": "cannot_connect"}
-        assert entry.options == {}
-        emulator.clear_faults()
-        await close(hass, await answer(hass, result, {"calls": True}))
-        assert entry.state is ConfigEntryState.LOADED
-        assert "webhook_id" in entry.options
+    assert result["errors"] == {"base": "not_loaded"}
+    assert entry.options == {}
 
 
-@pytest.mark.parametrize("address", [None, "http://192.168.1.2:8123"])
-@pytest.mark.parametrize("provider", CALLING, indirect=True)
-async def test_no_address(hass: HomeAssistant, entry: MockConfigEntry, address: str | None) -> None:
-    """A vendor in the internet is told no address of the local network; without another one it is told why not."""
-    hass.config.external_url, hass.config.internal_url = None, address
+@pytest.mark.parametrize("url", [None, "http://192.168.1.2:8123"])
+@pytest.mark.parametrize("provider", NOTIFYING, indirect=True)
+async def test_no_url(hass: HomeAssistant, entry: MockConfigEntry, url: str | None) -> None:
+    """A vendor in the internet is given no URL of the local network; without another one the form says why not."""
+    hass.config.external_url, hass.config.internal_url = None, url
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True)
-    assert result["errors"] == {"base": "no_address"}
+    assert result["errors"] == {"base": "no_url"}
     assert entry.options == {}
 
 
 @pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
-async def test_address_in_the_local_network(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
-    """A phone at home is told an address at home, but only one with which it will speak."""
+async def test_url_in_the_local_network(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """A phone at home is given a URL at home, but only one that it accepts."""
     hass.config.external_url, hass.config.internal_url = None, "http://192.168.1.2:8123"
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True, signing_key=KEY)
-    assert result["errors"] == {"base": "no_address"}
+    assert result["errors"] == {"base": "no_url"}
     assert (entry.options, account.webhooks) == ({}, [])
     hass.config.external_url = "https://home.example"
     await switch_on(hass, entry, signing_key=KEY)
-    assert account.webhooks[0]["url"] == address_of(hass, entry)
+    assert account.webhooks[0]["url"] == url_of(hass, entry)
     hass.config.internal_url = "https://192.168.1.2:8123"
     await hass.config_entries.async_reload(entry.entry_id)
     await settle(hass)
@@ -526,43 +542,45 @@ async def test_address_in_the_local_network(hass: HomeAssistant, entry: MockConf
 
 
 @pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
-async def test_key_that_is_needed(
+async def test_signing_key(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     account: Account,
     client: TestClient[Any, Any],
+    emulator: Emulator,
     received: list[Event],
 ) -> None:
-    """Without the key with which calls are signed nothing is switched on; with it they are taken; then it is gone."""
+    """Without a key requests only cause a poll; with it only those are accepted that are signed; then it is gone."""
     hass.config.external_url = "https://home.example"
     await set_up(hass, entry)
-    result = await being_called(hass, entry)
-    assert [str(key) for key in result["data_schema"].schema] == ["calls", "signing_key"]
-    for typed in ({}, {"signing_key": ""}):
-        result = await answer(hass, result, {"calls": True, **typed})
-        assert result["errors"] == {"base": "signing_key_missing"}
-        assert (entry.options, account.webhooks) == ({}, [])
-    result = await answer(hass, result, {"calls": True, "signing_key": KEY})
+    result = await webhook_form(hass, entry)
+    assert [str(key) for key in result["data_schema"].schema] == ["webhook", "signing_key"]
+    result = await answer(hass, result, {"webhook": True, "signing_key": ""})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
-    message = quietly_send(account)
-    account.signing_key = "other"
-    assert await call(client, account, message) == HTTPStatus.FORBIDDEN
-    account.signing_key = KEY
-    assert await call(client, account, message) == HTTPStatus.OK
+    assert entry.options == {"webhook_id": entry.options["webhook_id"]}
+    await settle(hass)
+    asked, message = len(emulator.requests), quietly_send(account)
+    assert await notify(client, account, message) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["Hello"]
-    assert (await answer(hass, result))["step_id"] == "called"
-    assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": True, "signing_key": KEY}
-    result = await switch(hass, entry, on=True)
-    assert result["errors"] == {"base": "signing_key_missing"}
-    assert entry.options["signing_key"] == KEY
+    assert len(emulator.requests) > asked
+    assert (await answer(hass, result))["step_id"] == "webhook_received"
+    await switch_on(hass, entry, signing_key=KEY)
+    asked, message = len(emulator.requests), quietly_send(account)
+    account.signing_key = "other"
+    assert await notify(client, account, message) == HTTPStatus.FORBIDDEN
+    account.signing_key = KEY
+    assert await notify(client, account, message) == HTTPStatus.OK
+    await settle(hass)
+    assert (texts(received), len(emulator.requests)) == (["Hello", "Hello"], asked)
+    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": True, "signing_key": KEY}
     await switch(hass, entry, on=False)
     assert (entry.options, account.webhooks) == ({}, [])
 
 
 @pytest.mark.parametrize("provider", ["twilio"], indirect=True)
-async def test_key_that_is_not_needed(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """It is taken where it was told, and forgotten where it is told no more; then a new call is waited for."""
+async def test_key_comes_and_goes(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """It is saved when it is entered, and forgotten when it is left out; then a new request is waited for."""
     await set_up(hass, entry)
     await switch_on(hass, entry)
     webhook_id = entry.options["webhook_id"]
@@ -573,52 +591,52 @@ async def test_key_that_is_not_needed(hass: HomeAssistant, entry: MockConfigEntr
 
 
 @pytest.mark.parametrize("provider", ["twilio"], indirect=True)
-async def test_call_before_a_change(
+async def test_request_before_a_change(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
-    """Calls of before don't prove that what was changed works."""
+    """Requests of before don't prove that what was changed works."""
     await set_up(hass, entry)
     result = await switch(hass, entry, on=True)
-    account.callback = suggested(result["data_schema"])["address"]
+    account.callback = suggested(result["data_schema"])["webhook_url"]
     account.send("Before")
-    await settle_calls(hass, emulator)
-    assert (await answer(hass, result, {}))["step_id"] == "called"
+    await settle_requests(hass, emulator)
+    assert (await answer(hass, result, {}))["step_id"] == "webhook_received"
     result = await answer(hass, await switch(hass, entry, on=True, signing_key=KEY), {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     account.signing_key = KEY
     account.send("After")
-    await settle_calls(hass, emulator)
-    assert (await answer(hass, result))["step_id"] == "called"
+    await settle_requests(hass, emulator)
+    assert (await answer(hass, result))["step_id"] == "webhook_received"
 
 
 class Cloud:
     """Home Assistant Cloud.
 
     Attributes:
-        hooks: The addresses it has made.
+        hooks: The URLs that it has made.
         error: What goes wrong when it makes one.
     """
 
     def __init__(self) -> None:
-        """Begin without an address."""
+        """Begin without a URL."""
         self.hooks: dict[str, str] = {}
         self.error: Exception | None = None
 
     async def get_or_create(self, _hass: HomeAssistant, webhook_id: str) -> str:
-        """Return the address for a webhook."""
+        """Return the URL for a webhook."""
         if self.error:
             raise self.error
         return self.hooks.setdefault(webhook_id, f"https://hooks.cloud.example/{len(self.hooks)}")
 
     async def delete(self, _hass: HomeAssistant, webhook_id: str) -> None:
-        """Forget the address for a webhook."""
+        """Forget the URL for a webhook."""
         if webhook_id not in self.hooks:
             raise ValueError("Hook is not enabled for the cloud.")
         del self.hooks[webhook_id]
 
-    async def hand_on(self, hass: HomeAssistant, address: str, request: MockRequest) -> dict[str, Any]:
-        """Hand on a call, and return what its caller is answered."""
-        [webhook_id] = [webhook_id for webhook_id, hook in self.hooks.items() if hook == address]
+    async def hand_on(self, hass: HomeAssistant, url: str, request: MockRequest) -> dict[str, Any]:
+        """Hand on a request, and return its answer."""
+        [webhook_id] = [webhook_id for webhook_id, hook in self.hooks.items() if hook == url]
         return serialize_response(await webhook.async_handle_webhook(hass, webhook_id, request))
 
 
@@ -638,71 +656,72 @@ def subscribed(hass: HomeAssistant, cloud: Cloud) -> Iterator[None]:
 
 
 class TestCloud:
-    """Calls that come through Home Assistant Cloud."""
+    """Requests that come through Home Assistant Cloud."""
 
     @pytest.fixture(autouse=True)
     def cloud(self, hass: HomeAssistant) -> Iterator[Cloud]:
-        """Let a person have it, and no other address in the internet."""
+        """Let a person have it, and no other URL in the internet."""
         hass.config.external_url, cloud = None, Cloud()
         with subscribed(hass, cloud):
             yield cloud
 
     @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
     async def test_switch_on_and_off(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
-        """It is offered, its address is shown, and given back in the end."""
+        """It is offered, its URL is shown, and given back in the end."""
         await set_up(hass, entry)
-        result = await being_called(hass, entry)
-        assert [str(key) for key in result["data_schema"].schema] == ["calls", "cloud"]
-        assert result["data_schema"]({}) == {"calls": True, "cloud": True}
-        result = await answer(hass, result, {"calls": True, "cloud": True})
+        result = await webhook_form(hass, entry)
+        assert [str(key) for key in result["data_schema"].schema] == ["webhook", "cloudhook"]
+        assert result["data_schema"]({}) == {"webhook": True, "cloudhook": True}
+        result = await answer(hass, result, {"webhook": True, "cloudhook": True})
         await settle(hass)
-        address = suggested(result["data_schema"])["address"]
-        assert address.partition("?")[0] == "https://hooks.cloud.example/0"
-        assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloud": True}
-        assert suggested((await being_called(hass, entry))["data_schema"]) == {"calls": True, "cloud": True}
-        await switch(hass, entry, on=False, cloud=True)
+        assert suggested(result["data_schema"])["webhook_url"] == "https://hooks.cloud.example/0"
+        assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloudhook": True}
+        assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": True, "cloudhook": True}
+        await switch(hass, entry, on=False, cloudhook=True)
         assert (entry.options, cloud.hooks) == ({}, {})
 
     @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
     async def test_removed(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
-        """The address of an account that is removed is given back."""
+        """The URL of an account that is removed is given back."""
         await set_up(hass, entry)
-        await switch_on(hass, entry, cloud=True)
+        await switch_on(hass, entry, cloudhook=True)
         assert cloud.hooks
         await hass.config_entries.async_remove(entry.entry_id)
         assert cloud.hooks == {}
 
     @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
-    async def test_own_address(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
-        """Whoever prefers an address of their own has that; the cloud has nothing to give back then."""
+    async def test_own_url(self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud) -> None:
+        """Whoever prefers a URL of their own has that; the cloud has nothing to give back then."""
         hass.config.external_url = "https://home.example"
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloud=False)
-        assert suggested(result["data_schema"])["address"].startswith(address_of(hass, entry))
+        result = await switch(hass, entry, on=True, cloudhook=False)
+        assert suggested(result["data_schema"])["webhook_url"].startswith(url_of(hass, entry))
         assert cloud.hooks == {}
-        await switch(hass, entry, on=False, cloud=False)
+        await switch(hass, entry, on=False, cloudhook=False)
         assert entry.options == {}
 
     @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
-    async def test_account_that_only_is_called(self, hass: HomeAssistant, cloud: Cloud, received: list[Event]) -> None:
-        """Whoever adds one is shown the cloud's address, and it works."""
+    async def test_account_that_cannot_be_polled(
+        self, hass: HomeAssistant, cloud: Cloud, received: list[Event]
+    ) -> None:
+        """Whoever adds one is shown the cloud's URL, and it works."""
         result = await choose(hass, "webhook")
         result = await hass.config_entries.flow.async_configure(result["flow_id"], {"username": "Gate"})
         result = await explained(hass, result)
-        address = suggested(result["data_schema"])["address"]
-        assert address in cloud.hooks.values()
+        url = suggested(result["data_schema"])["webhook_url"]
+        assert url in cloud.hooks.values()
         result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
-        assert result["options"]["cloud"] is True
+        assert result["options"]["cloudhook"] is True
         await settle(hass)
         request = MockRequest(b"from=1&text=Hello", "cloud", method="POST")
-        assert (await cloud.hand_on(hass, address, request))["status"] == HTTPStatus.OK
+        assert (await cloud.hand_on(hass, url, request))["status"] == HTTPStatus.OK
         await settle(hass)
         assert texts(received) == ["Hello"]
         await hass.config_entries.async_remove(result["result"].entry_id)
         assert cloud.hooks == {}
 
-    @pytest.mark.parametrize("provider", [key for key in CALLING if key != "bulksms"], indirect=True)
-    async def test_call(
+    @pytest.mark.parametrize("provider", [key for key in NOTIFYING if key != "bulksms"], indirect=True)
+    async def test_request(
         self,
         hass: HomeAssistant,
         entry: MockConfigEntry,
@@ -712,9 +731,9 @@ class TestCloud:
     ) -> None:
         """What the cloud hands on is no request of HTTP, and arrives."""
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloud=True)
+        result = await switch(hass, entry, on=True, cloudhook=True)
         message = account.send("Kia ora ☺")
-        account.callback = suggested(result["data_schema"])["address"]
+        account.callback = suggested(result["data_schema"])["webhook_url"]
         [outgoing] = account.protocol.calls(message, account)
         url = URL(outgoing.url, encoded=True)
         request = MockRequest(
@@ -724,59 +743,59 @@ class TestCloud:
             query_string=url.raw_query_string,
             headers=dict(outgoing.headers),
         )
-        reply = await cloud.hand_on(hass, f"{url.origin()}{url.path}", request)
-        expected = PROVIDERS[account.provider].reply
-        assert (reply["status"], reply["body"]) == (expected.status, expected.body)
+        answered = await cloud.hand_on(hass, f"{url.origin()}{url.path}", request)
+        expected = PROVIDERS[account.provider].webhook_response
+        assert (answered["status"], answered["body"]) == (expected.status, expected.body)
         await settle(hass)
         assert texts(received) == ["Kia ora ☺"]
 
     @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
-    async def test_call_by_a_registered_address(
+    async def test_request_by_a_registered_url(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, cloud: Cloud, received: list[Event]
     ) -> None:
-        """A vendor with an API is told the cloud's address; where it refuses, that is given back."""
+        """A vendor with an API is given the cloud's URL; where it refuses, that is given back."""
         await set_up(hass, entry)
         with patch("emulator.outgoing.Caller.ask", return_value=0):
-            result = await switch(hass, entry, on=True, cloud=True)
+            result = await switch(hass, entry, on=True, cloudhook=True)
         assert result["errors"] == {"base": "invalid_configuration"}
         assert (entry.options, cloud.hooks) == ({}, {})
         with patch("emulator.outgoing.Caller.ask", return_value=HTTPStatus.OK):
-            await close(hass, await answer(hass, result, {"calls": True, "cloud": True}))
+            await close(hass, await answer(hass, result, {"webhook": True, "cloudhook": True}))
         [registered] = account.webhooks
         assert registered["url"] in cloud.hooks.values()
-        body = json.dumps([{"id": "77", "type": "RECEIVED", "from": "1", "to": "2", "body": "Hello"}]).encode()
-        reply = await cloud.hand_on(hass, registered["url"], MockRequest(body, "cloud", method="POST"))
-        assert reply["status"] == HTTPStatus.OK
+        quietly_send(account)
+        answered = await cloud.hand_on(hass, registered["url"], MockRequest(b"[]", "cloud", method="POST"))
+        assert answered["status"] == HTTPStatus.OK
         await settle(hass)
         assert texts(received) == ["Hello"]
 
     @pytest.mark.parametrize("error", [CloudNotConnected(), CloudError(), TimeoutError(), ValueError()])
     @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
-    async def test_cloud_makes_no_address(
+    async def test_cloud_makes_no_url(
         self, hass: HomeAssistant, entry: MockConfigEntry, cloud: Cloud, error: Exception
     ) -> None:
-        """It is told, all is as before, and trying again succeeds."""
+        """The reason is shown, all is as before, and trying again succeeds."""
         cloud.error = error
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloud=True)
-        assert result["errors"] == {"base": "no_address"}
+        result = await switch(hass, entry, on=True, cloudhook=True)
+        assert result["errors"] == {"base": "no_url"}
         assert entry.options == {}
         cloud.error = None
-        result = await answer(hass, result, {"calls": True, "cloud": True})
-        assert result["step_id"] == "address"
+        result = await answer(hass, result, {"webhook": True, "cloudhook": True})
+        assert result["step_id"] == "webhook_url"
 
     @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
     async def test_cloud_is_gone(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, cloud: Cloud, received: list[Event]
     ) -> None:
-        """Polls go on, and calls that come another way are taken."""
+        """Polls go on, and requests that come another way are accepted."""
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloud=True)
-        message, account.callback = account.send("Hello"), suggested(result["data_schema"])["address"]
+        result = await switch(hass, entry, on=True, cloudhook=True)
+        message, account.callback = account.send("Hello"), suggested(result["data_schema"])["webhook_url"]
         [outgoing] = account.protocol.calls(message, account)
         cloud.error = CloudNotConnected()
         url = URL(outgoing.url, encoded=True)
         request = MockRequest(b"", "cloud", query_string=url.raw_query_string)
         assert (await cloud.hand_on(hass, f"{url.origin()}{url.path}", request))["status"] == HTTPStatus.OK
-        await poll(hass)
+        await settle(hass)
         assert texts(received) == ["Hello"]

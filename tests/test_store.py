@@ -994,7 +994,6 @@ class TestQueries:
             (Query(limit=10, is_from=lambda sender: sender.endswith("7")), "message_sender"),
             (Query(account="a", limit=10, is_from=lambda sender: sender.endswith("7")), "message_sender"),
         ],
-        ids=str,
     )
     async def test_index_of_a_query(self, store: Store, query: Query, index: str) -> None:
         """No query of a person looks at more than it has to."""

@@ -71,7 +71,7 @@ async def test_only_a_page_is_asked_for(
 async def test_server_that_is_down(
     hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """It can't be reached; that is told, also while the account isn't set up."""
+    """It can't be reached, and that is shown."""
     await emulator.stop()
     await hass.config_entries.async_setup(entry.entry_id)
     health = await get_health(hass, hass_ws_client)
@@ -115,7 +115,7 @@ async def test_each_provider_in_use_is_checked(
 async def test_store_that_can_not_be_read(
     hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """The rest is told all the same."""
+    """The rest is shown all the same."""
     Path(hass.config.path(".storage", "sms_inbox.db")).mkdir(parents=True)
     await hass.config_entries.async_setup(entry.entry_id)
     health = await get_health(hass, hass_ws_client)

@@ -1,4 +1,4 @@
-"""An account that only is called: any sender that posts a form or JSON."""
+"""An account that can't be polled: any app or service that posts a form or JSON."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from http import HTTPStatus
 import json
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.sms_inbox.diagnostics import async_get_config_entry_diagnostics
+from custom_components.sms_inbox.store import Store, StoreError
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -26,39 +28,39 @@ from homeassistant.util import dt as dt_util
 
 from .conftest import settle, texts
 from .test_config_flow import answer, choose, explained, reconfigure, suggested
-from .test_options_calls import Cloud, subscribed
+from .test_options_webhook import Cloud, subscribed
 
 HOME = "http://192.168.1.2:8123"
 FORM = "application/x-www-form-urlencoded"
 JSON = {"Content-Type": "application/json"}
 
-type Call = Callable[..., Coroutine[Any, Any, int]]
+type Post = Callable[..., Coroutine[Any, Any, int]]
 
 
 @pytest.fixture
 async def client(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> TestClient[Any, Any]:
-    """Return somebody who knows the address."""
+    """Return somebody who knows the URL."""
     for component in ("webhook", "config"):
         assert await async_setup_component(hass, component, {})
-    # As Home Assistant does itself: an address may become known after the start.
+    # As Home Assistant does itself: a URL may become known after the start.
     hass.http.app.router.freeze = lambda: None  # type: ignore[method-assign]
     return await hass_client_no_auth()
 
 
 @pytest.fixture(autouse=True)
 def home(hass: HomeAssistant) -> None:
-    """Let Home Assistant have an address."""
+    """Let Home Assistant have a URL."""
     hass.config.internal_url = HOME
 
 
 async def begin(hass: HomeAssistant, name: str) -> ConfigFlowResult:
-    """Begin to add an account: tell its name."""
+    """Begin to add an account: enter its name."""
     return await answer(hass, await choose(hass, "webhook"), {"username": name})
 
 
 @pytest.fixture
 async def shown(hass: HomeAssistant, client: TestClient[Any, Any]) -> ConfigFlowResult:
-    """Add an account by the UI, up to the address that a person has to copy."""
+    """Add an account by the UI, up to the URL that a person has to copy."""
     assert client  # what it needs is set up
     return await begin(hass, "Gate")
 
@@ -78,32 +80,32 @@ def entry(added: ConfigFlowResult) -> ConfigEntry:
 
 
 @pytest.fixture
-def call(added: ConfigFlowResult, shown: ConfigFlowResult, client: TestClient[Any, Any]) -> Call:
-    """Return the sender: it calls the address that a person was shown; a call is answered with a status."""
+def post(added: ConfigFlowResult, shown: ConfigFlowResult, client: TestClient[Any, Any]) -> Post:
+    """Return the app or service: it sends a request to the URL that a person was shown, and gets a status."""
     assert added
-    path = URL(suggested(shown["data_schema"])["address"]).path
+    path = URL(suggested(shown["data_schema"])["webhook_url"]).path
 
-    async def call(body: Any = None, *, method: str = "POST", query: str = "", **headers: str) -> int:
+    async def post(body: Any = None, *, method: str = "POST", query: str = "", **headers: str) -> int:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        address = URL(f"{path}?{query}" if query else path, encoded=True)
+        url = URL(f"{path}?{query}" if query else path, encoded=True)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        response = await client.request(method, address, data=data, headers=JSON | named)
+        response = await client.request(method, url, data=data, headers=JSON | named)
         assert await response.read() == b""
         return response.status
 
-    return call
+    return post
 
 
 async def configure(hass: HomeAssistant, entry: ConfigEntry, step: str) -> ConfigFlowResult:
     """Open a step of the options."""
     options = hass.config_entries.options
     result = await explained(hass, await options.async_init(entry.entry_id))
-    assert result["menu_options"] == ["storage", "calls", "fields"]
+    assert result["menu_options"] == ["storage", "webhook", "fields"]
     return await explained(hass, await options.async_configure(result["flow_id"], {"next_step_id": step}))
 
 
-async def tell_fields(hass: HomeAssistant, entry: ConfigEntry, **fields: str) -> None:
-    """Tell what the fields of a call are called."""
+async def name_fields(hass: HomeAssistant, entry: ConfigEntry, **fields: str) -> None:
+    """Enter the names of a request's fields."""
     result = await configure(hass, entry, "fields")
     result = await hass.config_entries.options.async_configure(result["flow_id"], fields)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -111,32 +113,32 @@ async def tell_fields(hass: HomeAssistant, entry: ConfigEntry, **fields: str) ->
 
 
 async def sign_with(hass: HomeAssistant, entry: ConfigEntry, **key: str) -> None:
-    """Tell the key with which calls are signed, or none, and close the dialog at the address."""
-    result = await configure(hass, entry, "calls")
+    """Enter the key with which requests are signed, or none, and close the dialog at the URL."""
+    result = await configure(hass, entry, "webhook")
     result = await explained(hass, await hass.config_entries.options.async_configure(result["flow_id"], key))
-    assert result["step_id"] == "address"
+    assert result["step_id"] == "webhook_url"
     hass.config_entries.options.async_abort(result["flow_id"])
     await settle(hass)
 
 
-async def told(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
+async def diagnostics(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
     """Return the diagnostics."""
     return await async_get_config_entry_diagnostics(hass, entry)
 
 
 def issue(hass: HomeAssistant, entry: ConfigEntry) -> ir.IssueEntry | None:
-    """Return what tells a person of calls that could not be read."""
+    """Return what shows a person that requests could not be read."""
     return ir.async_get(hass).async_get_issue("sms_inbox", f"unreadable_{entry.entry_id}")
 
 
 def test_add(shown: ConfigFlowResult, added: ConfigFlowResult) -> None:
-    """An account needs no more than a name, and a person is shown the address to copy."""
+    """An account needs no more than a name, and a person is shown the URL to copy."""
     entry = added["result"]
     assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Webhook Gate")
     assert entry.data == {"provider": "webhook", "username": "Gate"}
-    assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloud": False}
+    assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloudhook": False}
     assert len(entry.options["webhook_id"]) == 64
-    assert suggested(shown["data_schema"]) == {"address": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
+    assert suggested(shown["data_schema"]) == {"webhook_url": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
     assert entry.state is ConfigEntryState.LOADED
 
 
@@ -146,31 +148,31 @@ async def test_form_to_add(hass: HomeAssistant) -> None:
     assert [str(key) for key in result["data_schema"].schema] == ["username"]
 
 
-async def test_no_address(hass: HomeAssistant) -> None:
-    """Where nobody could call, nothing is added, and it is told why."""
+async def test_no_url(hass: HomeAssistant) -> None:
+    """Where nobody could reach us, nothing is added, and the dialog says why."""
     result = await choose(hass, "webhook")
     hass.config.internal_url = hass.config.api = None
     result = await answer(hass, result, {"username": "Gate"})
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_address")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_url")
     assert hass.config_entries.async_entries("sms_inbox") == []
 
 
 @pytest.mark.usefixtures("client")
-async def test_address_in_the_internet(hass: HomeAssistant) -> None:
-    """A sender in the local network needs no other; else it is the one for the internet."""
+async def test_url_in_the_internet(hass: HomeAssistant) -> None:
+    """What is in the local network needs no other; else it is the one for the internet."""
     hass.config.internal_url, hass.config.external_url, hass.config.api = None, "https://home.example", None
     result = await begin(hass, "Gate")
-    assert suggested(result["data_schema"])["address"].startswith("https://home.example/api/sms_inbox/")
+    assert suggested(result["data_schema"])["webhook_url"].startswith("https://home.example/api/sms_inbox/")
 
 
-async def test_address_stays(hass: HomeAssistant, shown: ConfigFlowResult) -> None:
-    """The address that was copied is the account's, also when the page was loaded again in between."""
+async def test_url_stays(hass: HomeAssistant, shown: ConfigFlowResult) -> None:
+    """The URL that was copied is the account's, also when the page was loaded again in between."""
     again = await explained(hass, await hass.config_entries.flow.async_configure(shown["flow_id"]))
     assert suggested(again["data_schema"]) == suggested(shown["data_schema"])
 
 
 @pytest.mark.usefixtures("shown")
-async def test_closed_at_the_address(hass: HomeAssistant) -> None:
+async def test_closed_at_the_url(hass: HomeAssistant) -> None:
     """Whoever leaves there has no account, and may begin anew; it can't be added twice."""
     assert hass.config_entries.async_entries("sms_inbox") == []
     added = await answer(hass, await begin(hass, "Gate"), {})
@@ -179,11 +181,11 @@ async def test_closed_at_the_address(hass: HomeAssistant) -> None:
 
 
 async def test_cloud(hass: HomeAssistant) -> None:
-    """Home Assistant Cloud makes the address, and takes it back where the account is not added after all."""
+    """Home Assistant Cloud makes the URL, and takes it back where the account is not added after all."""
     cloud = Cloud()
     with subscribed(hass, cloud):
         result = await begin(hass, "Gate")
-        assert [suggested(result["data_schema"])["address"]] == list(cloud.hooks.values())
+        assert [suggested(result["data_schema"])["webhook_url"]] == list(cloud.hooks.values())
         hass.config_entries.flow.async_abort(result["flow_id"])
         await settle(hass)
         assert cloud.hooks == {}
@@ -194,7 +196,7 @@ async def test_cloud(hass: HomeAssistant) -> None:
 
 @pytest.mark.parametrize("name", ["Gate", " gate "])
 async def test_same_name(hass: HomeAssistant, entry: ConfigEntry, name: str) -> None:
-    """Each sender has a name of its own."""
+    """Each app or service has a name of its own."""
     result = await begin(hass, name)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     result = await answer(hass, await begin(hass, "Pump"), {})
@@ -203,15 +205,15 @@ async def test_same_name(hass: HomeAssistant, entry: ConfigEntry, name: str) -> 
 
 
 async def test_reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """There is nothing to change, and it is told where the rest is."""
+    """There is nothing to change, and the dialog says where the rest is."""
     result = await reconfigure(hass, entry)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "nothing_to_edit")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "nothing_to_reconfigure")
 
 
-async def test_call(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """A call makes an event with all that it says, once it is written down."""
+async def test_request(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """A request makes an event with all that it says, once it is stored."""
     message = {"id": 7, "from": "+447700900123", "to": "+44771234567", "text": "Kia ora ☺", "date": 1795288504}
-    assert await call(message) == HTTPStatus.OK
+    assert await post(message) == HTTPStatus.OK
     await settle(hass)
     [event] = received
     device_id = event.data["device_id"]
@@ -230,120 +232,120 @@ async def test_call(hass: HomeAssistant, entry: ConfigEntry, call: Call, receive
         "in_reply_to": None,
         "redelivered": False,
     }
-    assert await call(message) == HTTPStatus.OK
+    assert await post(message) == HTTPStatus.OK
     await settle(hass)
     assert len(received) == 1
-    assert (await told(hass, entry))["calls"]["taken"] == 2
+    assert (await diagnostics(hass, entry))["webhook"]["accepted"] == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-async def test_ways_to_call(hass: HomeAssistant, call: Call, received: list[Event], method: str) -> None:
+async def test_forms_of_a_request(hass: HomeAssistant, post: Post, received: list[Event], method: str) -> None:
     """A form, a query and a plain text do as well; messages without an id are different ones."""
     form, kind = "from=1&text=Caf%C3%A9+%2B", "text/plain; charset=UTF-16BE"
     for _ in range(2):
-        assert await call(method=method, query=form) == HTTPStatus.OK
-        assert await call(form.encode(), method=method, Content_Type=FORM) == HTTPStatus.OK
+        assert await post(method=method, query=form) == HTTPStatus.OK
+        assert await post(form.encode(), method=method, Content_Type=FORM) == HTTPStatus.OK
         text = "Café +".encode("utf-16-be")
-        assert await call(text, method=method, query="from=1", Content_Type=kind) == HTTPStatus.OK
+        assert await post(text, method=method, query="from=1", Content_Type=kind) == HTTPStatus.OK
     await settle(hass)
     assert [(event.data["sender"], event.data["text"]) for event in received] == [("1", "Café +")] * 6
     assert not any(event.data["redelivered"] for event in received)
 
 
-async def test_several_in_a_call(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
+async def test_several_in_a_request(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
     """Each message of a list is one, and what could not be read is kept."""
-    assert await call([{"text": "one"}, "nonsense", {"text": "two"}]) == HTTPStatus.OK
+    assert await post([{"text": "one"}, "nonsense", {"text": "two"}]) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["one", "two"]
     assert issue(hass, entry)
 
 
-async def test_nothing_in_it(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """A call without a field is refused and counted."""
-    assert await call({}) == HTTPStatus.BAD_REQUEST
-    assert await call(method="GET") == HTTPStatus.BAD_REQUEST
-    assert (await told(hass, entry))["calls"]["refused"] == {"no fields": 2}
+async def test_nothing_in_it(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """A request without a field is refused and counted."""
+    assert await post({}) == HTTPStatus.BAD_REQUEST
+    assert await post(method="GET") == HTTPStatus.BAD_REQUEST
+    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"no fields": 2}
     assert received == []
     assert not issue(hass, entry)
 
 
 async def test_body_that_does_not_come(hass: HomeAssistant, entry: ConfigEntry, client: TestClient[Any, Any]) -> None:
-    """A caller that says no more is not waited for."""
+    """A request whose body stays away is not waited for."""
     path, over = f"/api/sms_inbox/{entry.options['webhook_id']}", asyncio.Event()
 
     async def endless() -> AsyncGenerator[bytes]:
         yield b'{"text": '
         await over.wait()
 
-    with patch("custom_components.sms_inbox.push.BODY_SECONDS", 0.0):
+    with patch("custom_components.sms_inbox.webhook.BODY_SECONDS", 0.0):
         response = await client.post(path, data=endless())
     over.set()
     assert response.status == HTTPStatus.INTERNAL_SERVER_ERROR
-    assert (await told(hass, entry))["calls"]["refused"] == {"the body did not come": 1}
+    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"the body did not come": 1}
 
 
 async def test_signature(
-    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event], caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once a key is told, a call that isn't signed with it is refused and counted, until it is told no more."""
-    await sign_with(hass, entry, signing_key="k3y-of-calls")
+    """With a key, a request that isn't signed with it is refused and counted, until the key is gone."""
+    await sign_with(hass, entry, signing_key="k3y-of-requests")
     body = b'{"text": "Open"}'
-    signature = hmac.new(b"k3y-of-calls", body, hashlib.sha256).hexdigest()
-    assert await call(body) == HTTPStatus.FORBIDDEN
-    assert await call(body, X_Signature=signature[::-1]) == HTTPStatus.FORBIDDEN
-    assert await call(body + b" ", X_Signature=signature) == HTTPStatus.FORBIDDEN
+    signature = hmac.new(b"k3y-of-requests", body, hashlib.sha256).hexdigest()
+    assert await post(body) == HTTPStatus.FORBIDDEN
+    assert await post(body, X_Signature=signature[::-1]) == HTTPStatus.FORBIDDEN
+    assert await post(body + b" ", X_Signature=signature) == HTTPStatus.FORBIDDEN
     await settle(hass)
     assert received == []
-    assert (await told(hass, entry))["calls"]["refused"] == {"wrong signature": 3}
-    assert await call(body, X_Signature=signature) == HTTPStatus.OK
+    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"wrong signature": 3}
+    assert await post(body, X_Signature=signature) == HTTPStatus.OK
     await sign_with(hass, entry)
-    assert await call(body) == HTTPStatus.OK
+    assert await post(body) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["Open", "Open"]
-    for secret in ("k3y-of-calls", signature, "Open"):
+    for secret in ("k3y-of-requests", signature, "Open"):
         assert secret not in caplog.text
 
 
-async def test_own_header(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """The names of the headers are told beside those of the fields."""
+async def test_own_header(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """The names of the headers are entered beside those of the fields."""
     await sign_with(hass, entry, signing_key="k3y")
-    await tell_fields(hass, entry, signature_header="X-Hub-Signature-256")
+    await name_fields(hass, entry, signature_header="X-Hub-Signature-256")
     body = b'{"text": "Open"}'
     signature = hmac.new(b"k3y", body, hashlib.sha256).hexdigest()
-    assert await call(body, X_Signature=signature) == HTTPStatus.FORBIDDEN
-    assert await call(body, X_Hub_Signature_256=f"sha256={signature}") == HTTPStatus.OK
+    assert await post(body, X_Signature=signature) == HTTPStatus.FORBIDDEN
+    assert await post(body, X_Hub_Signature_256=f"sha256={signature}") == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["Open"]
 
 
-async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """What could not be read becomes a message as soon as a person tells where its text is; no retry is needed."""
-    assert await call({"v": "Open", "n": "+447700900123"}) == HTTPStatus.OK
-    assert await call({"v": "Close", "n": "+447700900123"}) == HTTPStatus.OK
+async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """What could not be read becomes a message as soon as a person names the field of its text; no retry is needed."""
+    assert await post({"v": "Open", "n": "+447700900123"}) == HTTPStatus.OK
+    assert await post({"v": "Close", "n": "+447700900123"}) == HTTPStatus.OK
     await settle(hass)
     assert received == []
     assert issue(hass, entry)
-    await tell_fields(hass, entry, text="w")
+    await name_fields(hass, entry, text="w")
     assert received == []
     assert issue(hass, entry)
-    await tell_fields(hass, entry, text="v", sender="n")
+    await name_fields(hass, entry, text="v", sender="n")
     assert texts(received) == ["Open", "Close"]
     assert received[0].data["sender"] == "+447700900123"
     assert not received[0].data["redelivered"]
     assert not issue(hass, entry)
-    assert await call({"v": "Again"}) == HTTPStatus.OK
+    assert await post({"v": "Again"}) == HTTPStatus.OK
     await settle(hass)
-    await tell_fields(hass, entry, text="v")
+    await name_fields(hass, entry, text="v")
     assert texts(received) == ["Open", "Close", "Again"]
     assert not issue(hass, entry)
 
 
-async def test_last_call_is_shown(hass: HomeAssistant, entry: ConfigEntry, call: Call) -> None:
-    """Whoever tells the fields sees the last call, its fields' names, and how it is understood by now."""
+async def test_last_request_is_shown(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
+    """Whoever names the fields sees the last request, its fields' names, and how it is understood by now."""
     result = await configure(hass, entry, "fields")
     assert result["description_placeholders"] == {"record": "", "sender": "", "text": ""}
-    await call({"from": "1", "text": "first"})
-    await call({"data": {"who": "+447700900123", "what": "se```cond"}, "\ud800": 1})
+    await post({"from": "1", "text": "first"})
+    await post({"data": {"who": "+447700900123", "what": "se```cond"}, "\ud800": 1})
     result = await configure(hass, entry, "fields")
     placeholders = result["description_placeholders"]
     assert json.loads(placeholders["record"].replace("\u200b", "")) == {
@@ -363,42 +365,67 @@ async def test_last_call_is_shown(hass: HomeAssistant, entry: ConfigEntry, call:
     assert suggested(result["data_schema"]) == {"text": "data.what", "sender": "data.who"}
 
 
-async def test_forms_reach_the_browser(entry: ConfigEntry, call: Call, hass_client: ClientSessionGenerator) -> None:
-    """Each form can be sent, whatever the last call was."""
-    await call({"data": {"who": "+1"}, "\ud800": "\ud83d", "x" * 1000: 1})
+async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
+    """The names can be entered without the last request, too."""
+    await post({"v": "Open"})
+    with patch.object(Store, "read", side_effect=StoreError("disk error")):
+        result = await configure(hass, entry, "fields")
+    assert result["description_placeholders"]["record"] == ""
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {"text": "v"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_texts_are_not_stored(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """Where texts are not to be stored, all but the last one are gone from the disk seconds after their delivery."""
+    result = await configure(hass, entry, "storage")
+    await hass.config_entries.options.async_configure(result["flow_id"], {"store_texts": False, "retention_days": 90})
+    await settle(hass)
+    for text in ("s3cret one", "s3cret two", "s3cret three"):
+        assert await post({"from": "+447700900123", "text": text}) == HTTPStatus.OK
+        await settle(hass)
+    assert texts(received) == ["s3cret one", "s3cret two", "s3cret three"]
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=3))
+    await settle(hass)
+    stored = b"".join(path.read_bytes() for path in Path(hass.config.path(".storage")).glob("sms_inbox.db*"))
+    assert (b"s3cret one" in stored, b"s3cret two" in stored, b"s3cret three" in stored) == (False, False, True)
+
+
+async def test_forms_reach_the_browser(entry: ConfigEntry, post: Post, hass_client: ClientSessionGenerator) -> None:
+    """Each form can be sent, whatever the last request was."""
+    await post({"data": {"who": "+1"}, "\ud800": "\ud83d", "x" * 1000: 1})
     browser = await hass_client()
-    for step in ("storage", "calls", "fields"):
+    for step in ("storage", "webhook", "fields"):
         response = await browser.post("/api/config/config_entries/options/flow", json={"handler": entry.entry_id})
-        address = f"/api/config/config_entries/options/flow/{(await response.json())['flow_id']}"
-        response = await browser.post(address, json={"next_step_id": step})
+        path = f"/api/config/config_entries/options/flow/{(await response.json())['flow_id']}"
+        response = await browser.post(path, json={"next_step_id": step})
         assert response.status == HTTPStatus.OK
         assert (await response.json())["data_schema"]
 
 
 async def test_never_polled(
-    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event], caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is nobody to ask: neither time nor Check now changes anything."""
-    await call({"text": "one"})
-    polls = (await told(hass, entry))["polling"]["polls"]
+    """There is nobody to poll: neither time nor Check now changes anything."""
+    await post({"text": "one"})
+    polls = (await diagnostics(hass, entry))["polling"]["polls"]
     for hours in (1, 24, 48):
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=hours))
         await settle(hass)
-    assert (await told(hass, entry))["polling"] == {"interval": None, "last_succeeded": True, "polls": polls}
+    assert (await diagnostics(hass, entry))["polling"] == {"interval": None, "last_succeeded": True, "polls": polls}
     button = er.async_get(hass).async_get_entity_id("button", "sms_inbox", f"{entry.entry_id}_check_now")
     await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
-    await call({"text": "two"})
+    await post({"text": "two"})
     await settle(hass)
     assert texts(received) == ["one", "two"]
     assert "Exception" not in caplog.text
 
 
-async def test_after_a_restart(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """The address stays the same, what was delivered is not repeated, and entities show what they did."""
-    await call({"id": "1", "text": "one"})
+async def test_after_a_restart(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """The URL stays the same, what was delivered is not repeated, and entities show what they did."""
+    await post({"id": "1", "text": "one"})
     await settle(hass)
     await hass.config_entries.async_unload(entry.entry_id)
-    assert await call({"id": "2", "text": "two"}) == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert await post({"id": "2", "text": "two"}) == HTTPStatus.INTERNAL_SERVER_ERROR
     await hass.config_entries.async_setup(entry.entry_id)
     await settle(hass)
     entity_id = er.async_get(hass).async_get_entity_id("sensor", "sms_inbox", f"{entry.entry_id}_last_message")
@@ -407,13 +434,13 @@ async def test_after_a_restart(hass: HomeAssistant, entry: ConfigEntry, call: Ca
     assert state
     assert state.state == "one"
     for number in ("1", "2"):
-        assert await call({"id": number, "text": "two"}) == HTTPStatus.OK
+        assert await post({"id": number, "text": "two"}) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["one", "two"]
 
 
 async def test_with_all_entities_disabled(
-    hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]
 ) -> None:
     """Messages arrive though nothing shows them."""
     registry = er.async_get(hass)
@@ -422,23 +449,23 @@ async def test_with_all_entities_disabled(
     await hass.config_entries.async_reload(entry.entry_id)
     await settle(hass)
     assert not [state for state in hass.states.async_all() if "gate" in state.entity_id]
-    assert await call({"text": "one"}) == HTTPStatus.OK
+    assert await post({"text": "one"}) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["one"]
 
 
 async def test_before_set_up(client: TestClient[Any, Any], hass: HomeAssistant) -> None:
-    """While this component isn't set up, a call is not taken, since no poll would bring its message."""
+    """While this component isn't set up, a request is not accepted, since no poll would bring its message."""
     assert "sms_inbox" not in hass.config.components
     assert (await client.post("/api/sms_inbox/unknown", json={"text": "one"})).status == HTTPStatus.NOT_FOUND
 
 
-async def test_removed(hass: HomeAssistant, entry: ConfigEntry, call: Call, received: list[Event]) -> None:
-    """Of an account that is removed neither address nor issue is left."""
-    await call({"v": "unreadable"})
+async def test_removed(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
+    """Of an account that is removed neither URL nor issue is left."""
+    await post({"v": "unreadable"})
     assert issue(hass, entry)
     await hass.config_entries.async_remove(entry.entry_id)
     assert not issue(hass, entry)
-    assert await call({"text": "one"}) == HTTPStatus.NOT_FOUND
+    assert await post({"text": "one"}) == HTTPStatus.NOT_FOUND
     await settle(hass)
     assert received == []

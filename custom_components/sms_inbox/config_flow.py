@@ -39,7 +39,7 @@ from .options_flow import URL_SCHEMA, SmsInboxOptionsFlow
 from .providers import PROVIDERS
 from .providers.contract import Identity, Provider
 from .providers.errors import ProviderError
-from .webhook import async_forget_url, async_has_cloud, async_url
+from .webhook_url import async_forget_url, async_has_cloud, async_url
 
 _LOGGER = logging.getLogger(__name__)
 

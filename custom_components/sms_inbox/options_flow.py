@@ -48,15 +48,8 @@ from .providers.contract import Provider
 from .providers.errors import ProviderError
 from .providers.webhook import NAMES, fields_of, parse
 from .store import StoreError, search
-from .webhook import (
-    async_close,
-    async_forget_url,
-    async_has_cloud,
-    async_open,
-    async_register,
-    async_unregister,
-    async_url,
-)
+from .webhook import async_close, async_open, async_register, async_unregister
+from .webhook_url import async_forget_url, async_has_cloud, async_url
 
 HEADERS = ("signature_header", "timestamp_header")
 DAYS = NumberSelector(

@@ -1,4 +1,4 @@
-"""The HTTP endpoint of an account's webhook: its limits and answers, its URL, and its registration at the vendor.
+"""The HTTP endpoint of an account's webhook: its limits and answers, and its registration at the vendor.
 
 A request to a webhook can be forged by whoever has seen the URL. So, where the vendor can be polled, nothing of it is
 believed: it makes us poll now. Where requests are signed and carry the ids that the list has, and where there is nobody
@@ -12,12 +12,9 @@ which isn't there until then.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
-from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
 import logging
-from typing import Any
 
 from aiohttp import web
 from yarl import URL
@@ -26,21 +23,21 @@ from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
-from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .client import async_create_provider, create_session
-from .const import CONF_CLOUDHOOK, CONF_PROVIDER, DOMAIN
+from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .model import PushResult
 from .providers import PROVIDERS
 from .providers.contract import Provider, WebhookRequest, WebhookResponse
 from .providers.errors import ProviderError, RefusedWebhookError
 from .store import StoreError
+from .webhook_url import OWN_PATH, async_forget_url, async_url, name_at_vendor, path
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -202,7 +199,7 @@ class WebhookEndpoint:
         try:
             url = await async_url(self._hass, provider, self._entry.options)
         except NoURLAvailableError:
-            url = f"https://unknown.invalid{_path(provider, self.webhook_id)}"
+            url = f"https://unknown.invalid{path(provider, self.webhook_id)}"
         query = _raw_query(request)
         return WebhookRequest(
             method=request.method,
@@ -225,7 +222,7 @@ class WebhookEndpoint:
 class WebhookView(HomeAssistantView):
     """The URL of what can't be polled; a request to an account that isn't there is not answered with 200."""
 
-    url = f"/api/{DOMAIN}/{{webhook_id}}"
+    url = OWN_PATH
     name = f"api:{DOMAIN}"
     requires_auth = False
 
@@ -329,71 +326,6 @@ async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> N
         _LOGGER.warning("The webhook of %s could not be removed at the provider: %s", entry.title, err)
     finally:
         session.detach()
-
-
-def name_at_vendor(webhook_id: str) -> str:
-    """Return the name under which a webhook is registered; it says nothing of the URL."""
-    return f"SMS Inbox {sha256(webhook_id.encode()).hexdigest()[:8]}"
-
-
-@callback
-def async_has_cloud(hass: HomeAssistant) -> bool:
-    """Whether the user has Home Assistant Cloud, which can receive webhooks for us."""
-    if "cloud" not in hass.config.components:
-        return False
-    from homeassistant.components import cloud  # noqa: PLC0415 - it is large, and most don't have it
-
-    return cloud.async_active_subscription(hass) and cloud.async_is_connected(hass)
-
-
-async def async_url(hass: HomeAssistant, provider: type[Provider], options: Mapping[str, Any]) -> str:
-    """Return the URL of an account's webhook, as the vendor is given it.
-
-    Args:
-        hass: Home Assistant.
-        provider: One that is in the internet is given no URL of the local network.
-        options: Those of the account's entry.
-
-    Raises:
-        NoURLAvailableError: Home Assistant has none that this provider could reach.
-    """
-    webhook_id = options[CONF_WEBHOOK_ID]
-    if options.get(CONF_CLOUDHOOK) and async_has_cloud(hass):
-        from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415
-
-        from homeassistant.components import cloud  # noqa: PLC0415
-
-        try:
-            return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
-        except (HomeAssistantError, NabuCasaBaseError, TimeoutError, ValueError) as err:
-            raise NoURLAvailableError from err
-    is_remote = bool(provider.default_url)
-    home = get_url(
-        hass,
-        require_ssl=provider.needs_https,
-        allow_internal=not is_remote,
-        allow_cloud=False,
-        prefer_external=is_remote,
-    )
-    return f"{home}{_path(provider, webhook_id)}"
-
-
-def _path(provider: type[Provider], webhook_id: str) -> str:
-    """Return the path of a webhook's URL."""
-    if provider.interval:
-        return webhook.async_generate_path(webhook_id)
-    return WebhookView.url.format(webhook_id=webhook_id)
-
-
-async def async_forget_url(hass: HomeAssistant, webhook_id: str) -> None:
-    """Give back the URL that Home Assistant Cloud has made, if it has."""
-    if async_has_cloud(hass):
-        from homeassistant.components import cloud  # noqa: PLC0415
-
-        try:
-            await cloud.async_delete_cloudhook(hass, webhook_id)
-        except (HomeAssistantError, ValueError) as err:
-            _LOGGER.debug("Home Assistant Cloud did not delete the URL of a webhook: %s", type(err).__name__)
 
 
 def _raw_query(request: web.Request) -> str:

@@ -1,8 +1,8 @@
 """What the crash test does to Home Assistant, and what ended by that."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -89,19 +89,9 @@ class Harm:
         await self._home_assistant.start()
 
     async def kill_in_long_drain(self) -> None:
-        """Kill it when it has begun to deliver more, all from one page, than may be in doubt afterwards."""
-        account = self._accounts.of("bulksms_eapi")
-        await self._emulator.add(replace(account, page_size=LONG_DRAIN))
-        await self._traffic.send(account, LONG_DRAIN)
-        polling = asyncio.create_task(self._accounts.poll())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST):
-                await self._witness.next_note()
-        await asyncio.sleep(self._dice.uniform(0, 0.1))
-        await self._end(Kind.KILLED)
-        await asyncio.wait([polling])
-        polling.exception()  # it was cut off
-        await self._emulator.add(account)
+        """Kill it when it has begun to deliver many messages from one page."""
+        async with self._long_drain():
+            await self._end(Kind.KILLED)
         await self._home_assistant.start()
 
     async def kill_in_answer(self) -> None:
@@ -122,6 +112,12 @@ class Harm:
         await self._end(Kind.STOPPED)
         await self._home_assistant.start()
 
+    async def stop_in_long_drain(self) -> None:
+        """Stop it in order when it has begun to deliver many messages from one page."""
+        async with self._long_drain():
+            await self._end(Kind.STOPPED)
+        await self._home_assistant.start()
+
     async def reload_in_poll(self) -> None:
         """Reload the account that waits at its provider for messages."""
         await self._reload(self._accounts.of("bulletin"))
@@ -134,6 +130,11 @@ class Harm:
         """Reload an account in the middle of a drain."""
         await self._drain()
         await self._reload(self._dice.choice(EACH))
+
+    async def reload_in_long_drain(self) -> None:
+        """Reload an account when it has begun to deliver many messages from one page."""
+        async with self._long_drain() as account:
+            await self._reload(account)
 
     async def disable(self) -> None:
         """Disable an account in the middle of a drain, and enable it again."""
@@ -216,6 +217,22 @@ class Harm:
                 await self._accounts.poll()
                 await asyncio.sleep(moment)
 
+    @asynccontextmanager
+    async def _long_drain(self) -> AsyncGenerator[Account]:
+        """Have more delivered than is claimed at once, all from one page, and go on soon after the first of it."""
+        account = self._accounts.of("bulksms_eapi")
+        await self._emulator.add(replace(account, page_size=LONG_DRAIN))
+        await self._traffic.send(account, LONG_DRAIN)
+        polling = asyncio.create_task(self._accounts.poll())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST):
+                await self._witness.next_note()
+        await asyncio.sleep(self._dice.uniform(0, 0.1))
+        yield account
+        await asyncio.wait([polling])
+        polling.exception()  # it may have been cut off
+        await self._emulator.add(account)
+
     async def _begin_answer(self) -> Account:
         """Have an answer begin that arrives slowly, and return somewhere in its middle, with its account."""
         account = self._accounts.of("bulletin")
@@ -278,10 +295,12 @@ HARMS: Mapping[str, Callable[[Harm], Awaitable[None]]] = {
     "kill-in-long-drain": Harm.kill_in_long_drain,
     "kill-in-answer": Harm.kill_in_answer,
     "stop-in-drain": Harm.stop_in_drain,
+    "stop-in-long-drain": Harm.stop_in_long_drain,
     "stop-in-answer": Harm.stop_in_answer,
     "reload-in-poll": Harm.reload_in_poll,
     "reload-in-answer": Harm.reload_in_answer,
     "reload-in-drain": Harm.reload_in_drain,
+    "reload-in-long-drain": Harm.reload_in_long_drain,
     "disable": Harm.disable,
     "replace-automations": Harm.replace_automations,
     "restore": Harm.restore,

@@ -318,7 +318,6 @@ class TestOrder:
         """A younger one doesn't come before an older one, whatever ended in order in between."""
         saw = seen(delivery("2", 12), delivery("1", 14), delivery("3", 15))
         assert broken(compare(self.messages, saw, ends)) == {"out of order": ONE}
-        assert not compare(self.messages, saw, ends, ordered=False).broken
 
     def test_again_before_what_is_new(self) -> None:
         """After a kill, what comes again comes before what never came."""
@@ -432,46 +431,6 @@ class TestNewAccount:
         messages = [message("0", 10, old=True), message("1", 11)]
         assert broken(compare(messages, seen(), [stopped(10.5)])) == {"lost": ONE}
         assert not compare(messages, seen(delivery("1", 20)), [stopped(10.5)]).broken
-
-
-class TestWithoutIds:
-    """Messages that came by webhooks without an id of the provider's."""
-
-    def test_text_says_which(self) -> None:
-        """The text says which message it was, also to whoever saw it without the automation, in any order."""
-        messages = [message("1", 10), message("2", 11), message("3", 12)]
-        late, third = delivery("synthetic-a", 13, text="text 1"), delivery("synthetic-b", 12, text="text 3")
-        report = compare(messages, seen(third, delivery("2", 12), late, reported=[late, third]), [], ordered=False)
-        assert not report.broken
-        assert (report.delivered, report.reported) == (3, 2)
-        assert compare(messages, seen(third, delivery("2", 12)), [], ordered=False).lost == ONE
-
-    @pytest.mark.parametrize(("webhooks", "lost"), [(1, [(BULKSMS, "2")]), (2, [])])
-    def test_equal_texts(self, webhooks: int, lost: list[Key]) -> None:
-        """Each webhook stands for one message, beginning with those that came by no poll."""
-        messages = [message(each, 10, text="") for each in ("1", "2", "3")]
-        sent = [delivery(f"synthetic-{number}", 11, text="") for number in range(webhooks)]
-        report = compare(messages, seen(*sent, delivery("3", 12, text="")), [], ordered=False)
-        assert (report.lost, report.repeated, report.altered) == (lost, [], [])
-
-    @pytest.mark.parametrize(("redelivered", "repeated"), [(True, []), (False, ONE)])
-    def test_repeat(self, *, redelivered: bool, repeated: list[Key]) -> None:
-        """A message that came by a webhook and by a poll is a repeat, and must say so."""
-        again = delivery("synthetic-a", 20, text="text 1", redelivered=redelivered)
-        report = compare([message("1", 10)], seen(delivery("1", 10), again), [killed(15, "1")], ordered=False)
-        assert (report.repeated, report.flagged.total()) == (repeated, int(redelivered))
-
-    def test_same_webhook_again(self) -> None:
-        """What is delivered twice under one such id is one message."""
-        twice = [delivery("synthetic-a", at, text="", redelivered=at > 10) for at in (10, 20)]
-        report = compare([message("1", 10, text=""), message("2", 10, text="")], seen(*twice), [], ordered=False)
-        assert (report.delivered, report.flagged.total(), report.lost) == (1, 1, [(BULKSMS, "2")])
-
-    def test_never_sent(self) -> None:
-        """A webhook with a text that nobody sent, or that another account got, is a fault."""
-        saw = seen(delivery("synthetic-a", 10, text="text 1"))
-        for sent in ([], [message("1", 10, BULLETIN)]):
-            assert compare(sent, saw, [], ordered=False).altered == [(BULKSMS, "synthetic-a")]
 
 
 def test_table() -> None:

@@ -23,7 +23,7 @@ Delivered once, unflagged, unaltered and in order is what every message should b
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 import math
 
@@ -36,7 +36,6 @@ MOMENT = 1.0
 LONGEST_ANSWER = 2.5
 """Seconds that an answer takes at most."""
 SLICE = 100
-SYNTHETIC = "synthetic-"
 
 NOT_HANDED_OVER = "not handed over"
 TOO_MANY_FLAGGED = "too many flagged after one kill"
@@ -110,16 +109,14 @@ class Report:
         return found
 
 
-def compare(messages: Sequence[Message], seen: Seen, ends: Sequence[End], *, ordered: bool = True) -> Report:
+def compare(messages: Sequence[Message], seen: Seen, ends: Sequence[End]) -> Report:
     """Return how the messages fared; they come in the order in which each account got them.
 
     Args:
         messages: What was sent.
         seen: What came of it.
         ends: What was ended, and how, in the order of time.
-        ordered: Whether the order is judged.
     """
-    seen = _identified(messages, seen)
     started = _by_key(seen.started)
     new = [message for message in messages if not message.old]
     cut_off = [(end, message) for end in ends for message in _cut_off(messages, started, end)]
@@ -153,32 +150,12 @@ def compare(messages: Sequence[Message], seen: Seen, ends: Sequence[End], *, ord
         ],
         repeated=[key for key, found in started.items() for again in found[1:] if not again.redelivered],
         altered=_altered(messages, (*seen.started, *seen.fired, *seen.reported)),
-        out_of_order=list(_out_of_order(messages, seen.started, ends, late)) if ordered else [],
+        out_of_order=list(_out_of_order(messages, seen.started, ends, late)),
         flagged_wrongly=[
             delivery.key for delivery, after, end in flagged if after != RECOVERED and (not end or end.kind.orderly)
         ],
         woken=[message.key for message in messages if message.old and message.key in started],
     )
-
-
-def _identified(messages: Sequence[Message], seen: Seen) -> Seen:
-    """Return what was seen with the ids of the provider, also where a webhook carried none: there the text says it."""
-    known = {delivery.key for delivery in seen.started}
-    by_text: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for message in messages:
-        by_text[message.account, message.text].append(message.message_id)
-    ids: dict[str, str] = {}
-    for delivery in (*seen.started, *seen.fired):
-        if delivery.message_id.startswith(SYNTHETIC) and delivery.message_id not in ids:
-            candidates = by_text[delivery.account, delivery.text] or [delivery.message_id]
-            unseen = [each for each in candidates if (delivery.account, each) not in known]
-            ids[delivery.message_id] = (unseen or candidates)[0]
-            known.add((delivery.account, ids[delivery.message_id]))
-
-    def named(deliveries: Sequence[Delivery]) -> list[Delivery]:
-        return [replace(each, message_id=ids.get(each.message_id, each.message_id)) for each in deliveries]
-
-    return Seen(started=named(seen.started), fired=named(seen.fired), reported=named(seen.reported))
 
 
 def _by_key(deliveries: Iterable[Delivery]) -> dict[Key, list[Delivery]]:

@@ -21,12 +21,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.const import DEFAULT_RETENTION_DAYS
+from custom_components.sms_inbox.inbox import Inbox
 from custom_components.sms_inbox.providers.http import MAXIMUM_BODY
-from custom_components.sms_inbox.store import Store, StoreError
+from custom_components.sms_inbox.store import Store
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
-from tests.conftest import PASSWORD, Clock, set_up, texts
+from tests.conftest import PASSWORD, Clock, broken_store, set_up, settle, texts
 
 SECRET = "Gate code xyzzy4711"
 DAY = 24 * 3600.0
@@ -48,7 +49,7 @@ async def everything_goes_wrong(
         if err := entry.runtime_data.last_exception:
             printed.append("".join(traceback.format_exception(err)) + repr(err))
         await clock.advance(1000)
-    with patch.object(Store, "receive", side_effect=StoreError("disk full")):
+    with broken_store("receive"):
         account.send(SECRET)
         await clock.advance(31)
     await clock.advance(1000)
@@ -134,11 +135,11 @@ async def test_certificate_that_nobody_vouches_for(
         thread.start()
         url = f"https://127.0.0.1:{server.server_port}"
         hass.config_entries.async_update_entry(entry, data={**entry.data, "url": url})
-        await hass.config_entries.async_setup(entry.entry_id)
+        await set_up(hass, entry)
         await hass.async_add_executor_job(server.shutdown)
         thread.join()
-    assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert "Certificate" in str(entry.reason)
+    assert entry.state is ConfigEntryState.LOADED
+    assert "Certificate" in str(entry.runtime_data.last_exception)
     assert not asked
 
 
@@ -157,8 +158,10 @@ async def test_redirect_carries_no_password_elsewhere(
     async with TestServer(app) as elsewhere:
         for status in (301, 302, 303, 307, 308):
             emulator.fault(provider, "redirect", location=str(elsewhere.make_url("/")), status=status)
-            await hass.config_entries.async_reload(entry.entry_id)
-            assert entry.state is ConfigEntryState.SETUP_ERROR
+            if entry.state is ConfigEntryState.LOADED:
+                await hass.config_entries.async_unload(entry.entry_id)
+            await set_up(hass, entry)
+            assert "redirects to another one" in str(entry.runtime_data.last_exception)
     assert not asked
 
 
@@ -179,9 +182,8 @@ async def test_endless_answer_is_cut_off(hass: HomeAssistant, entry: MockConfigE
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
         hass.config_entries.async_update_entry(entry, data={**entry.data, "url": str(server.make_url("/"))})
-        await hass.config_entries.async_setup(entry.entry_id)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert "larger" in str(entry.reason)
+        await set_up(hass, entry)
+    assert "larger" in str(entry.runtime_data.last_exception)
     assert sent < 3 * MAXIMUM_BODY
 
 
@@ -197,8 +199,9 @@ async def test_cookies_are_not_kept(hass: HomeAssistant, entry: MockConfigEntry)
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
         hass.config_entries.async_update_entry(entry, data={**entry.data, "url": str(server.make_url("/"))})
-        await hass.config_entries.async_setup(entry.entry_id)
+        await set_up(hass, entry)
         await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
     assert cookies == [None, None]
 
 
@@ -237,10 +240,9 @@ async def test_old_texts_are_gone_from_the_file(
 async def test_erasing_happens_daily(hass: HomeAssistant, entry: MockConfigEntry, clock: Clock) -> None:
     """Nobody has to ask for it; what is not delivered yet is never erased."""
     await set_up(hass, entry)
-    with patch.object(Store, "erase") as erase:
+    with patch.object(Inbox, "async_prune") as prune:
         await clock.advance(25 * 3600, step=600)
-    assert erase.call_count == 1
-    assert erase.call_args.args == (entry.entry_id,)
+    assert prune.call_count == 1
 
 
 async def test_removed_account_is_gone_from_the_file(

@@ -29,7 +29,7 @@ class WallClock(datetime):
 @pytest.fixture
 def wall_clock() -> Generator[type[WallClock]]:
     """Let the component look at the clock on the wall."""
-    modules = ("store", "providers.base", "providers.bulksms", "providers.window")
+    modules = ("inbox", "store.accounts", "store.messages", "providers.http", "providers.contract")
     with ExitStack() as stack:
         for module in modules:
             stack.enter_context(patch(f"custom_components.sms_inbox.{module}.datetime", WallClock))

@@ -18,20 +18,19 @@ async def add_entry(home_assistant: HomeAssistant, account: Account, url: str) -
     await flow.choose(account.provider)
     result = await flow.submit(data)
     if result["type"] != "create_entry":
-        told = result.get("errors") or result.get("reason")
-        raise ChildError(f"Home Assistant doesn't take the account at {account.provider}: {told}.")
+        reason = result.get("errors") or result.get("reason")
+        raise ChildError(f"Home Assistant doesn't take the account at {account.provider}: {reason}.")
     return str(result["result"]["entry_id"])
 
 
-async def let_call(home_assistant: HomeAssistant, emulator: Emulator, account: Account, entry_id: str) -> None:
-    """Let a provider call, and tell it the address where it wasn't told already, as a person would."""
+async def use_webhook(home_assistant: HomeAssistant, emulator: Emulator, account: Account, entry_id: str) -> None:
+    """Have an account's messages come by webhook, too, and paste the URL at the provider, as a person would."""
     flow = await home_assistant.flow(entry_id, "options/flow")
-    await flow.choose("calls")
-    result = await flow.submit({"calls": True})
-    if result["type"] == "form" and result["step_id"] == "address":
-        [address] = [field["description"]["suggested_value"] for field in result["data_schema"]]
-        told = {"provider": account.provider, "username": account.username, "url": address}
-        await emulator.post("/admin/callback", told)
+    await flow.choose("webhook")
+    result = await flow.submit({"webhook": True})
+    if result["type"] == "form" and result["step_id"] == "webhook_url":
+        [url] = [field["description"]["suggested_value"] for field in result["data_schema"]]
+        await emulator.post("/admin/callback", {"provider": account.provider, "username": account.username, "url": url})
     elif result.get("errors"):
-        raise ChildError(f"The provider {account.provider} can't be let call: {result['errors']}.")
+        raise ChildError(f"The webhook of {account.provider} can't be switched on: {result['errors']}.")
     await home_assistant.delete(f"{flow.path}/{result['flow_id']}")

@@ -1,4 +1,4 @@
-"""From a call to the automation's start, beside polling at the same providers."""
+"""From a webhook request to the automation's start, beside polling at the same providers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,7 +12,7 @@ from typing import Any, override
 import aiohttp
 
 from custom_components.sms_inbox.providers import PROVIDERS as CLASSES
-from custom_components.sms_inbox.push import async_address
+from custom_components.sms_inbox.webhook_url import async_url
 from homeassistant.components.webhook import async_generate_id
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
@@ -25,21 +25,21 @@ from .latency import HOLD
 from .scale import Scale
 from .table import Line, milliseconds
 
-# An account that is called more than 5 times a second tells the vendor to come later.
-PAUSE = 0.25  # seconds between two calls of one account
+# However many requests come, an account is polled at most once a second.
+PAUSE = 1.1  # seconds between two requests to one account
 WAITED = "bulletin"
 # A whole number of polls at each provider: each moment between two of them is as likely as the next.
 SPAN = 60.0  # seconds
 WAYS = {"bulletin": "for 30 s every 60 s", "bulksms_eapi": "every 30 s", "bulksms": "every 15 s"}
 
-type Call = Callable[[Counter], Coroutine[Any, Any, float]]
+type Send = Callable[[Counter], Coroutine[Any, Any, float]]
 
 
 async def lines(scale: Scale) -> list[Line]:
-    """Measure calls and the floor in turns, and then polls."""
-    floor, called = await _called(scale.singles)
+    """Measure webhook requests and the floor in turns, and then polls."""
+    floor, requested = await _requested(scale.requested)
     polled = await _polled(scale.polled) if scale.polled else {}
-    return [_line(what, seconds, floor) for what, seconds in (*called.items(), *polled.items())]
+    return [_line(what, seconds, floor) for what, seconds in (*requested.items(), *polled.items())]
 
 
 def _line(what: str, seconds: list[float], floor: Floor) -> Line:
@@ -55,55 +55,55 @@ def _line(what: str, seconds: list[float], floor: Floor) -> Line:
     )
 
 
-async def _called(number: int) -> tuple[Floor, dict[str, list[float]]]:
-    """Return the floor, and the seconds of each call by who calls."""
+async def _requested(number: int) -> tuple[Floor, dict[str, list[float]]]:
+    """Return the floor, and the seconds of each request by who sends it."""
     async with emulator() as server, home_assistant() as hass, aiohttp.ClientSession() as session:
         counter = await add_automation(hass)
         hass.config.external_url = hass.config.internal_url = await serve(hass)
-        calls = {f"{name} calls": await _vendor(hass, server, key) for key, name in PROVIDERS.items()}
-        calls["anybody calls (Webhook)"] = await _webhook(hass, session)
+        sends = {f"a webhook request of {name}": await _vendor(hass, server, key) for key, name in PROVIDERS.items()}
+        sends["a webhook request with the message (Webhook)"] = await _anybody(hass, session)
         floor = Floor(hass, counter)
-        for call in calls.values():
-            await call(counter)  # the first one connects
-        seconds: dict[str, list[float]] = {name: [] for name in calls}
+        for send in sends.values():
+            await send(counter)  # the first one connects
+        seconds: dict[str, list[float]] = {name: [] for name in sends}
         for _ in range(number):
-            for name, call in calls.items():
-                seconds[name].append(await call(counter))
-                await asyncio.sleep(PAUSE / len(calls))
+            for name, send in sends.items():
+                await asyncio.sleep(PAUSE / len(sends))
+                seconds[name].append(await send(counter))
             await floor.measure()
         floor.close()
     return floor, seconds
 
 
-async def _vendor(hass: HomeAssistant, server: Emulator, provider: str) -> Call:
-    """Add an account whose provider calls."""
+async def _vendor(hass: HomeAssistant, server: Emulator, provider: str) -> Send:
+    """Add an account whose vendor sends webhook requests."""
     account = await server.add(provider)
-    url = await _callable(hass, account)
+    url = await _webhook(hass, account)
     if not CLASSES[provider].registers:
-        await server.let_call(account, f"{url}?{CLASSES[provider].call_query}".rstrip("?"))
-    return partial(_call_of_vendor, server, account)
+        await server.send_webhooks(account, url)
+    return partial(_sent_by_vendor, server, account)
 
 
-async def _webhook(hass: HomeAssistant, session: aiohttp.ClientSession) -> Call:
-    """Add an account that anybody can call."""
-    url = await _callable(hass, {"provider": "webhook", "username": "anybody"})
-    return partial(_call_of_anybody, session, url, count(1))
+async def _anybody(hass: HomeAssistant, session: aiohttp.ClientSession) -> Send:
+    """Add an account to which any program can send messages."""
+    url = await _webhook(hass, {"provider": "webhook", "username": "anybody"})
+    return partial(_sent_by_anybody, session, url, count(1))
 
 
-async def _callable(hass: HomeAssistant, account: dict[str, Any]) -> str:
-    """Set up an account, and return the address at which it can be called."""
+async def _webhook(hass: HomeAssistant, account: dict[str, Any]) -> str:
+    """Set up an account, and return the URL of its webhook."""
     entry = await add_idle_account(hass, account, {CONF_WEBHOOK_ID: async_generate_id()})
-    return await async_address(hass, CLASSES[account["provider"]], entry.options)
+    return await async_url(hass, CLASSES[account["provider"]], entry.options)
 
 
-async def _call_of_vendor(server: Emulator, account: dict[str, Any], counter: Counter) -> float:
+async def _sent_by_vendor(server: Emulator, account: dict[str, Any], counter: Counter) -> float:
     expected = counter.count + 1
     message_id = await server.send_one(account, TEXT)
     await counter.until(expected)
-    return counter.last - await server.called_at(message_id)
+    return counter.last - await server.webhook_requested_at(message_id)
 
 
-async def _call_of_anybody(session: aiohttp.ClientSession, url: str, numbers: count[int], counter: Counter) -> float:
+async def _sent_by_anybody(session: aiohttp.ClientSession, url: str, numbers: count[int], counter: Counter) -> float:
     expected, message = counter.count + 1, {"id": next(numbers), "from": "+447700900123", "text": TEXT}
     began = time.perf_counter()
     async with session.post(url, json=message, raise_for_status=True):
