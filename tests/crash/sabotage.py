@@ -39,7 +39,7 @@ class Sabotage:
 
 SABOTAGES: Mapping[str, Sabotage] = {
     "marks": Sabotage(
-        changes=(("store/database.py", "        _check(db)\n", f"        _check(db)\n{FORGET}"),),
+        changes=(("store/connections.py", "        _check(db)\n", f"        _check(db)\n{FORGET}"),),
         harms=("kill", "stop-in-drain"),
         fault="repeated silently",
     ),
@@ -61,7 +61,7 @@ SABOTAGES: Mapping[str, Sabotage] = {
     ),
     "order": Sabotage(
         changes=(
-            ("store/messages.py", 'f" ORDER BY sequence LIMIT', 'f" ORDER BY in_doubt, sequence LIMIT'),
+            ("store/messages.py", "ORDER BY sequence LIMIT max(", "ORDER BY in_doubt, sequence LIMIT max("),
             ("store/messages.py", "stored: stored.sequence)", "stored: (stored.in_doubt, stored.sequence))"),
         ),
         harms=("kill-in-long-drain",),
@@ -95,7 +95,7 @@ SABOTAGES: Mapping[str, Sabotage] = {
         fault="not recovered",
     ),
     "restore": Sabotage(
-        changes=(("store/database.py", "if is_snapshot and ", "if False and "),),
+        changes=(("store/connections.py", "if is_snapshot and ", "if False and "),),
         harms=("restore",),
         fault="repeated silently",
     ),

@@ -1,8 +1,9 @@
-"""A disk in trouble: nothing is acknowledged or passed over that was not written down."""
+"""A disk in trouble: nothing is acknowledged or passed over that was not stored."""
 
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.const import DOMAIN
-from custom_components.sms_inbox.store import Store
+from custom_components.sms_inbox.store import Store, messages
 from emulator import Account
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
@@ -25,8 +26,12 @@ connect = sqlite3.connect
 
 @contextmanager
 def connecting(change: Callable[[Path], sqlite3.Connection]) -> Generator[None]:
-    """Let the store connect in another way."""
-    with patch("custom_components.sms_inbox.store.sqlite3.connect", lambda path, **_: change(path)):
+    """Let the store connect for writing in another way."""
+
+    def other(target: Path | str, **options: Any) -> sqlite3.Connection:
+        return change(target) if isinstance(target, Path) else connect(target, **options)
+
+    with patch("custom_components.sms_inbox.store.connections.sqlite3.connect", other):
         yield
 
 
@@ -45,7 +50,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 async def close(hass: HomeAssistant) -> Store:
     """Close the store's file, so that it is opened again as it is by then."""
     store: Store = hass.data["sms_inbox_store"]  # type: ignore[assignment]
-    await hass.async_add_executor_job(store.close)
+    await store.close()
     return store
 
 
@@ -59,21 +64,21 @@ async def test_disk_that_takes_nothing(
     issue_registry: IssueRegistry,
     change: Callable[[Path], sqlite3.Connection],
 ) -> None:
-    """A full or read-only disk: a person is told, nothing is lost, and it goes on when the cause is gone."""
+    """A full or read-only disk: an issue says so, nothing is lost, and it goes on when the cause is gone."""
     await set_up(hass, entry)
-    cursor = entry.runtime_data.inbox.cursor
+    cursor = entry.runtime_data.inbox.state.cursor
     store = await close(hass)
     with connecting(change):
         for number in range(3):
             account.send(f"{number}" + "x" * 5000)
             await clock.advance(31)
         assert received == []
-        assert entry.runtime_data.inbox.cursor == cursor
+        assert entry.runtime_data.inbox.state.cursor == cursor
         assert issue_registry.async_get_issue(DOMAIN, "store_failed")
         assert not entry.runtime_data.last_update_success
         taken = [message for message in account.messages if message.fetched_at]
         assert len(taken) <= (1 if account.provider == "bulletin" else 3)
-    await hass.async_add_executor_job(store.close)
+    await store.close()
     await clock.advance(1000)
     await clock.advance(31)
     assert [text[0] for text in texts(received)] == ["0", "1", "2"]
@@ -90,7 +95,7 @@ async def test_locked(
     other = connect(store.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     account.send("Patience")
-    with patch("custom_components.sms_inbox.store.BUSY_TIMEOUT", 0.0):
+    with patch("custom_components.sms_inbox.store.connections.BUSY_TIMEOUT", 0.0):
         await clock.advance(31)
     assert received == []
     other.execute("ROLLBACK")
@@ -104,14 +109,14 @@ async def test_slow(hass: HomeAssistant, entry: MockConfigEntry, account: Accoun
     await set_up(hass, entry)
     account.send("Slowly")
     writing, go_on = threading.Event(), threading.Event()
-    real = Store.receive
+    real = messages.receive
 
     def receive(*args: Any, **options: Any) -> Any:
         writing.set()
         assert go_on.wait(10)
         return real(*args, **options)
 
-    with patch.object(Store, "receive", receive):
+    with patch.object(messages, "receive", receive):
         poll = hass.async_create_task(entry.runtime_data.async_refresh())
         while not writing.is_set():
             await asyncio.sleep(0)
@@ -131,7 +136,7 @@ async def test_deleted_while_running(
     clock: Clock,
     issue_registry: IssueRegistry,
 ) -> None:
-    """The next message goes into a new file; nothing fires twice, nothing is missed, and a person is told."""
+    """The next message goes into a new file; nothing fires twice, nothing is missed, and an issue says so."""
     await set_up(hass, entry)
     account.send("Before")
     await clock.advance(31)
@@ -152,7 +157,7 @@ async def test_deleted_while_running(
 async def test_deleted_while_running_without_a_message(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], clock: Clock
 ) -> None:
-    """Where the account stood is written into the new file at the end: nothing fires twice, and nothing is missed."""
+    """Where the account stood is stored in the new file at the end: nothing fires twice, and nothing is missed."""
     await set_up(hass, entry)
     account.send("Before")
     await clock.advance(31)
@@ -202,17 +207,23 @@ async def test_file_that_can_not_be_used(
     issue_registry: IssueRegistry,
     harm: Callable[[Path], None],
 ) -> None:
-    """It is set aside, a person is told, and nothing old fires."""
+    """It is set aside, an issue says so; nothing old fires, and what came since says that it may be a repeat."""
     await set_up(hass, entry)
-    account.send("Before")
+    account.send("Before", received_at=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5))
     await clock.advance(31)
     await hass.config_entries.async_unload(entry.entry_id)
     store = await close(hass)
     harm(store.path)
+    account.send("While stopped", received_at=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2))
     await set_up(hass, entry)
-    account.send("After")
+    account.send("After", received_at=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4))
     await clock.advance(31)
-    assert texts(received) == ["Before", "After"]
+    assert [event.data["text"] for event in received] == ["Before", "While stopped", "After"]
+    before, while_stopped, after = (event.data["redelivered"] for event in received)
+    assert not before
+    assert not after
+    # What arrives while Bulletin holds the request is new for certain.
+    assert while_stopped or account.provider == "bulletin"
     assert issue_registry.async_get_issue(DOMAIN, "store_damaged")
     assert len(list(store.path.parent.glob("*.damaged-*"))) == 1
 

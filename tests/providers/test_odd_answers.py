@@ -207,7 +207,11 @@ async def test_faults(emulator: Emulator, make_provider: MakeProvider, key: str,
     """Each trouble that the emulator knows; afterwards, what can be read again is."""
     account = emulator.add_account(key, USERNAME, PASSWORD)
     account.send("Hello")
-    options = {"redirect": {"location": "http://["}, "slow": {"seconds": 0.01}}.get(kind, {})
+    options = {
+        "redirect": {"location": "http://["},
+        "slow": {"seconds": 0.01},
+        "vendor_error": {"word": next(iter(account.protocol.errors))},
+    }.get(kind, {})
     provider = make_provider(key)
     for count in (1, None):
         emulator.fault(key, kind, count=count, **options)

@@ -204,9 +204,11 @@ class Store:
         """Copy the log into the file, and empty it where that is due; in the thread that reads."""
         if self._is_log_to_be_emptied:
             self._empty_log()
-        elif not self._frozen and not connections.checkpoint(self.path, "PASSIVE"):
-            # What came meanwhile is copied while nothing comes, so that the log can begin anew.
-            self._writer.call(lambda: connections.checkpoint(self.path, "PASSIVE"))
+        elif not self._frozen:
+            connections.checkpoint(self.path, "PASSIVE")
+            if self._log_size() > 2 * LOG_LIMIT:
+                # What came meanwhile is copied while nothing comes, so that the log can begin anew.
+                self._writer.call(lambda: connections.checkpoint(self.path, "PASSIVE"))
 
     def _empty_log(self) -> None:
         """Empty the log; in the thread that reads, so that nothing is read meanwhile."""

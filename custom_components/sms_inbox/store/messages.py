@@ -19,7 +19,7 @@ from .rows import COLUMNS, stored_message, text_of_time
 from .schema import UNDELIVERED, Status
 
 SLICE: Final = 100
-BATCH: Final = 100
+BATCH: Final = 50  # what precedes a delivery waits for one
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = timedelta(days=2)
 INSERT: Final = (
