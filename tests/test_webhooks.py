@@ -138,7 +138,10 @@ def held_while_storing() -> Iterator[Held]:
         return await write(store, work, *args, **kwargs)
 
     with patch.object(Store, "write", hold):
-        yield held
+        try:
+            yield held
+        finally:
+            held.go_on.set()
 
 
 @contextmanager
@@ -585,6 +588,8 @@ class TestVerified:
             assert (response.status, texts(received)) == (HTTPStatus.OK, ["s3cret text"])
             return
         assert (response.status, received) == (HTTPStatus.INTERNAL_SERVER_ERROR, [])
+        if end == "unloaded":
+            assert (await webhook_of(hass, entry))["refused"] == {"the account is not loaded": 1}
         folder = Path(hass.config.path(".storage"))
         assert not any(b"s3cret" in path.read_bytes() for path in folder.glob("sms_inbox.db*"))
         assert await hass.async_add_executor_job(rows, hass) == 0
