@@ -587,3 +587,21 @@ async def test_end_of_a_backup_that_did_not_begin(
     await poll(hass)
     await async_post_backup(hass)
     assert texts(received) == ["Hello"]
+
+
+async def test_file_that_can_not_be_thawed(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    received: list[Event],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A backup ends all the same, with a line in the log, and messages go on arriving."""
+    await set_up(hass, entry)
+    with patch.object(Store, "thaw", side_effect=StoreError("disk full")):
+        await async_pre_backup(hass)
+        await async_post_backup(hass)
+    assert "The message store could not be changed after the backup: disk full" in caplog.text
+    account.send("After it")
+    await poll(hass)
+    assert texts(received) == ["After it"]
