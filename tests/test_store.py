@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import sqlite3
 import stat
 import threading
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -719,6 +721,28 @@ class TestThreads:
         go_on.set()
         await task
         assert await store.read(search.count_all) == 2
+
+    async def test_results_come_in_the_order_of_the_writes(self, store: Store) -> None:
+        """A thread that has ended before its caller waits doesn't overtake the one before."""
+        asked, ended = threading.Event(), []
+
+        async def write(number: int) -> None:
+            await store.write(lambda _: asked.wait(SECONDS))
+            ended.append(number)
+
+        submit = ThreadPoolExecutor.submit
+
+        def submit_and_wait(executor: ThreadPoolExecutor, work: Callable[[], Any]) -> Future[Any]:
+            asked.set()
+            future = submit(executor, work)
+            wait([future])
+            return future
+
+        first = asyncio.Task(write(1), eager_start=True)
+        with patch.object(ThreadPoolExecutor, "submit", submit_and_wait):
+            await write(2)
+        await first
+        assert ended == [1, 2]
 
     async def test_a_write_does_not_wait_for_a_read(self, store: Store) -> None:
         """The read goes on seeing what it began with."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 
 class Thread:
@@ -14,13 +15,28 @@ class Thread:
         self._executor = ThreadPoolExecutor(1, name)
 
     async def run[T](self, function: Callable[[], T]) -> T:
-        """Run a function and return its result; it runs to its end even if nobody waits for it any more."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, function)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
+        """Run a function and return its result; it runs to its end even if nobody waits for it any more.
+
+        Results come in the order in which they were asked for. `loop.run_in_executor` doesn't keep it: a function that
+        has ended before its caller waits returns at once, before those whose results are on their way.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def work() -> None:
+            try:
+                result = function()
+            except BaseException as err:  # noqa: BLE001 - whoever waits gets it
+                tell(future.set_exception, err)
+            else:
+                tell(future.set_result, result)
+
+        def tell[R](settle: Callable[[R], None], value: R) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(lambda: None if future.done() else settle(value))
+
+        self._executor.submit(work)
+        return await future
 
     def call[T](self, function: Callable[[], T]) -> T:
         """Run a function and return its result; the thread that asks for it, which must be another one, waits."""
