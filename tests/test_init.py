@@ -168,7 +168,7 @@ class TestRename:
         """Device, entities, issues, errors and log say the new name."""
         await set_up(hass, entry)
         account.send_raw(b"nonsense")
-        await clock.advance(60)
+        await clock.advance(120)  # it counts once two polls have seen it
         emulator.fault("bulksms_eapi", "server_error", status=403, count=None)
         await clock.advance(600)
         issues = {key for domain, key in issue_registry.issues if domain == DOMAIN}
