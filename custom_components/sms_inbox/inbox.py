@@ -34,7 +34,7 @@ from .dispatcher import Dispatcher, event_data
 from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .providers import PROVIDERS
 from .providers.parsing import printable
-from .recovery import Span, do_ids_tell, missing
+from .recovery import Span, missing, share_ids
 from .store import Status, Store, StoreError, accounts, messages, quarantine, search
 
 SIGNAL_MESSAGE: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_message_{{}}")
@@ -172,7 +172,7 @@ class Inbox:
         """
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
         # What is fired is stored before: what isn't known by its id was not fired, unless the file was restored.
-        in_doubt = self._recovers_in_doubt or self.state.doubt_since is not None or not do_ids_tell(shown, known)
+        in_doubt = self._recovers_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
         lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))

@@ -1,4 +1,4 @@
-"""A line in the activity for each message."""
+"""Describes each message for Home Assistant's activity page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,13 @@ def async_describe_events(
     hass: HomeAssistant,
     async_describe_event: Callable[[str, EventType[Any], Callable[[Event[Any]], dict[str, Any]]], None],
 ) -> None:
-    """Say how the event is told."""
+    """Register the description of the event."""
 
     @callback
     def async_describe(event: Event[Any]) -> dict[str, Any]:
-        """Tell the account and the sender, and not the text; another integration's event may have neither.
+        """Describe an event by account and sender, not by its text; an event that somebody else fired may have neither.
 
-        No entity is named: its name would be shown in place of the account's.
+        No entity is given, since its name would be shown instead of the account's name.
         """
         device = dr.async_get(hass).async_get(str(event.data.get("device_id")))
         return {

@@ -1,4 +1,4 @@
-"""Moving an account to the API by which its vendor has replaced the one that it is read with."""
+"""Moves an account from an API that its vendor has deprecated to the API that replaces it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,24 +27,28 @@ LOOK_BACK = timedelta(hours=1)
 async def async_move(
     hass: HomeAssistant, entry: SmsInboxConfigEntry, data: Mapping[str, Any], identity: Identity
 ) -> None:
-    r"""Let an account be read by the successor of its provider; entry, device, entities and messages stay.
+    r"""Move an account to the successor of its provider; entry, device, entities and stored messages stay.
 
-    The successor gives the same message another id. So, after a last poll, what it shows from an hour before the last
-    message on is compared with what is written down. What is known is not delivered again. What is new is, with
-    `redelivered` where it may be known all the same: where it is older than the last message, and where a known message
-    of its sender is not among those shown. That happens where the two tell a text or a time differently, such as `\n`
-    typed by a sender, which the EAPI can't tell from a line break, or times converted with the wrong zone.
+    The successor gives the same message another id. So the old provider is polled for the last time, and then the
+    messages that the successor lists, from an hour before the last stored message on, are compared with the stored
+    ones. A message that is found among the stored ones is not delivered again; all others are delivered.
 
-    A last poll that fails does no harm, since the successor shows what it would have read.
+    One of the others may be a stored message that was not recognised; then its event says `redelivered`. That is
+    assumed if it is older than the last stored message, or if the list lacks a stored message that is from the same
+    sender or whose text is erased. Messages are not recognised where the two providers report a text or a time
+    differently: the EAPI reports a line break and a `\n` typed by a sender alike, and its times may have been converted
+    with the wrong time zone.
+
+    The last poll may fail without harm, since the successor lists the same messages.
 
     Args:
         hass: Home Assistant.
         entry: The account.
-        data: What its entry is to hold from now on.
-        identity: Whose account it is at the successor.
+        data: The new data of its entry.
+        identity: The account as the successor identifies it.
 
     Raises:
-        OperationNotAllowed: The account isn't loaded, or was moved meanwhile.
+        OperationNotAllowed: The account isn't loaded, or has been moved already.
         ProviderError: The successor could not be read; nothing has changed.
         StoreError: The store could not be read or written; nothing has changed.
     """
@@ -73,7 +77,7 @@ def unique_id(data: Mapping[str, Any], identity: Identity) -> str:
 
 
 def _title(entry: SmsInboxConfigEntry, data: Mapping[str, Any], identity: Identity) -> str:
-    """Return the title of a moved account, which stays where a person chose it."""
+    """Return the title of a moved account: the present one if a person chose it, else the one a new account gets."""
     if entry.title != f"{PROVIDERS[entry.data[CONF_PROVIDER]].name} {entry.data[CONF_USERNAME]}":
         return entry.title
     return f"{PROVIDERS[data[CONF_PROVIDER]].name} {identity.name}"
@@ -82,7 +86,7 @@ def _title(entry: SmsInboxConfigEntry, data: Mapping[str, Any], identity: Identi
 async def _async_take_over(
     hass: HomeAssistant, entry: SmsInboxConfigEntry, inbox: Inbox, data: Mapping[str, Any]
 ) -> None:
-    """Write down where the successor goes on, and what it shows that is not known yet."""
+    """Store the successor's cursor and the messages that it lists and that are not stored yet."""
     store, left = async_get_store(hass), entry.data[CONF_PROVIDER]
     page, seen = Page(messages=(), cursor={}, more=True), Comparison()
     if not inbox.state.first_run:
@@ -112,7 +116,7 @@ async def _async_take_over(
 
 
 async def _async_read(hass: HomeAssistant, data: Mapping[str, Any], since: datetime) -> Page:
-    """Return all that a provider shows of a time, as one page.
+    """Return all messages that a provider received since a time, as one page.
 
     Raises:
         ProviderError: One of its kinds.
@@ -136,11 +140,11 @@ async def _async_read(hass: HomeAssistant, data: Mapping[str, Any], since: datet
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which of the messages shown are known.
+    """Which messages in a list are stored already.
 
     Attributes:
         known: The ids of those that are.
-        doubtful: The ids of those of which that can't be told.
+        doubtful: The ids of those that were not found in the store but may be there all the same.
     """
 
     known: frozenset[str] = frozenset()
@@ -150,15 +154,15 @@ class Comparison:
 def compare(
     shown: Sequence[Message], known: Sequence[Message], since: datetime, last_received_at: datetime | None
 ) -> Comparison:
-    """Compare what a provider shows with what another one has handed over.
+    """Compare the messages that one provider lists with those that another one has handed over.
 
-    Each known message is one shown, those that are nearest in time first.
+    Each known message is matched with at most one listed message. Where several would fit, those nearest in time match.
 
     Args:
-        shown: What was received since.
-        known: What is known of that time, and of a little more.
-        since: When the time begins.
-        last_received_at: When the message was received that was handed over last, None where there is none.
+        shown: The listed messages, received at `since` or later.
+        known: The stored messages of that time, and of a few minutes before it.
+        since: When the compared time begins.
+        last_received_at: When the last stored message was received, None where there is none.
     """
     pairs = sorted(
         (apart, number, place)
@@ -184,16 +188,16 @@ def compare(
 
 
 def _apart(shown: Message, known: Message) -> timedelta | None:
-    """Return the time between two messages that are the same as far as can be told, None for any others."""
+    """Return the time between two messages that seem to be the same, None for two different ones."""
     if not shown.received_at or not known.received_at:
         return None
     apart = abs(shown.received_at - known.received_at)
-    same = is_same(shown, known) if known.raw else apart <= PRECISION  # of one that is erased only the time is left
+    same = is_same(shown, known) if known.raw else apart <= PRECISION  # an erased one has only its time left
     return apart if same else None
 
 
 def _is_doubtful(message: Message, left: Sequence[Message], last_received_at: datetime | None) -> bool:
-    """Whether a message that was not found may be one of those that are left, or should have been handed over."""
+    """Whether a new message may be one of the unmatched known ones, or is so old that it should be among them."""
     if message.received_at and last_received_at and message.received_at < last_received_at:
         return True
     sender = plain_sender(message.sender)

@@ -1,6 +1,8 @@
-"""Messages that were lost on their way here: a read that consumes was answered, and the answer never arrived whole.
+"""Finds messages that were lost on their way here, at a provider whose reads consume.
 
-Where a provider shows once more what it has handed out lately, what is known there and not here is taken in.
+Such a provider marks a message as read when it answers. If that answer doesn't arrive whole, the message is lost,
+unless the provider has a second list of its latest messages. That list is compared with the store, and the messages
+that are missing there are stored.
 """
 
 from collections.abc import Sequence
@@ -23,17 +25,17 @@ SHORTEST_NUMBER = 5
 
 
 class UnprovenError(Exception):
-    """None of the known messages is among those shown, so what is shown may mean something else."""
+    """None of the stored messages is in the provider's list, so the list may not be what it is taken for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """The time in which a message was received that was handed over and may be lost.
+    """The span of time in which a lost message was received: older ones are stored, later ones still to be read.
 
     Attributes:
-        since: When the last message was received that was written down before one may have been lost.
-        surely_until: What was received before has been handed over; None where nobody can tell.
-        probably_until: The same, if a provider hands out its messages in the order in which it received them.
+        since: When the last message was received that was stored before one may have been lost.
+        surely_until: All messages received before this time have been handed over; None where that is unknown.
+        probably_until: The same, provided that messages are handed over in the order in which they were received.
     """
 
     since: datetime
@@ -41,7 +43,7 @@ class Span:
     probably_until: datetime | None
 
     def covers(self, message: Message, *, probably: bool) -> bool:
-        """Whether a message was received in it."""
+        """Whether a message was received in the span; with `probably`, `probably_until` counts, too."""
         ends = [self.surely_until, self.probably_until if probably else None]
         until = max((end for end in ends if end), default=None)
         received_at = message.received_at
@@ -49,24 +51,26 @@ class Span:
 
 
 def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> list[Message]:
-    """Return the messages shown that were received in the span and are none of the known, each of which is one shown.
+    """Return the listed messages that were received in the span and are not stored.
 
-    They are the same if they have the same id, or, where ids don't tell, the same sender and text within ten minutes.
-    Where ids tell, a message that is still to be read is known when it is, so a span that is only probable will do.
+    Two messages are the same if they have the same id. Where the list has other ids than the store, they are the same
+    if sender and text are the same and their times are at most ten minutes apart; each stored message then stands for
+    one listed message. Where the ids are the same, `probably_until` may be used: if one of the returned messages is
+    still to be read after all, it is recognised by its id then, and not delivered a second time.
 
     Args:
-        shown: What the provider shows, oldest first.
-        known: What is written down.
-        span: When it may have been received.
+        shown: The messages that the provider lists, oldest first.
+        known: The stored messages.
+        span: When a lost message was received.
 
     Raises:
-        UnprovenError: Nothing is known to compare with, or nothing of it is found.
+        UnprovenError: There is no stored message to compare with, or none of them is in the list.
     """
     known_ids, shown_ids = ({message.message_id for message in each} for each in (known, shown))
-    ids_tell = proven = do_ids_tell(shown, known)
+    same_ids = proven = share_ids(shown, known)
     left = [message for message in known if message.message_id not in shown_ids]
-    if ids_tell:
-        # Only what had no id of its own can hide behind another.
+    if same_ids:
+        # Only a message that the provider sent without an id can be in the list with another one.
         left = [message for message in left if message.message_id.startswith(SYNTHETIC_ID)]
     lost: list[Message] = []
     for message in shown:
@@ -75,20 +79,20 @@ def missing(shown: Sequence[Message], known: Sequence[Message], span: Span) -> l
         if twin := next((other for other in left if is_same(message, other)), None):
             left.remove(twin)
             proven = True
-        elif span.covers(message, probably=ids_tell):
+        elif span.covers(message, probably=same_ids):
             lost.append(message)
     if not proven:
         raise UnprovenError("none of the known messages is among those that are shown")
     return lost
 
 
-def do_ids_tell(shown: Sequence[Message], known: Sequence[Message]) -> bool:
-    """Whether the messages shown have the ids that known ones have, so that what is not known was never fired."""
+def share_ids(shown: Sequence[Message], known: Sequence[Message]) -> bool:
+    """Whether list and store use the same ids, so that a listed message whose id is not stored was never fired."""
     return not {message.message_id for message in known}.isdisjoint(message.message_id for message in shown)
 
 
 def is_same(one: Message, other: Message) -> bool:
-    """Whether two messages are the same, as far as sender, text and time tell."""
+    """Whether two messages seem to be the same: equal content, equal sender, and times at most ten minutes apart."""
     return (
         one.text == other.text
         and one.data == other.data
@@ -100,16 +104,16 @@ def is_same(one: Message, other: Message) -> bool:
 
 
 def plain_sender(sender: str) -> str:
-    """Return a sender for comparing: of a number only its digits."""
+    """Return a sender in a form for comparing: for a number, its digits alone, without leading zeros."""
     digits = re.sub(r"\D", "", sender).lstrip("0")
     return digits if len(digits) >= SHORTEST_NUMBER else sender.strip().casefold()
 
 
 class LossInbox(Protocol):
-    """What looking for lost messages needs of an inbox, see `inbox.Inbox`."""
+    """The part of `inbox.Inbox` that the search for lost messages uses."""
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
-        """Store what was lost; return how many messages that are."""
+        """Store the lost messages; return how many there are."""
         ...
 
     async def async_set_loss(self, since: datetime | None) -> None:
@@ -118,19 +122,19 @@ class LossInbox(Protocol):
 
 
 class Loss:
-    """Whether an answer of one account may have been lost, and since when; looks for what was in it.
+    """Remembers whether an answer for one account may have been lost, and looks for the messages that were in it.
 
-    The provider is asked after the first page, since it shows only its latest messages, and again when the inbox has
-    been read to its end and things have settled: before, what was lost a moment ago can't be distinguished from what is
-    just coming.
+    The provider's list is compared twice: after the first page, since the list holds only the latest messages, and
+    again when the inbox has been read to its end and some seconds have passed. Before that, a message that was lost a
+    moment ago can't be distinguished from one that is about to be read.
 
     Attributes:
-        since: When the last message was received that was stored before; None where nothing can be lost.
+        since: When the last message was received that was stored before the loss; None where nothing can be lost.
         name: The account's name for the log.
     """
 
     def __init__(self, inbox: LossInbox, provider: Provider, name: str) -> None:
-        """Take whose messages are looked for."""
+        """Take the account's inbox, its provider, and its name for the log."""
         self.since: datetime | None = None
         self._inbox = inbox
         self._provider = provider
@@ -142,7 +146,7 @@ class Loss:
         """Remember that an answer may have been lost.
 
         Args:
-            since: When the last message was received that was stored before; None where nothing was.
+            since: When the last message was received that was stored before the loss; None where none was stored.
             now: The event loop's time in seconds.
         """
         if self._provider.consumes and since:
@@ -151,10 +155,10 @@ class Loss:
             self._looked = False
 
     async def async_look(self, last_received_at: datetime | None, now: float, *, caught_up: bool) -> None:
-        """Take in what was lost; what can't be done now is done after a later page.
+        """Look for lost messages and store them; if the provider can't be asked now, that is done after a later page.
 
         Args:
-            last_received_at: When the message was received that was stored last.
+            last_received_at: When the last stored message was received.
             now: The event loop's time in seconds.
             caught_up: Whether the inbox has been read to its end.
 
@@ -170,14 +174,14 @@ class Loss:
             shown = await self._provider.recover()
             lost = await self._inbox.async_recover(shown, span)
         except (TemporaryError, RateLimitedError) as err:
-            _LOGGER.debug("Lost messages of %s are looked for later: %s", self.name, err)
+            _LOGGER.debug("Lost messages of %s will be looked for later: %s", self.name, err)
             return
         except (ProviderError, UnprovenError) as err:
-            _LOGGER.warning("Whether a message of %s was lost is unknown: %s", self.name, err)
+            _LOGGER.warning("It is unknown whether a message of %s was lost: %s", self.name, err)
         else:
             _LOGGER.debug("Recovered %d messages of %s", lost, self.name)
             if shown[0].received_at and shown[0].received_at > self.since:
-                _LOGGER.warning("Messages of %s may be lost: its provider shows too few once more", self.name)
+                _LOGGER.warning("Messages of %s may be lost: the provider's list doesn't go back far enough", self.name)
             if not last_look:
                 return
         self.since = None
