@@ -1,4 +1,4 @@
-"""When to poll, page by page; the one place where a provider's error becomes one of Home Assistant's."""
+"""Decides when an account is polled; the one place where a provider's error becomes one of Home Assistant's."""
 
 import asyncio
 from datetime import timedelta
@@ -34,12 +34,12 @@ type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
 
 
 class SmsInboxCoordinator(DataUpdateCoordinator[None]):
-    """Polls one account's provider, and reports what goes wrong.
+    """Polls one account's provider, and reports errors.
 
     Attributes:
         provider: The account's provider.
-        inbox: Where its pages are stored, and what was delivered.
-        polling: The polls.
+        inbox: The account's inbox: it stores pages, and knows what was delivered.
+        polling: Runs and records the polls.
     """
 
     config_entry: SmsInboxConfigEntry
@@ -49,7 +49,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     _failures: Failures
 
     def __init__(self, hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-        """Begin without an interval: entities listen early, and nothing may be delivered before automations do."""
+        """Begin without an interval: entities listen early, but nothing may be delivered before automations listen."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
@@ -57,7 +57,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._poll_now = PollNow(hass, self._async_poll_at_once)
 
     async def async_prepare(self) -> None:
-        """Load what is stored; the provider isn't asked.
+        """Load the account's state from the store; nothing is requested from the provider.
 
         Raises:
             ConfigEntryError: The server address can't be used.
@@ -85,13 +85,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         """Begin to deliver and to poll, now that automations listen."""
         entry = self.config_entry
         self.update_interval = self.provider.interval
-        # A coordinator polls only while somebody listens; with all entities disabled, the inbox still does.
+        # A coordinator polls only while it has a listener; this one keeps it polling when all entities are disabled.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(async_track_time_interval(self.hass, self._async_prune, timedelta(days=1)))
         self._beginning = entry.async_create_background_task(self.hass, self._async_begin(), f"{self.name} begin")
 
     async def async_stop(self) -> None:
-        """End polling and delivery; nothing of them runs after this, and nothing that was claimed stays so."""
+        """End polling and delivery: nothing of them runs after this, and messages that were claimed are released."""
         self._poll_now.stop()
         self.inbox.async_stop_pruning()
         if self._beginning:
@@ -108,10 +108,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._issues.async_clear_failures(self._failures)
 
     async def async_check_now(self) -> None:
-        """Poll at once, unless a poll is under way anyway, and wait a little for what comes of it.
+        """Poll at once, unless a poll is under way already, and wait up to ten seconds for its outcome.
 
         Raises:
-            HomeAssistantError: The provider could not be polled, or its answer not stored.
+            HomeAssistantError: The provider could not be polled, or its answer could not be stored.
         """
         if self.polling.is_running:
             return
@@ -122,13 +122,13 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def async_poll_now(self) -> None:
-        """Poll since a webhook asked for it: at once, and again for a while until something new has come."""
+        """Poll because of a webhook request: at once, and again for a while until a new message has come."""
         if self.provider.interval:
             self._poll_now.start()
 
     @callback
     def async_rename(self) -> None:
-        """Take the account's new name, everywhere."""
+        """Use the account's new name in the log, the device and the issues."""
         self.name = self.config_entry.title
         self.polling.rename(self.name)
         self._show_device()
@@ -136,14 +136,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def async_show_issues(self) -> None:
-        """Show what a person is to decide, and what has become of the store."""
+        """Show the issues that need a person's decision, and those of a damaged or lost store."""
         self._issues.async_show_quarantine(self.inbox.state.quarantined)
         self._issues.async_show_deprecated_api(self.provider.successor)
         self._issues.async_show_store(self._store)
 
     @callback
     def _show_device(self) -> None:
-        """Show the account as a device, by its name of now."""
+        """Register the account's device, or give it the account's present name."""
         dr.async_get(self.hass).async_get_or_create(
             config_entry_id=self.config_entry.entry_id,
             identifiers={(DOMAIN, self.config_entry.entry_id)},
@@ -154,7 +154,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _async_note_page(self, page: Page) -> None:
-        """Show at the first page after a failure that it is over, before its messages change any entity."""
+        """End an outage as soon as a page is stored, so that entities are available before its messages change them."""
         if not self.last_update_success:
             self.last_update_success = True
             _LOGGER.info("Fetching %s data recovered", self.name)
@@ -163,10 +163,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self.async_show_issues()
 
     async def _async_begin_in_store(self) -> accounts.AccountState:
-        """Return where the account stands.
+        """Take the account into use in the store, and return its state.
 
-        One that has a device was there before; where the store doesn't know it, its file was lost. Then only what came
-        since the damaged file was written to for the last time is new.
+        An account that has a device has been set up before. If the store doesn't know it, the store's file was lost.
+        Then only those messages are new that came after the last write to a damaged file, or else from now on.
         """
         entry, added_at = self.config_entry, self.config_entry.created_at
         await self._store.open()
@@ -176,7 +176,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         return await self._store.write(accounts.begin, entry.entry_id, self.provider.key, added_at, was_lost=was_there)
 
     async def _async_begin(self) -> None:
-        """Deliver what is stored, and poll for the first time."""
+        """Deliver stored messages, and poll for the first time."""
         try:
             await self.inbox.async_read_again(self.provider.read_again)
         except StoreError as err:
@@ -189,7 +189,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         await self._async_prune()
 
     async def _async_prune(self, _: object = None) -> None:
-        """Erase what is old enough; what fails is erased a day later."""
+        """Erase what is older than the retention allows; after an error that is done a day later."""
         try:
             await self.inbox.async_prune()
         except StoreError as err:
@@ -197,7 +197,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _async_poll_at_once(self) -> None:
-        """Poll; a poll that is under way may have begun too early."""
+        """Poll; if a poll is under way, let it ask once more at its end, since it may have begun too early."""
         if self.polling.is_running:
             self.polling.poll_again()
         else:
@@ -214,25 +214,25 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             retry = self._failures.pause
             raise UpdateFailed(**translated(err, self.name), retry_after=retry) from err
         finally:
-            # Where a person has switched off polling, nothing else repeats a poll that a webhook asked for.
+            # If polling is switched off, nothing else repeats a failed poll that a webhook request has caused.
             self._poll_now.note(new=new, retry=retry if self.config_entry.pref_disable_polling else None)
             self.async_show_issues()
         await self._async_note_success()
 
     async def _async_note_success(self) -> None:
-        """Clear what a success settles."""
+        """Clear failures and their issues after a successful poll."""
         was_out = self._failures.since is not None
         self._issues.async_clear_failures(self._failures)
         self._failures.clear()
         if was_out:
             await self._async_note_outage()
         if self.config_entry.data.get(CONF_DELIVER_EXISTING) and not self.inbox.state.first_run:
-            # Once it is done: if the store is ever lost, nothing old may fire.
+            # The inbox was delivered once. If the store is ever lost, its old messages must not be delivered again.
             data = {**self.config_entry.data, CONF_DELIVER_EXISTING: False}
             self.hass.config_entries.async_update_entry(self.config_entry, data=data)
 
     async def _async_note_failure(self, err: Failure) -> None:
-        """Count a failure, and show what a person can do."""
+        """Count a failure, and show the issue or login request that it leads to."""
         _LOGGER.debug("A poll of %s failed: %s: %s", self.name, type(err).__name__, err)
         before = self._failures.since
         self._failures.add(err, dt_util.utcnow())
@@ -242,7 +242,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             await self._async_note_outage()
 
     async def _async_note_outage(self) -> None:
-        """Store since when the provider can't be read, so that a restart doesn't begin to count anew."""
+        """Store since when the provider can't be read, so that the hours are counted across restarts."""
         try:
             await self.inbox.async_set_outage(self._failures.since)
         except StoreError as err:

@@ -1,6 +1,6 @@
-"""The one owner of delivery: claims stored messages, fires them, marks them delivered, and releases the rest at a stop.
+"""The only place that delivers: claims stored messages, fires them, marks them delivered, releases the rest at a stop.
 
-Whatever stores messages wakes it; nothing else fires.
+Code that stores messages wakes the dispatcher, and never fires an event itself.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ _LOGGER = logging.getLogger(__name__)
 EVENT_SMS_RECEIVED: EventType[dict[str, Any]] = EventType("sms_received")
 SIGNAL_RECEIVED: SignalType[dict[str, Any]] = SignalType(f"{DOMAIN}_received")
 
-SLICE_SECONDS = 0.002  # what automations do with the messages of a slice comes on top
-CARRY_SECONDS = 0.005  # a page that is stored in that time marks what was fired in its own transaction
+SLICE_SECONDS = 0.002  # without the time in which automations handle the slice
+CARRY_SECONDS = 0.005  # a page that is stored within this time also stores the marks, in its own transaction
 SHORTEST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 
@@ -71,14 +71,14 @@ class Dispatcher:
         shown: Callable[[Sequence[tuple[StoredMessage, dict[str, Any]]]], None],
         outcome: Callable[[StoreError | None], None],
     ) -> None:
-        """Wait for `start`.
+        """Deliver nothing before `start`.
 
         Args:
             hass: Home Assistant.
             entry: The account.
             store: Where its messages are.
             shown: Called with the messages of each slice after they were fired, for the entities.
-            outcome: Called with the store's error, or with None when it works.
+            outcome: Called with an error of the store, or None when the store works.
         """
         self._hass = hass
         self._entry = entry
@@ -97,7 +97,7 @@ class Dispatcher:
 
     @property
     def can_claim(self) -> bool:
-        """Whether new messages may be claimed as they are stored, since nothing older is waiting in the store."""
+        """Whether new messages may be claimed while they are stored: only if no older one is waiting in the store."""
         return self._is_armed and not self._may_be_pending
 
     @callback
@@ -108,7 +108,7 @@ class Dispatcher:
 
     @callback
     def wake(self, claimed: Sequence[StoredMessage] = (), *, pending: bool = True) -> None:
-        """Deliver what was claimed, and, with `pending`, what may be waiting in the store."""
+        """Deliver the claimed messages and, with `pending`, look for others that are waiting in the store."""
         self._claimed.extend(claimed)
         self._may_be_pending = self._may_be_pending or pending
         if self._is_started and not (self._task and not self._task.done()):
@@ -118,7 +118,7 @@ class Dispatcher:
 
     @contextmanager
     def carry(self) -> Iterator[tuple[int, ...]]:
-        """Hand out what was fired, for a transaction that marks it delivered; if that fails, it is marked later."""
+        """Yield the fired messages' sequences for a transaction that marks them; if it fails, they are marked later."""
         fired, self._fired = self._fired, []
         try:
             yield tuple(fired)
@@ -127,10 +127,10 @@ class Dispatcher:
             raise
 
     async def async_stop(self) -> None:
-        """Fire nothing more, mark what was fired, and release what was claimed.
+        """Fire nothing more, mark the fired messages delivered, and release those that are only claimed.
 
         Raises:
-            StoreError: It could not be stored; what is claimed is in doubt at the next start.
+            StoreError: That could not be stored; messages that are still claimed are in doubt at the next start.
         """
         self._is_started = False
         if self._retry:
@@ -140,7 +140,7 @@ class Dispatcher:
             self._marking.cancel()
             self._marking = None
         if self._task:
-            # It ends by itself before the next slice; what it is storing goes on to its end.
+            # The task ends by itself before the next slice; a write to the store is finished first.
             await asyncio.wait({self._task})
         self._claimed.clear()
         with self.carry() as fired:
@@ -148,11 +148,11 @@ class Dispatcher:
 
     @property
     def _is_armed(self) -> bool:
-        """Whether automations listen: neither before Home Assistant has started nor once it stops."""
+        """Whether messages may be fired: automations listen from the start of Home Assistant until it stops."""
         return self._is_started and self._hass.state is CoreState.running
 
     async def _async_run(self) -> None:
-        """Deliver until nothing is left; try again later where the store fails."""
+        """Deliver until nothing is left; if the store fails, try again later."""
         try:
             while self._is_armed and await self._async_step():
                 pass
@@ -164,7 +164,7 @@ class Dispatcher:
             self._retry_seconds = min(self._retry_seconds * 2, LONGEST_RETRY)
 
     async def _async_step(self) -> bool:
-        """Fire a slice, claim the next one, or mark what was fired; return whether there was anything to do."""
+        """Fire a slice, claim the next one, or mark fired messages; return whether there may be more to do."""
         if self._claimed:
             await self._async_fire_slice()
             return True
@@ -191,12 +191,12 @@ class Dispatcher:
 
     @callback
     def _mark(self) -> None:
-        """Mark what no page has marked meanwhile."""
+        """Mark the fired messages that no page has marked meanwhile."""
         self._marking, self._is_mark_due = None, True
         self.wake(pending=False)
 
     async def _async_fire_slice(self) -> None:
-        """Fire for as long as the event loop can spare: first all events, then the entities."""
+        """Fire events for a few milliseconds, so as not to hold up the event loop; then update the entities."""
         until = self._hass.loop.time() + SLICE_SECONDS
         fired: list[tuple[StoredMessage, dict[str, Any]]] = []
         while self._claimed:

@@ -1,4 +1,4 @@
-"""The inbox of one account: whatever hands messages over stores them here, and wakes the dispatcher."""
+"""The inbox of one account: stores messages from pages and webhook requests, and wakes the dispatcher."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -53,7 +53,7 @@ SECOND = timedelta(seconds=1)
 @singleton(HassKey[Store](f"{DOMAIN}_store"))
 @callback
 def async_get_store(hass: HomeAssistant) -> Store:
-    """Return the store of all accounts, which is closed when Home Assistant has written everything else."""
+    """Return the store of all accounts; it is closed when Home Assistant has written everything else."""
     store = Store(Path(hass.config.path(STORAGE_DIR, f"{DOMAIN}.db")))
 
     async def async_close(_: Event) -> None:
@@ -64,7 +64,7 @@ def async_get_store(hass: HomeAssistant) -> Store:
 
 
 def as_it_is(raw: bytes) -> Message:
-    """Return a message that says no more than the bytes of a record that could not be understood."""
+    """Return a message whose text or data is a whole record that could not be understood."""
     try:
         content: dict[str, Any] = {"text": raw.decode(), "encoding": "unicode", "data": None}
     except UnicodeDecodeError:
@@ -81,7 +81,7 @@ def as_it_is(raw: bytes) -> Message:
 
 
 def readable(raw: bytes) -> str:
-    """Return a record for people: cut, and unable to leave the block of code in which it is shown."""
+    """Return a record for people: shortened, and unable to end the Markdown code block in which it is shown."""
     text = raw.decode("utf-8", "replace")
     cut = text if len(text) <= LONGEST_RECORD else f"{text[:LONGEST_RECORD]}…"
     return re.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)
@@ -91,10 +91,10 @@ class Inbox:
     """The inbox of one account.
 
     Attributes:
-        state: Where the account stands, see `accounts.AccountState`.
-        dispatcher: Who delivers its messages.
+        state: The account's state, see `accounts.AccountState`.
+        dispatcher: Delivers its messages.
         latest: Event data of the message delivered last, None where there is none.
-        latest_at: When that was stored.
+        latest_at: When that message was stored.
         delivered: How many messages were delivered.
         last_page_ids: Ids of the messages on the last page that was stored.
     """
@@ -106,13 +106,13 @@ class Inbox:
         state: accounts.AccountState,
         outcome: Callable[[StoreError | None], None],
     ) -> None:
-        """Begin where the account stands; its device is known already.
+        """Begin with the account's state; its device must exist already.
 
         Args:
             hass: Home Assistant.
             entry: The account.
-            state: As the store has it.
-            outcome: Called with an error of the store where nobody waits for what failed, and with None when it works.
+            state: The account's state in the store.
+            outcome: Called with an error of the store that no caller would report, and None when the store works.
         """
         self._hass = hass
         self._entry = entry
@@ -122,7 +122,8 @@ class Inbox:
         self._lock = asyncio.Lock()
         self._outcome = outcome
         self._pruning: CALLBACK_TYPE | None = None
-        # What is recovered may have been delivered before the file was restored, also after the inbox's end.
+        # Recovered messages may have been delivered before the file was restored. Unlike for other messages, that holds
+        # until the search for lost ones is over, even if the inbox has been read to its end.
         consumes = PROVIDERS[entry.data[CONF_PROVIDER]].consumes
         self._recovers_in_doubt = consumes and state.doubt_since is not None and state.loss_since is not None
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
@@ -136,7 +137,7 @@ class Inbox:
         """Store a page, in one transaction with its cursor; return how many of its messages are new.
 
         Args:
-            page: As the provider handed it over.
+            page: The page, as the provider returned it.
             clock_offset: How far the provider's clock is ahead of ours, None where that is unknown.
             stored: Called with the page once it is stored, before anything of it is delivered.
 
@@ -146,7 +147,7 @@ class Inbox:
         return await self._async_one_at_a_time(self._async_receive(page, clock_offset, stored))
 
     async def async_receive_pushed(self, push: PushResult) -> None:
-        """Store what a verified webhook request brings.
+        """Store the messages and unreadable records of a verified webhook request.
 
         Raises:
             StoreError: Nothing was stored.
@@ -156,22 +157,22 @@ class Inbox:
             await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
         except StoreError as err:
             self._outcome(err)
-            self.dispatcher.wake()  # it goes on trying the store, and notices when it works
+            self.dispatcher.wake()  # it tries the store again and again, and reports when it works
             raise
 
     async def async_recover(self, shown: Sequence[Message], span: Span) -> int:
-        """Store what the provider shows once more and was lost on its way; return how many messages that are.
+        """Store the messages that were lost on their way here; return how many there are.
 
         Args:
-            shown: What the provider shows, oldest first.
-            span: When it was received.
+            shown: The messages that the provider lists once more, oldest first.
+            span: When a lost message was received.
 
         Raises:
             StoreError: Nothing was stored.
-            UnprovenError: Nothing that is known is among what is shown.
+            UnprovenError: None of the stored messages is in the list.
         """
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
-        # What is fired is stored before: what isn't known by its id was not fired, unless the file was restored.
+        # A message is stored before it is fired: without a stored id it was not fired, unless the file was restored.
         in_doubt = self._recovers_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
         lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
@@ -179,11 +180,11 @@ class Inbox:
         return len(lost)
 
     async def async_quarantine(self, raw: bytes) -> None:
-        """Store an answer that could not be understood."""
+        """Store an answer that could not be understood, as a record in quarantine."""
         await self._async_one_at_a_time(self._async_store((), unreadable=(raw,)))
 
     async def async_read_again(self, read: Callable[[bytes], Message | None]) -> None:
-        """Make messages of the records that can be understood by now; they are pending in their place."""
+        """Replace the records in quarantine that can be understood by now with messages, which are then delivered."""
         if not self.state.quarantined:
             return
         records = await self._store.read(quarantine.oldest, self._entry.entry_id, self.state.quarantined)
@@ -192,7 +193,7 @@ class Inbox:
                 await self.async_settle(number, message)
 
     async def async_settle(self, number: int, message: Message | None) -> None:
-        """Drop a record that could not be understood; with a message, that one is pending in its place."""
+        """Remove a record from quarantine; if a message is given, deliver that one instead."""
         provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
         shown_again = bool(provider.interval) and not provider.consumes
         left = await self._store.write(messages.settle, self._entry.entry_id, number, message, shown_again=shown_again)
@@ -211,10 +212,10 @@ class Inbox:
         self.state = replace(self.state, outage_since=since)
 
     async def async_prune(self) -> None:
-        """Erase what is old enough, or what is not to be stored.
+        """Erase what is older than the retention allows, and delivered texts if texts must not stay in the store.
 
         Raises:
-            StoreError: Some of it is still there.
+            StoreError: Some of it was not erased.
         """
         now, options = dt_util.utcnow(), self._entry.options
         retention = timedelta(days=options.get(CONF_RETENTION_DAYS, DEFAULT_RETENTION_DAYS))
@@ -229,7 +230,7 @@ class Inbox:
             await self._store.empty_log()
 
     async def async_end(self) -> None:
-        """Note that the account ends in order, with no answer of its provider under way.
+        """Store that the account was stopped in order, while no answer of its provider was on its way.
 
         Raises:
             StoreError: It could not be noted; the next start looks for what may have been lost.
@@ -239,7 +240,7 @@ class Inbox:
 
     @callback
     def async_stop_pruning(self) -> None:
-        """Leave what is to be erased to the next start."""
+        """Cancel the erasing that is planned; the next start does it."""
         if self._pruning:
             self._pruning()
             self._pruning = None
@@ -253,21 +254,21 @@ class Inbox:
 
     @property
     def first_webhook_at(self) -> datetime | None:
-        """When the first webhook request came, None where none came."""
+        """When the first webhook request was accepted, None if none was."""
         return self.state.first_webhook_at
 
     @property
     def last_webhook_at(self) -> datetime | None:
-        """When the last webhook request came, None where none came."""
+        """When the last webhook request was accepted, None if none was."""
         return self.state.last_webhook_at
 
     @property
     def _stores_texts(self) -> bool:
-        """Whether texts stay in the store after they were delivered."""
+        """Whether texts stay in the store after their delivery."""
         return bool(self._entry.options.get(CONF_STORE_TEXTS, True))
 
     async def _async_one_at_a_time[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Store something after what is being stored; it goes on to its end even if nobody waits for it any more."""
+        """Wait until nothing else is being stored, then do this work, even if its caller is cancelled meanwhile."""
 
         async def run() -> T:
             async with self._lock:
@@ -276,7 +277,7 @@ class Inbox:
         return await asyncio.shield(create_eager_task(run(), loop=self._hass.loop))
 
     async def _async_receive(self, page: Page, clock_offset: timedelta | None, stored: Callable[[Page], None]) -> int:
-        """Store a page without what the page before has shown, which is stored already."""
+        """Store a page, except for what was on the page before, since that is stored already."""
         state = self.state
         caught_up = not page.more or page.arrived_during_poll
         progress = self._progress(
@@ -330,11 +331,11 @@ class Inbox:
         return received
 
     def _progress(self, cursor: Cursor, *, first_run: bool, caught_up: bool = False) -> accounts.Progress:
-        """Return where the account stands, for the store."""
+        """Return the account's progress in the form in which it is stored."""
         return accounts.Progress(cursor=cursor, first_run=first_run, caught_up=caught_up, stored_ids=self.last_page_ids)
 
     def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
-        """Return a message of a page with its status: existing, where it was there before the account was added."""
+        """Return a message of a page with its status: existing if it was in the inbox before the account was added."""
         if page.arrived_during_poll:
             return messages.Arrival(message)
         is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)
@@ -343,19 +344,18 @@ class Inbox:
         return messages.Arrival(message, Status.EXISTING)
 
     def _came_later(self, message: Message, clock_offset: timedelta) -> bool:
-        """Whether a provider received a message after the account was added, as its clock says.
+        """Whether the provider received a message after the account was added, judged by the provider's clock.
 
-        One without a time is taken for old as long as the inbox was not read to its end: its position is all that is
-        known of it.
+        Only asked before the inbox has been read to its end for the first time; a message without a time is then old.
         """
         if not message.received_at:
             return False
         try:
-            # A clock that differs by no more than the precision of `Date` is taken for ours.
+            # A smaller difference than the precision of the header `Date` is no difference.
             at = message.received_at - (clock_offset if abs(clock_offset) > SAME_CLOCK else timedelta())
         except OverflowError:
             return False
-        # A time without a fraction was cut to the second.
+        # A time without a fraction may have been rounded down to the second.
         later = at + (timedelta() if at.microsecond else SECOND) > self.state.added_at
         return later and messages.is_possible(at, datetime.now(UTC))
 
@@ -371,7 +371,7 @@ class Inbox:
 
     @callback
     def _show(self, fired: Sequence[tuple[StoredMessage, dict[str, Any]]]) -> None:
-        """Show the messages of a slice: each by the event entity and the last message, and once what sums up."""
+        """Update the entities: some for each message of a slice, and those with counts and times once for the slice."""
         entry_id = self._entry.entry_id
         for stored, data in fired:
             self.latest, self.latest_at = data, stored.stored_at
@@ -382,7 +382,7 @@ class Inbox:
             self._pruning = async_call_later(self._hass, PRUNE_SECONDS, self._async_prune)
 
     async def _async_prune(self, _: datetime) -> None:
-        """Erase what was just delivered and is not to be stored."""
+        """Erase the texts that were just delivered, if texts must not stay in the store."""
         self._pruning = None
         try:
             await self.async_prune()

@@ -1,4 +1,4 @@
-"""Polling because a webhook asked for it."""
+"""Polls because of a webhook request, and again until the announced message has come."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,15 +11,15 @@ SHORTEST_DISTANCE = 1.0  # seconds
 
 
 class PollNow:
-    """Has a provider polled at once, and again after 2, 5, 15 and 30 seconds as long as nothing new has come.
+    """Polls a provider at once, and again after 2, 5, 15 and 30 seconds as long as no new message has come.
 
     A vendor may send its webhook request before its list shows the message. However many requests come, there is no
-    more than one poll a second. As many new messages as there were requests end the polling: of two messages that were
-    announced, the first doesn't stand for both.
+    more than one poll a second. The polling ends when as many new messages have come as there were requests, so that
+    the first of two announced messages doesn't end the wait for the second.
     """
 
     def __init__(self, hass: HomeAssistant, poll: Callable[[], None]) -> None:
-        """Take what polls."""
+        """Take the function that begins a poll."""
         self._hass = hass
         self._poll = poll
         self._job = HassJob(self._async_poll, cancel_on_shutdown=True)
@@ -41,7 +41,7 @@ class PollNow:
 
     @callback
     def wait(self, seconds: float) -> None:
-        """Let some seconds pass first: the provider asked for that."""
+        """Don't poll for some seconds: the provider asked for that, or refuses the credentials."""
         self._not_before = max(self._not_before, self._hass.loop.time() + seconds)
 
     @callback
@@ -50,7 +50,7 @@ class PollNow:
 
         Args:
             new: How many new messages it brought.
-            retry: After how many seconds it is repeated because it failed, None where something else sees to that.
+            retry: In how many seconds to repeat a failed poll; None if it did not fail or is repeated otherwise.
         """
         self._expected = max(self._expected - new, 0)
         if new and not self._expected:
@@ -71,7 +71,7 @@ class PollNow:
 
     @callback
     def _cancel(self) -> None:
-        """Wait for the next request."""
+        """Cancel the planned polls, and expect no message until the next request."""
         self._left, self._expected = [], 0
         if self._timer:
             self._timer()
@@ -79,7 +79,7 @@ class PollNow:
 
     @callback
     def _poll_at(self, due: float) -> None:
-        """Poll at a time of the event loop, unless that is to happen earlier anyway."""
+        """Poll at a time of the event loop, unless a poll is planned before that."""
         due = max(due, self._not_before)
         if self._is_stopped or (self._timer and self._due <= due):
             return

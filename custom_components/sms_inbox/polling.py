@@ -1,4 +1,4 @@
-"""A poll of one account: fetch a page, store it, confirm it, and again until the inbox is read to its end."""
+"""A poll of one account: fetches, stores and confirms page after page until the inbox is read to its end."""
 
 import asyncio
 from collections import deque
@@ -25,7 +25,7 @@ POLLS_REMEMBERED = 20
 
 @dataclass(kw_only=True, slots=True)
 class Poll:
-    """How one poll went, for the diagnostics.
+    """The course of one poll, for the diagnostics.
 
     Attributes:
         started: When it began.
@@ -33,7 +33,7 @@ class Poll:
         pages: How many pages were read.
         messages: How many messages were on them.
         new: How many of these were new.
-        error: What went wrong, None where nothing did.
+        error: The error that ended it, None if there was none.
     """
 
     started: datetime
@@ -45,19 +45,19 @@ class Poll:
 
 
 class Polling:
-    """Polls one account, and knows which page is on its way.
+    """Polls one account, and keeps the page that is being handled.
 
-    A page that could not be stored is kept, and stored before anything else is asked for.
+    A page that could not be stored is kept; the next poll stores it before it requests another one.
 
     Attributes:
-        polls: How the last polls went.
+        polls: The last polls.
         loss: Whether an answer may have been lost.
     """
 
     def __init__(
         self, hass: HomeAssistant, provider: Provider, inbox: Inbox, name: str, stored: Callable[[Page], None]
     ) -> None:
-        """Take whom to poll.
+        """Begin without a poll.
 
         Args:
             hass: Home Assistant.
@@ -86,16 +86,16 @@ class Polling:
 
     @callback
     def rename(self, name: str) -> None:
-        """Take the account's new name for the log."""
+        """Use the account's new name in the log."""
         self._name = self.loss.name = name
 
     @callback
     def poll_again(self) -> None:
-        """Ask once more at the end of the poll that is under way, which may have begun too early."""
+        """Request one more page at the end of the poll that is under way, since it may have begun too early."""
         self._again = True
 
     async def async_poll(self) -> Poll:
-        """Poll, or wait for the poll that is under way; it goes on even if nobody waits for it any more.
+        """Poll, or wait for the poll that is under way; the poll goes on even if its caller is cancelled.
 
         Raises:
             CancelledError: The account is being unloaded.
@@ -109,16 +109,16 @@ class Polling:
             self._task = create_eager_task(self._async_poll(self.polls[-1]), loop=self._loop)
             self._task.add_done_callback(_retrieve)
         task, poll = self._task, self.polls[-1]
-        # Whoever waits may be cancelled, which must not end the poll; what comes of it then is seen at the stop.
+        # Cancelling the caller must not end the poll; then `async_stop` sees its outcome.
         await asyncio.wait({task})
         task.result()
         return poll
 
     async def async_stop(self) -> bool:
-        """End the poll that is under way; return whether nothing can be lost by that.
+        """End the poll that is under way; return whether no message can be lost by that.
 
-        A request that is waiting is given up, but not an answer that has begun to arrive where the provider doesn't
-        have it any more, and not the storing of a page.
+        A request without an answer yet is cancelled. A page that is being stored is stored to the end, and an answer
+        that has begun to arrive is awaited if the provider's reads consume, since it can't be read again.
         """
         self._is_stopping = True
         if self._task and not self._task.done():
@@ -144,7 +144,7 @@ class Polling:
             poll.seconds = self._loop.time() - began
 
     async def _async_handle_page(self, poll: Poll) -> bool:
-        """Fetch a page, store it and confirm it; return whether there is more."""
+        """Fetch a page, store it and confirm it; return whether another page follows at once."""
         page = self._page = self._page or await self._async_fetch()
         new = await self._inbox.async_receive(page, self._provider.clock_offset, self._stored)
         self._page = None
@@ -158,15 +158,15 @@ class Polling:
         return page.more or unconfirmed
 
     async def _async_acknowledge(self, page: Page) -> bool:
-        """Confirm a page to the provider; what fails is done with the page that shows it once more."""
+        """Confirm a page to the provider; after an error that is done when a later page shows its messages again."""
         try:
             return await self._provider.acknowledge(page)
         except (TemporaryError, ProtocolError) as err:
-            _LOGGER.debug("A page of %s is confirmed later: %s", self._name, err)
+            _LOGGER.debug("A page of %s will be confirmed later: %s", self._name, err)
             return False
 
     async def _async_fetch(self) -> Page:
-        """Fetch a page; an answer that was not understood is kept where it can't be read again."""
+        """Fetch a page; an answer that was not understood is quarantined if it can't be read again."""
         self._is_asking = True
         try:
             page = await self._provider.fetch(self._inbox.state.cursor)
@@ -181,7 +181,7 @@ class Polling:
         return page
 
     async def _async_note_loss(self) -> None:
-        """Remember, also beyond a crash, that an answer broke off whose message can't be read again."""
+        """Remember, also across a crash, that an answer broke off whose messages can't be read again."""
         state = self._inbox.state
         if self._provider.consumes and state.last_received_at and not state.first_run:
             self.loss.note(state.last_received_at, self._loop.time())
@@ -192,6 +192,6 @@ class Polling:
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
-    """Retrieve a task's exception, which whoever waits for it reports."""
+    """Retrieve a task's exception, so that asyncio doesn't log it; the task's callers report it."""
     if not task.cancelled():
         task.exception()
