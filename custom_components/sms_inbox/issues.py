@@ -1,4 +1,4 @@
-"""Every repair issue, and the request for a login: raised and cleared here."""
+"""Raises and clears all repair issues, and the request to log in again."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ class Issues:
     """The issues of one account, and those of the store, which all accounts share."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
-        """Take whose issues they are."""
+        """Take the account."""
         self._hass = hass
         self._entry = entry
 
@@ -51,7 +51,7 @@ class Issues:
     def async_show_failures(self, failures: Failures) -> None:
         """Show that the store fails, that the provider refuses, or that it could not be read for hours, and why.
 
-        Where it refuses the credentials, the person is asked to log in again.
+        If the provider refuses the credentials, a person is asked to log in again.
         """
         if isinstance(failures.last, StoreError):
             self.async_note_store(failures.last)
@@ -65,9 +65,10 @@ class Issues:
 
     @callback
     def async_clear_failures(self, failures: Failures) -> None:
-        """Clear what a successful poll settles.
+        """Clear the issues that a successful poll disproves.
 
-        One that follows a failure of the store has stored the page that was kept. Any other says nothing of the store.
+        If the last failure was one of the store, the poll has stored the page that was kept, so the store works again.
+        Any other poll may have stored nothing, and leaves the store's issue alone.
         """
         if isinstance(failures.last, StoreError):
             self.async_note_store(None)
@@ -78,7 +79,7 @@ class Issues:
 
     @callback
     def async_rename(self) -> None:
-        """Show the account's new name in the issues that there are."""
+        """Show the account's new name in its present issues."""
         registry = ir.async_get(self._hass)
         for key in OF_AN_ACCOUNT:
             issue = registry.async_get_issue(DOMAIN, f"{key}_{self._entry.entry_id}")
@@ -88,9 +89,9 @@ class Issues:
 
     @callback
     def async_show_store(self, store: Store) -> None:
-        """Show what has become of the store's file."""
+        """Show that the store's file was damaged, or deleted while in use."""
         if store.set_aside:
-            # The folder's own name may be a person's, and Home Assistant adds issues to the diagnostics.
+            # Relative, since a full path may hold a person's name, and Home Assistant adds issues to the diagnostics.
             path = str(store.set_aside.relative_to(self._hass.config.config_dir))
             self._show_shared("store_damaged", data={"path": path}, path=path)
         if store.lost:
@@ -98,7 +99,7 @@ class Issues:
 
     @callback
     def async_note_store(self, error: StoreError | None) -> None:
-        """Show that the store can't be read or written, until it can."""
+        """Show that the store can't be read or written, or with None that it works again."""
         if error:
             self._show_shared("store_failed", error=str(error))
         else:

@@ -1,13 +1,13 @@
 """The HTTP endpoint of an account's webhook: its limits and answers, and its registration at the vendor.
 
-A request to a webhook can be forged by whoever has seen the URL. So, where the vendor can be polled, nothing of it is
-believed: it makes us poll now. Where requests are signed and carry the ids that the list has, and where there is nobody
-to poll, they are stored, and only then answered with success.
+A webhook request can be forged by anybody who has seen the URL. So, if the vendor can be polled, nothing in the request
+is believed; it only causes a poll. There are two exceptions: requests that are signed and carry the ids of the vendor's
+list, and requests to an account that can't be polled. Their messages are stored before the request is answered.
 
-An account's endpoint is open as long as its entry exists, loaded or not: where none is, Home Assistant itself answers
-200, and the vendor takes its message for delivered. That can't be helped while Home Assistant has begun to answer and
-has not set up this component yet; then a poll brings the message. What can't be polled therefore gets a URL of ours,
-which isn't there until then.
+An account's endpoint is open as long as its entry exists, loaded or not. Without an endpoint, Home Assistant itself
+answers a webhook request with 200, and the vendor believes that its message was delivered. That can't be avoided while
+Home Assistant starts, before it has set up this integration; a poll brings such a message later. An account that can't
+be polled therefore has a URL outside Home Assistant's webhooks: until the integration is set up, it answers 404.
 """
 
 import asyncio
@@ -47,15 +47,15 @@ BODY_SECONDS = 15.0
 BURST = 100
 VERIFIED_PER_SECOND = 5.0
 NOTED_PER_SECOND = 1.0
-# Of all that say "not now", it is the one which every vendor answers with another try.
+# Of all statuses that mean "not now", this is the one after which every vendor tries again.
 NOT_NOW = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Allowance:
-    """How many requests are allowed: a burst, and after that so many a second."""
+    """Limits requests: a burst is allowed, and after that a number of requests a second."""
 
     def __init__(self, hass: HomeAssistant, per_second: float) -> None:
-        """Begin with a whole burst."""
+        """Begin with the whole burst available."""
         self._hass = hass
         self._per_second = per_second
         self._left = float(BURST)
@@ -101,7 +101,7 @@ class WebhookEndpoint:
 
     @callback
     def close(self) -> None:
-        """Leave requests to Home Assistant."""
+        """Unregister the URL from Home Assistant's webhooks."""
         webhook.async_unregister(self._hass, self.webhook_id)
 
     @callback
@@ -110,13 +110,13 @@ class WebhookEndpoint:
         self._is_draining = False
 
     async def async_drain(self) -> None:
-        """Refuse requests from now on, and wait for those that are just being stored."""
+        """Refuse requests from now on, and wait for those that are being stored."""
         self._is_draining = True
         while self._storing:
             await asyncio.wait(self._storing)
 
     async def async_register(self, provider: Provider) -> None:
-        """Register the webhook at the vendor; one at a time, so that it is registered once.
+        """Register the webhook at the vendor, one at a time, so that it is never registered twice.
 
         Raises:
             NoURLAvailableError: Home Assistant has no URL that the vendor could reach.
@@ -127,7 +127,7 @@ class WebhookEndpoint:
             await provider.register(name_at_vendor(self.webhook_id), url)
 
     async def async_answer(self, request: web.Request) -> web.Response:
-        """Answer a request; no exception leaves this, since Home Assistant would answer 200."""
+        """Answer a request; raises no exception, since Home Assistant would then answer 200."""
         try:
             response = await self._async_accept(request)
         except RefusedWebhookError as err:
@@ -141,11 +141,11 @@ class WebhookEndpoint:
         return web.Response(status=response.status, text=response.body, content_type=response.content_type)
 
     async def _async_handle(self, _hass: HomeAssistant, _webhook_id: str, request: web.Request) -> web.Response:
-        """Answer a request that Home Assistant's webhooks hand on."""
+        """Answer a request that came through Home Assistant's webhooks."""
         return await self.async_answer(request)
 
     async def _async_accept(self, request: web.Request) -> WebhookResponse:
-        """Do what a request asks for; return what its vendor needs as the answer.
+        """Store the messages of a request, or poll because of it; return the response that its vendor needs.
 
         Raises:
             RefusedWebhookError: It is not accepted.
@@ -156,7 +156,7 @@ class WebhookEndpoint:
         pushes = self._loaded().provider.pushes
         body = await _async_body(request)
         received = await self._async_received(request, body) if pushes else None
-        # From here on nothing waits before a push is being stored, so that a drained account stores nothing.
+        # No await between this check and the start of storing: an account that is drained meanwhile must store nothing.
         coordinator = self._loaded()
         push = coordinator.provider.read_webhook(received) if received else PushResult(poll=True)
         if push.messages or push.unreadable:
@@ -173,14 +173,14 @@ class WebhookEndpoint:
         """Return the coordinator of the account.
 
         Raises:
-            RefusedWebhookError: The account isn't loaded, or is just being unloaded.
+            RefusedWebhookError: The account isn't loaded, or is being unloaded.
         """
         if self._is_draining or self._entry.state is not ConfigEntryState.LOADED:
             raise RefusedWebhookError("the account is not loaded", status=NOT_NOW)
         return self._entry.runtime_data
 
     async def _async_store(self, coordinator: SmsInboxCoordinator, push: PushResult) -> None:
-        """Store what a request brings; it goes on to its end even if nobody waits for the answer any more.
+        """Store the messages of a request, to the end even if the sender closes the connection.
 
         Raises:
             StoreError: Nothing was stored.
@@ -194,7 +194,7 @@ class WebhookEndpoint:
             coordinator.async_show_issues()
 
     async def _async_received(self, request: web.Request, body: bytes) -> WebhookRequest:
-        """Return a request for the provider, with the URL that the vendor was given, since signatures cover it."""
+        """Return a request for the provider, with the URL as the vendor knows it, since signatures cover the URL."""
         provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
         try:
             url = await async_url(self._hass, provider, self._entry.options)
@@ -220,7 +220,7 @@ class WebhookEndpoint:
 
 
 class WebhookView(HomeAssistantView):
-    """The URL of what can't be polled; a request to an account that isn't there is not answered with 200."""
+    """The URL of accounts that can't be polled; for an unknown account it answers 404, not 200."""
 
     url = OWN_PATH
     name = f"api:{DOMAIN}"
@@ -239,7 +239,7 @@ class WebhookView(HomeAssistantView):
 @singleton(f"{DOMAIN}_view")
 @callback
 def _async_register_view(hass: HomeAssistant) -> WebhookView:
-    """Make the URL of ours known, once."""
+    """Register the URL of accounts that can't be polled, once."""
     view = WebhookView()
     hass.http.register_view(view)
     return view
@@ -260,9 +260,9 @@ def async_endpoint(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> WebhookEn
 
 @callback
 def async_open(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-    """Open an account's endpoint, where a person wants one, at the URL of the entry's options and no other.
+    """Open an account's endpoint at the URL of the entry's options, if they have one; close one with another URL.
 
-    It accepts requests while the entry is loaded, until it is drained.
+    The endpoint accepts requests while the entry is loaded, until it is drained.
     """
     endpoint, wanted = async_endpoint(hass, entry), entry.options.get(CONF_WEBHOOK_ID)
     if endpoint and endpoint.webhook_id != wanted:
@@ -282,9 +282,9 @@ def async_close(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
 
 
 async def async_drain(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
-    """Refuse an account's requests until it is opened and loaded again, and wait for what is just being stored.
+    """Refuse an account's requests until it is opened and loaded again, and wait for those that are being stored.
 
-    A request whose body is still arriving is refused when it has come.
+    A request whose body is still arriving is refused once the body is complete.
     """
     if endpoint := async_endpoint(hass, entry):
         await endpoint.async_drain()
@@ -302,7 +302,7 @@ async def async_register(hass: HomeAssistant, entry: SmsInboxConfigEntry, provid
 
 
 async def async_register_again(hass: HomeAssistant, entry: SmsInboxConfigEntry, provider: Provider) -> None:
-    """Register an account's webhook with the URL that Home Assistant has now; what fails is logged."""
+    """Register an account's webhook with Home Assistant's present URL; errors are logged."""
     try:
         await async_register(hass, entry, provider)
     except (ProviderError, NoURLAvailableError) as err:
@@ -312,7 +312,7 @@ async def async_register_again(hass: HomeAssistant, entry: SmsInboxConfigEntry, 
 async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
     """Remove an account's webhook at the vendor, and its URL at Home Assistant Cloud.
 
-    What fails is logged: it does no harm but for a vendor that sends requests in vain.
+    Errors are only logged: if the webhook is not removed, the vendor sends requests that have no effect.
     """
     webhook_id = entry.options[CONF_WEBHOOK_ID]
     await async_forget_url(hass, webhook_id)
@@ -329,7 +329,7 @@ async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> N
 
 
 def _raw_query(request: web.Request) -> str:
-    """Return the query as it came; what Home Assistant Cloud hands on is no request of aiohttp's."""
+    """Return the query as it came; a request by way of Home Assistant Cloud is not one of aiohttp's."""
     return request.rel_url.raw_query_string if isinstance(request, web.Request) else request.query_string
 
 
@@ -337,7 +337,7 @@ async def _async_body(request: web.Request) -> bytes:
     """Read the body up to the limit.
 
     Raises:
-        RefusedWebhookError: It is larger, or doesn't come.
+        RefusedWebhookError: The body is larger, or did not arrive in time.
     """
     content, body = request.content, bytearray()
     announced = request.headers.get("Content-Length", "")
