@@ -114,6 +114,17 @@ async def settle_requests(hass: HomeAssistant, emulator: Emulator) -> None:
     await settle(hass)
 
 
+async def receive_before_next_step(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
+) -> None:
+    """Switch the webhook on, and let a request come before the dialog's next step, which then shows it at once."""
+    result = await switch(hass, entry, on=True)
+    account.callback = suggested(result["data_schema"])["webhook_url"]
+    account.send("Hello")
+    await settle_requests(hass, emulator)
+    assert (await answer(hass, result, {}))["step_id"] == "webhook_received"
+
+
 def quietly_send(account: Account) -> Message:
     """Let a message come to an account whose vendor has a URL that this test can't reach."""
     webhooks, account.webhooks = account.webhooks, []
@@ -207,14 +218,9 @@ async def test_switch_on(
 async def test_request_before_the_dialog_waits(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
-    """Whoever pastes the URL and tries it before going on has waited long enough."""
+    """The dialog doesn't wait for a second request if the URL was tried before the next step."""
     await set_up(hass, entry)
-    result = await switch(hass, entry, on=True)
-    account.callback = suggested(result["data_schema"])["webhook_url"]
-    account.send("Hello")
-    await settle_requests(hass, emulator)
-    result = await answer(hass, result, {})
-    assert result["step_id"] == "webhook_received"
+    await receive_before_next_step(hass, entry, account, emulator)
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
@@ -594,13 +600,9 @@ async def test_key_comes_and_goes(hass: HomeAssistant, entry: MockConfigEntry) -
 async def test_request_before_a_change(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
-    """Requests of before don't prove that what was changed works."""
+    """A request that came before a change doesn't prove that the webhook works after it."""
     await set_up(hass, entry)
-    result = await switch(hass, entry, on=True)
-    account.callback = suggested(result["data_schema"])["webhook_url"]
-    account.send("Before")
-    await settle_requests(hass, emulator)
-    assert (await answer(hass, result, {}))["step_id"] == "webhook_received"
+    await receive_before_next_step(hass, entry, account, emulator)
     result = await answer(hass, await switch(hass, entry, on=True, signing_key=KEY), {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     account.signing_key = KEY
