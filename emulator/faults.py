@@ -1,7 +1,7 @@
 """What can be made to go wrong: faults that replace an answer, and faults that spoil one."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .protocol import Answer, Call, Protocol, html_page
@@ -76,43 +76,22 @@ class Faults:
         """Begin without any."""
         self.pending: list[Fault] = []
 
-    def add(
-        self,
-        protocol: Protocol,
-        kind: str,
-        *,
-        count: int | None = 1,
-        username: str | None = None,
-        path: str | None = None,
-        skip: int = 0,
-        where: Mapping[str, str] | None = None,
-        options: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Plan a fault; ValueError says what is wrong with it."""
+    def add(self, protocol: Protocol, fault: Fault) -> None:
+        """Plan a fault, with the defaults of the options that it leaves out; ValueError says what is wrong with it."""
         known = {**KINDS, **protocol.fault_options}
-        if kind not in known:
+        if fault.kind not in known:
             raise ValueError(f"The faults of {protocol.key} are: {', '.join(known)}.")
-        if count is not None and count < 1:
+        if fault.count is not None and fault.count < 1:
             raise ValueError("A fault happens at least once.")
-        if skip < 0:
+        if fault.skip < 0:
             raise ValueError("A fault skips no request, or some.")
-        if not all(isinstance(value, str) for value in (where or {}).values()):
+        if not all(isinstance(value, str) for value in fault.where.values()):
             raise ValueError("The fields of a request have text values.")
-        options = {**known[kind], **_checked(kind, options or {}, known[kind])}
-        if kind == "vendor_error":
+        defaults = known[fault.kind]
+        options: Mapping[str, Any] = {**defaults, **_checked(fault.kind, fault.options, defaults)}
+        if fault.kind == "vendor_error":
             options = _with_status(protocol, options)
-        self.pending.append(
-            Fault(
-                provider=protocol.key,
-                kind=kind,
-                count=count,
-                username=username,
-                path=path,
-                skip=skip,
-                where=where or {},
-                options=options,
-            )
-        )
+        self.pending.append(replace(fault, options=options))
 
     def peek(self, call: Call, *, replacing: bool, but: Collection[str] = ()) -> Fault | None:
         """The fault that is due for a call."""

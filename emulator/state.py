@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from . import storage
-from .faults import Faults
+from .faults import Fault, Faults
 from .ledger import Called, HandedOver, Ledger, Request
 from .model import Account
 from .outgoing import Caller
@@ -137,16 +137,17 @@ class State:
         Raises:
             ValueError: there is no such fault, or it makes no sense; the text says why.
         """
-        self.faults.add(
-            self.protocol(provider),
-            kind,
+        fault = Fault(
+            provider=provider,
+            kind=kind,
             count=count,
             username=username,
             path=path,
             skip=skip,
-            where=where,
+            where=where or {},
             options=options,
         )
+        self.faults.add(self.protocol(provider), fault)
         for account in self.accounts.values():
             account.wake()
 
