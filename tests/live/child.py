@@ -1,5 +1,6 @@
 """Processes that never outlive the one which started them."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 import contextlib
@@ -8,6 +9,7 @@ from pathlib import Path
 import shutil
 import signal
 import socket
+from typing import Self
 
 PAUSE = 0.1  # seconds between two looks at something
 STOP_LIMIT = 60.0  # seconds
@@ -33,6 +35,27 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Return when the condition holds; it is looked at again and again."""
     while not await condition():
         await asyncio.sleep(PAUSE)
+
+
+class Startable(ABC):
+    """Something that `async with` starts and stops."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start it, and return when it is ready."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop it."""
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop it."""
+        await self.stop()
 
 
 class Child:

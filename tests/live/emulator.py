@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 import sys
-from typing import Any, Self
+from typing import Any, override
 
 import aiohttp
 
-from .child import Child, ChildError, port_is_free, until
+from .child import Child, ChildError, Startable, port_is_free, until
 
 REPOSITORY = Path(__file__).parents[2]
 START_LIMIT = 30.0  # seconds
@@ -31,12 +31,12 @@ class Account:
 
     @property
     def username(self) -> str:
-        """The account's name, where none was chosen one that names the provider."""
+        """The account's name; if none was chosen, one that contains the provider's name."""
         return self.name or f"demo-{self.provider.replace('_', '-')}"
 
     @property
     def label(self) -> str:
-        """What distinguishes it from all other accounts: the provider and the user name."""
+        """A name that no other account has: the provider and the user name."""
         return f"{self.provider}/{self.username}"
 
 
@@ -47,17 +47,17 @@ ACCOUNTS = (
 )
 
 
-class Emulator:
+class Emulator(Startable):
     """The emulator on a port of 127.0.0.1, and its admin interface."""
 
     def __init__(self, port: int, data: Path, *, latency: float = 0.0, repeat: float = 5.0) -> None:
-        """Name the port, the file which keeps the accounts and their messages, and how it answers and calls.
+        """Take the port, the data file, and how fast it answers and repeats webhook requests.
 
         Args:
             port: The port.
-            data: The file.
+            data: The file that keeps the accounts and their messages.
             latency: Seconds before each answer.
-            repeat: Seconds until a client is called again.
+            repeat: Seconds until a webhook request that failed is sent again.
         """
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
@@ -68,15 +68,7 @@ class Emulator:
         self._child: Child | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        """Start it."""
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop it."""
-        await self.stop()
-
+    @override
     async def start(self) -> None:
         """Start it and return when it answers."""
         if not port_is_free(self._port):
@@ -92,6 +84,7 @@ class Emulator:
             await self.stop()
             raise
 
+    @override
     async def stop(self) -> None:
         """End it."""
         if self._session:

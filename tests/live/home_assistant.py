@@ -9,11 +9,11 @@ from pathlib import Path
 import resource
 import sys
 import time
-from typing import Any, Self
+from typing import Any, override
 
 import aiohttp
 
-from .child import Child, ChildError, port_is_free, until
+from .child import Child, ChildError, Startable, port_is_free, until
 from .websocket import WebSocket
 
 # Home Assistant pins versions of these which have no wheel for Python 3.14 and only compile where Python's headers
@@ -81,7 +81,7 @@ class Flow:
         return await self.submit({"next_step_id": option})
 
 
-class HomeAssistant:
+class HomeAssistant(Startable):
     """One configuration folder and the process that runs on it; starts again as often as wanted."""
 
     def __init__(
@@ -116,17 +116,9 @@ class HomeAssistant:
         self._running: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        """Start it."""
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop it."""
-        await self.stop()
-
+    @override
     async def start(self) -> None:
-        """Start it, onboards or logs in, and return when it is running."""
+        """Start it, onboard or log in, and return when it is running."""
         if not port_is_free(self.port):
             raise HomeAssistantError(f"Port {self.port} is in use.")
         self._write_configuration()
@@ -148,6 +140,7 @@ class HomeAssistant:
             await self.stop()
             raise
 
+    @override
     async def stop(self) -> None:
         """End it as a service manager would."""
         await self._end(Child.stop)
