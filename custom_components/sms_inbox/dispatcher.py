@@ -196,7 +196,7 @@ class Dispatcher:
         self.wake(pending=False)
 
     async def _async_fire_slice(self) -> None:
-        """Fire for as long as the event loop can spare: first all events, then the entities."""
+        """Fire for as long as the event loop can spare; automations start before the entities show it."""
         until = self._hass.loop.time() + SLICE_SECONDS
         fired: list[tuple[StoredMessage, dict[str, Any]]] = []
         while self._claimed:
@@ -207,12 +207,12 @@ class Dispatcher:
             fired.append((stored, data))
             if self._hass.loop.time() >= until:
                 break
-        self._shown(fired)
         try:
             # Automations start one turn of the loop after the event; a mark must not be stored before that.
             await asyncio.sleep(0)
         finally:
             self._fired.extend(stored.sequence for stored, _ in fired)
+            self._shown(fired)
 
     @callback
     def _note_success(self) -> None:
