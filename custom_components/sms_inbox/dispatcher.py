@@ -196,7 +196,7 @@ class Dispatcher:
         self.wake(pending=False)
 
     async def _async_fire_slice(self) -> None:
-        """Fire events for a few milliseconds, so as not to hold up the event loop; then update the entities."""
+        """Fire events for a few milliseconds; update the entities one turn of the loop later, after the automations."""
         until = self._hass.loop.time() + SLICE_SECONDS
         fired: list[tuple[StoredMessage, dict[str, Any]]] = []
         while self._claimed:
@@ -207,12 +207,12 @@ class Dispatcher:
             fired.append((stored, data))
             if self._hass.loop.time() >= until:
                 break
-        self._shown(fired)
         try:
             # Automations start one turn of the loop after the event; a mark must not be stored before that.
             await asyncio.sleep(0)
         finally:
             self._fired.extend(stored.sequence for stored, _ in fired)
+            self._shown(fired)
 
     @callback
     def _note_success(self) -> None:
