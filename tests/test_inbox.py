@@ -117,6 +117,18 @@ async def test_first_run_keeps_what_was_there(
     assert texts(received) == ["New"]
 
 
+@pytest.mark.parametrize("date", [(1, 1, 1), (9999, 12, 31, 23, 59, 59)])
+async def test_first_run_with_an_impossible_time(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], date: tuple[int, int, int]
+) -> None:
+    """A message of no possible time is taken for one that was there, and keeps no other from coming."""
+    account.send("Odd", received_at=datetime(*date, tzinfo=account.zone))
+    await set_up(hass, entry)
+    account.send("New")
+    await poll(hass)
+    assert texts(received) == ["New"]
+
+
 async def test_first_run_delivers_what_was_there_on_request(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:

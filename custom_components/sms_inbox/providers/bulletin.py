@@ -68,7 +68,8 @@ class Bulletin(Provider):
         if (message := parse(answer.body)) is None:
             return Page(messages=(), cursor=cursor, more=False, unreadable=(answer.body,))
         asked_at = answer.date - timedelta(seconds=answer.elapsed)
-        arrived_during_poll = message.received_at is not None and message.received_at >= asked_at
+        at = message.received_at
+        arrived_during_poll = at is not None and asked_at <= at <= answer.date + PRECISION
         if arrived_during_poll:
             self.read_until = asked_at - PRECISION
         return Page(messages=(message,), cursor=cursor, more=True, arrived_during_poll=arrived_during_poll)
