@@ -1,6 +1,7 @@
 """The button that polls the provider at once."""
 
 import asyncio
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -59,6 +60,24 @@ async def test_long_poll_under_way(
     requests = len(emulator.requests)
     await press(hass, entry)
     assert len(emulator.requests) == requests
+    emulator.hold = 0.0
+    account.send("Here")
+    await settle(hass)
+    assert texts(received) == ["Here"]
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_long_poll_after_a_failure(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], emulator: Emulator
+) -> None:
+    """A provider that holds the request has not failed: the failure before is none of this press."""
+    await set_up(hass, entry)
+    emulator.fault("bulletin", "server_error")
+    await poll(hass)
+    assert not entry.runtime_data.last_update_success
+    emulator.hold = 30.0
+    with patch("custom_components.sms_inbox.coordinator.CHECK_SECONDS", 0.0):
+        await press(hass, entry)
     emulator.hold = 0.0
     account.send("Here")
     await settle(hass)

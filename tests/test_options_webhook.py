@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from http import HTTPStatus
 import logging
@@ -305,12 +305,15 @@ async def test_storage_stays(hass: HomeAssistant, entry: MockConfigEntry) -> Non
 
 
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms"], indirect=True)
+@pytest.mark.parametrize("crashes", [False, True])
 async def test_sensor(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     account: Account,
     emulator: Emulator,
     still: FrozenDateTimeFactory,
+    *,
+    crashes: bool,
 ) -> None:
     """It shows when the last request came, survives a restart, and is there only while there is a webhook."""
     await set_up(hass, entry)
@@ -324,9 +327,13 @@ async def test_sensor(
         account.send("Hello")
         await settle_requests(hass, emulator)
         assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
-    await hass.config_entries.async_reload(entry.entry_id)
+    with broken_store() if crashes else nullcontext():
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert await hass.config_entries.async_setup(entry.entry_id)
     await settle(hass)
     assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
+    inbox = entry.runtime_data.inbox
+    assert inbox.first_webhook_at < inbox.last_webhook_at
     await switch(hass, entry, on=False)
     assert last_webhook(hass, entry) is None
 

@@ -707,7 +707,7 @@ class TestRefused:
         """Even a fault in the program lets the vendor try again, where Home Assistant would say 200."""
         await set_up(hass, entry)
         message = account.send("Hello")
-        with patch("custom_components.sms_inbox.inbox.Inbox.async_note_webhook", side_effect=RuntimeError):
+        with patch("custom_components.sms_inbox.inbox.Inbox.async_set_webhook", side_effect=RuntimeError):
             assert (await notify(message))[0] == HTTPStatus.INTERNAL_SERVER_ERROR
         assert "Unexpected exception" in caplog.text
         caplog.clear()

@@ -117,7 +117,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             return
         task = self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} check now")
         await asyncio.wait({task}, timeout=CHECK_SECONDS)
-        if not self.last_update_success and isinstance(self.last_exception, HomeAssistantError):
+        if task.done() and not self.last_update_success and isinstance(self.last_exception, HomeAssistantError):
             raise self.last_exception
 
     @callback

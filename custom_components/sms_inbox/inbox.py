@@ -236,7 +236,7 @@ class Inbox:
             StoreError: It could not be noted; the next start looks for what may have been lost.
         """
         progress = self._progress(self.state.cursor, first_run=self.state.first_run)
-        await self._store.write(accounts.end, self._entry.entry_id, progress, self.state.last_webhook_at)
+        await self._store.write(accounts.end, self._entry.entry_id, progress)
 
     @callback
     def async_stop_pruning(self) -> None:
@@ -245,12 +245,16 @@ class Inbox:
             self._pruning()
             self._pruning = None
 
-    @callback
-    def async_note_webhook(self) -> None:
-        """Remember that a webhook request was accepted."""
+    async def async_set_webhook(self) -> None:
+        """Show and store that a webhook request was accepted.
+
+        Raises:
+            StoreError: It was not stored; until the next restart it is shown.
+        """
         now = dt_util.utcnow()
         self.state = replace(self.state, first_webhook_at=self.state.first_webhook_at or now, last_webhook_at=now)
         async_dispatcher_send(self._hass, SIGNAL_WEBHOOK.format(self._entry.entry_id))
+        await self._store.write(accounts.set_webhook, self._entry.entry_id, now)
 
     @property
     def first_webhook_at(self) -> datetime | None:
@@ -356,8 +360,8 @@ class Inbox:
         except OverflowError:
             return False
         # A time without a fraction may have been rounded down to the second.
-        later = at + (timedelta() if at.microsecond else SECOND) > self.state.added_at
-        return later and messages.is_possible(at, datetime.now(UTC))
+        rounded = timedelta() if at.microsecond else SECOND
+        return messages.is_possible(at, datetime.now(UTC)) and at + rounded > self.state.added_at
 
     def _is_doubtful(self, message: Message) -> bool:
         """Whether a pushed message may have been delivered before the file was restored.

@@ -166,7 +166,7 @@ class WebhookEndpoint:
         if push.poll:
             coordinator.async_poll_now()
         if self._noted.take():
-            coordinator.inbox.async_note_webhook()
+            await self._async_note(coordinator)
         return coordinator.provider.webhook_response
 
     def _loaded(self) -> SmsInboxCoordinator:
@@ -192,6 +192,13 @@ class WebhookEndpoint:
         await asyncio.shield(task)
         if push.unreadable:
             coordinator.async_show_issues()
+
+    async def _async_note(self, coordinator: SmsInboxCoordinator) -> None:
+        """Show and store that a request was accepted, which stays accepted if that can't be stored."""
+        try:
+            await coordinator.inbox.async_set_webhook()
+        except StoreError as err:
+            _LOGGER.debug("A webhook request of %s was not noted: %s", self._entry.title, err)
 
     async def _async_received(self, request: web.Request, body: bytes) -> WebhookRequest:
         """Return a request for the provider, with the URL as the vendor knows it, since signatures cover the URL."""

@@ -124,14 +124,10 @@ def begin(
     )
 
 
-def end(db: sqlite3.Connection, account: str, progress: Progress, last_webhook_at: datetime | None) -> None:
+def end(db: sqlite3.Connection, account: str, progress: Progress) -> None:
     """Note that an account ended in order, with no answer of its provider under way."""
     save_progress(db, account, progress)
-    db.execute(
-        "UPDATE account SET in_use = 0, first_webhook_at = coalesce(first_webhook_at, :at),"
-        " last_webhook_at = coalesce(:at, last_webhook_at) WHERE account = :account",
-        {"account": account, "at": text_of_time(last_webhook_at)},
-    )
+    db.execute("UPDATE account SET in_use = 0 WHERE account = ?", (account,))
 
 
 def doubt_all(db: sqlite3.Connection) -> None:
@@ -151,6 +147,15 @@ def set_loss(db: sqlite3.Connection, account: str, since: datetime | None, *, en
 def set_outage(db: sqlite3.Connection, account: str, since: datetime | None) -> None:
     """Note since when the provider can't be read, None where it can."""
     db.execute("UPDATE account SET outage_since = ? WHERE account = ?", (text_of_time(since), account))
+
+
+def set_webhook(db: sqlite3.Connection, account: str, at: datetime) -> None:
+    """Store when a webhook request was accepted."""
+    db.execute(
+        "UPDATE account SET first_webhook_at = coalesce(first_webhook_at, :at), last_webhook_at = :at"
+        " WHERE account = :account",
+        {"account": account, "at": text_of_time(at)},
+    )
 
 
 def save_progress(db: sqlite3.Connection, account: str, progress: Progress) -> None:
