@@ -9,11 +9,15 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.const import DOMAIN
+from custom_components.sms_inbox.inbox import async_get_store
+from custom_components.sms_inbox.store import accounts, search
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.issue_registry import IssueRegistry
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .conftest import Clock, broken_store, poll, set_up, settle, texts
 
@@ -131,6 +135,25 @@ async def test_removing_an_account_forgets_it(
     again.add_to_hass(hass)
     await set_up(hass, again)
     assert texts(received) == ["Hello", "Hello"]
+
+
+async def test_removed_while_the_store_fails(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """The account is gone all the same, and the next start erases its messages, but no other account."""
+    await set_up(hass, entry)
+    account.send("Hello")
+    await poll(hass)
+    other = MockConfigEntry(domain=DOMAIN, data=entry.data, disabled_by=ConfigEntryDisabler.USER)
+    other.add_to_hass(hass)
+    store = async_get_store(hass)
+    await store.write(accounts.begin, other.entry_id, "", dt_util.utcnow())
+    with broken_store():
+        await hass.config_entries.async_remove(entry.entry_id)
+    assert await store.read(search.count_all) == 1
+    hass.config.components.remove(DOMAIN)
+    assert await async_setup_component(hass, DOMAIN, {})
+    await settle(hass)
+    assert await store.read(search.count_all) == 0
+    assert await store.read(accounts.names) == [other.entry_id]
 
 
 @pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)

@@ -1,6 +1,7 @@
 """SMS Inbox: text messages from SMS providers, each stored, fired as an event, and marked delivered."""
 
 from functools import partial
+import logging
 
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
 from homeassistant.const import CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP, Platform
@@ -16,7 +17,9 @@ from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
 from .issues import async_forget_account
 from .services import async_setup_services
-from .store import messages
+from .store import StoreError, accounts, messages
+
+_LOGGER = logging.getLogger(__name__)
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
@@ -27,6 +30,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     async_setup_services(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):
         webhook.async_open(hass, entry)
+    async_at_started(hass, _async_forget_removed)
     return True
 
 
@@ -67,9 +71,27 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) ->
         webhook.async_close(hass, entry)
         await webhook.async_unregister(hass, entry)
     async_forget_account(hass, entry.entry_id)
+    try:
+        await _async_forget(hass, entry.entry_id)
+    except StoreError as err:
+        _LOGGER.warning("Messages of %s are still stored (%s); the next start erases them", entry.title, err)
+
+
+async def _async_forget(hass: HomeAssistant, account: str) -> None:
+    """Erase all that is stored of an account."""
     store = async_get_store(hass)
-    await store.write_in_batches(partial(messages.remove, account=entry.entry_id))
+    await store.write_in_batches(partial(messages.remove, account=account))
     await store.empty_log()
+
+
+async def _async_forget_removed(hass: HomeAssistant) -> None:
+    """Erase what is left of accounts that were removed while the store failed or Home Assistant was killed."""
+    try:
+        for account in await async_get_store(hass).read(accounts.names):
+            if not hass.config_entries.async_get_entry(account):
+                await _async_forget(hass, account)
+    except StoreError as err:
+        _LOGGER.debug("What is left of removed accounts is erased at a later start: %s", err)
 
 
 @callback

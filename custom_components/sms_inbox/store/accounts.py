@@ -124,6 +124,11 @@ def begin(
     )
 
 
+def names(db: sqlite3.Connection) -> list[str]:
+    """Return the ids of all accounts that are stored."""
+    return [row[0] for row in db.execute("SELECT account FROM account")]
+
+
 def end(db: sqlite3.Connection, account: str, progress: Progress) -> None:
     """Note that an account ended in order, with no answer of its provider under way."""
     save_progress(db, account, progress)
