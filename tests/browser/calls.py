@@ -48,7 +48,7 @@ async def add_webhook(world: World) -> str:
     world.urls["webhook"], world.titles["webhook"] = await _copy_address(world, flow), title
     await flow.submit()
     await flow.finish()
-    await sees(world.window.page.locator("ha-config-device-page"), title)
+    await sees(await show_device(world.window, title), title)
     await _ring(world, DOOR)
     flow = await open_issue(world.window, texts("issues.unreadable.title", account=title))
     await sees(flow.dialog, DOOR, exact=False)

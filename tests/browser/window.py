@@ -41,6 +41,8 @@ VISIBLE_TEXT = """() => {
     return lines.join("\\n");
 }"""
 """What a person can read; what is typed into fields isn't part of it."""
+LEAVE_UNSAVED = "addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), {capture: true})"
+"""Lets a page with something unsaved be left without a question."""
 
 
 def find_chromium() -> str:
@@ -94,26 +96,20 @@ class Window:
         self._url = url
         page.on("console", self._note)
         page.on("pageerror", self._note_error)
-        page.on("dialog", lambda dialog: dialog.accept())  # what is not saved on a page may be lost
 
     @classmethod
     async def open(cls, browser: Browser, url: str, size: ViewportSize, locale: str) -> Self:
         """Open a window and go to the server's start page."""
         context = await browser.new_context(viewport=size, locale=locale, color_scheme="light")
         context.set_default_timeout(LIMIT)
+        await context.add_init_script(LEAVE_UNSAVED)
         window = cls(await context.new_page(), url)
         await window.go("/")
         return window
 
     async def go(self, path: str) -> None:
-        """Go to a page of the server; one that has something unsaved may ask first, which ends the first try."""
-        address = f"{self._url}{path}"
-        try:
-            await self.page.goto(address)
-        except Error as error:
-            if "net::ERR_ABORTED" not in error.message:
-                raise
-            await self.page.goto(address)
+        """Go to a page of the server."""
+        await self.page.goto(f"{self._url}{path}")
 
     async def log_in(self, username: str, password: str) -> None:
         """Log in to Home Assistant, in whatever language it asks."""

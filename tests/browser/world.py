@@ -169,11 +169,11 @@ class World:
         async def waits() -> bool:
             return (await self._requests(provider))[-1]["status"] is None
 
-        button = asyncio.create_task(self._press_check_now(provider))  # ends when the poll does
+        button = asyncio.create_task(self.check_now(provider))  # ends when the poll does
         await within(f"a long poll of {provider}", waits)
         button.cancel()
 
-    async def _press_check_now(self, provider: str) -> None:
+    async def check_now(self, provider: str) -> None:
         """Have an account ask at once, without a click; returns after the poll, or some seconds later."""
         entry_id = (await self.entry(provider))["entry_id"]
         entities = await self.ask("config/entity_registry/list")
