@@ -496,6 +496,28 @@ async def test_restored(
     assert flags(received) == [("Later", False), ("Last", False)]
 
 
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+async def test_reload_before_what_was_lost_is_found(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], tmp_path: Path
+) -> None:
+    """Once the inbox was read to its end, nothing but what is recovered is in doubt, also after a reload."""
+    await set_up(hass, entry)
+    now = datetime.now(UTC)
+    account.send("In the backup", received_at=now - timedelta(minutes=2))
+    await poll(hass)
+    await back_up(hass)
+    account.send("After the backup", received_at=now - timedelta(minutes=1))
+    await poll(hass)
+    received.clear()
+    with patch("custom_components.sms_inbox.recovery.SETTLING_SECONDS", 3600.0):
+        await start_from_backup(hass, entry, tmp_path / "restored")
+        for number in range(3):
+            account.send(f"Later {number}", received_at=now - timedelta(seconds=30))
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+    assert flags(received) == [("After the backup", True), *((f"Later {number}", False) for number in range(3))]
+
+
 @pytest.mark.parametrize("provider", POLLED, indirect=True)
 async def test_pending_in_the_backup(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], tmp_path: Path

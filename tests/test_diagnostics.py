@@ -254,6 +254,7 @@ async def test_state_of_the_inbox(
         }[account.provider],
         "added_at": ANY,
         "loss_since": None,
+        "loss_in_doubt": False,
         "doubt_since": None,
         "outage_since": None,
         "first_webhook_at": None,

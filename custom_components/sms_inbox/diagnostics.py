@@ -36,7 +36,15 @@ from .webhook import async_endpoint
 
 MESSAGES_SHOWN = 5
 LONGEST_SHAPE = 200
-ACCOUNT_COLUMNS = ("added_at", "loss_since", "doubt_since", "outage_since", "first_webhook_at", "last_webhook_at")
+ACCOUNT_COLUMNS = (
+    "added_at",
+    "loss_since",
+    "loss_in_doubt",
+    "doubt_since",
+    "outage_since",
+    "first_webhook_at",
+    "last_webhook_at",
+)
 # Of the letters in a hexadecimal number, whether they are letters would tell too much.
 HEXADECIMAL = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*")
 

@@ -122,10 +122,6 @@ class Inbox:
         self._lock = asyncio.Lock()
         self._outcome = outcome
         self._pruning: CALLBACK_TYPE | None = None
-        # Recovered messages may have been delivered before the file was restored. Unlike for other messages, that holds
-        # until the search for lost ones is over, even if the inbox has been read to its end.
-        consumes = PROVIDERS[entry.data[CONF_PROVIDER]].consumes
-        self._recovers_in_doubt = consumes and state.doubt_since is not None and state.loss_since is not None
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
@@ -173,7 +169,7 @@ class Inbox:
         """
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
         # A message is stored before it is fired: without a stored id it was not fired, unless the file was restored.
-        in_doubt = self._recovers_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
+        in_doubt = self.state.loss_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
         lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))
@@ -202,9 +198,8 @@ class Inbox:
 
     async def async_set_loss(self, since: datetime | None) -> None:
         """Note since when an answer may have been lost, None where none is."""
-        ends_doubt = since is None and self._recovers_in_doubt and self.state.doubt_since is None
-        await self._store.write(accounts.set_loss, self._entry.entry_id, since, ends_doubt=ends_doubt)
-        self._recovers_in_doubt = self._recovers_in_doubt and since is not None
+        await self._store.write(accounts.set_loss, self._entry.entry_id, since)
+        self.state = replace(self.state, loss_in_doubt=self.state.loss_in_doubt and since is not None)
 
     async def async_set_outage(self, since: datetime | None) -> None:
         """Note since when the provider can't be read, None where it can."""
@@ -284,11 +279,7 @@ class Inbox:
         """Store a page, except for what was on the page before, since that is stored already."""
         state = self.state
         caught_up = not page.more or page.arrived_during_poll
-        progress = self._progress(
-            page.cursor,
-            first_run=state.first_run and not caught_up,
-            caught_up=caught_up and not self._recovers_in_doubt,
-        )
+        progress = self._progress(page.cursor, first_run=state.first_run and not caught_up, caught_up=caught_up)
         new = [message for message in page.messages if message.message_id not in self.last_page_ids]
         unreadable = [record for record in page.unreadable if record not in self._last_page_unreadable]
         changes = progress.cursor != state.cursor or progress.first_run != state.first_run or state.doubt_since

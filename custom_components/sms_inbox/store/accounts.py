@@ -30,6 +30,8 @@ class AccountState:
         last_received_at: When the message was received that was stored last, None where there is none.
         loss_since: When the last message was received that was stored before an answer may have been lost, None where
             none can have been.
+        loss_in_doubt: The file was restored while an answer may have been lost: what is recovered may have been
+            delivered before.
         doubt_since: When the file was restored; what comes until the inbox is read to its end may have been delivered
             before. None where it was not restored, or the inbox was read to its end since.
         outage_since: Since when the provider can't be read, None where it can.
@@ -45,6 +47,7 @@ class AccountState:
     quarantined: int
     last_received_at: datetime | None
     loss_since: datetime | None
+    loss_in_doubt: bool
     doubt_since: datetime | None
     outage_since: datetime | None
     first_webhook_at: datetime | None
@@ -107,7 +110,11 @@ def begin(
         (account,),
     ).fetchone()
     loss_since = row["loss_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
-    db.execute("UPDATE account SET in_use = 1, loss_since = ? WHERE account = ?", (loss_since, account))
+    loss_in_doubt = bool(loss_since and (row["loss_in_doubt"] or row["doubt_since"]))
+    db.execute(
+        "UPDATE account SET in_use = 1, loss_since = ?, loss_in_doubt = ? WHERE account = ?",
+        (loss_since, loss_in_doubt, account),
+    )
     return AccountState(
         cursor=json.loads(row["cursor"]),
         added_at=datetime.fromisoformat(row["added_at"]),
@@ -117,6 +124,7 @@ def begin(
         quarantined=quarantine.count(db, account),
         last_received_at=last and time_of_text(last[0]),
         loss_since=time_of_text(loss_since),
+        loss_in_doubt=loss_in_doubt,
         doubt_since=time_of_text(row["doubt_since"]),
         outage_since=time_of_text(row["outage_since"]),
         first_webhook_at=time_of_text(row["first_webhook_at"]),
@@ -141,11 +149,12 @@ def doubt_all(db: sqlite3.Connection) -> None:
     db.execute("UPDATE account SET doubt_since = ?", (text_of_time(datetime.now(UTC)),))
 
 
-def set_loss(db: sqlite3.Connection, account: str, since: datetime | None, *, ends_doubt: bool = False) -> None:
-    """Note since when an answer may have been lost, None where none is; and that nothing is in doubt any more."""
+def set_loss(db: sqlite3.Connection, account: str, since: datetime | None) -> None:
+    """Note since when an answer may have been lost; None where none is, which ends the doubt about recovered messages."""
     db.execute(
-        "UPDATE account SET loss_since = ?, doubt_since = iif(?, NULL, doubt_since) WHERE account = ?",
-        (text_of_time(since), ends_doubt, account),
+        "UPDATE account SET loss_since = :since, loss_in_doubt = loss_in_doubt AND :since IS NOT NULL"
+        " WHERE account = :account",
+        {"account": account, "since": text_of_time(since)},
     )
 
 

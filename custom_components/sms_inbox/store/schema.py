@@ -54,6 +54,7 @@ CREATE TABLE account (
     first_run INTEGER NOT NULL,
     in_use INTEGER NOT NULL,
     loss_since TEXT,
+    loss_in_doubt INTEGER NOT NULL DEFAULT 0,
     doubt_since TEXT,
     outage_since TEXT,
     delivered INTEGER NOT NULL DEFAULT 0,
