@@ -196,7 +196,7 @@ async def test_orderly_end_while_a_body_arrives(
     await set_up(hass, entry)
     once = Once(lambda: ORDERLY[end](hass, entry, received))
     expected = sent(account, 3)
-    emulator.faults.add(account.protocol, "slow", count=1, options={"seconds": 0.3})
+    emulator.fault(account.provider, "slow", seconds=0.3)
     before = len(emulator.requests)
     polling = asyncio.ensure_future(poll(hass))
     while len(emulator.requests) == before or not entry.runtime_data.provider.is_receiving:
@@ -295,9 +295,9 @@ async def test_nothing_new_is_taken_for_old(
     for number in range(3):
         account.send(f"Old {number}", received_at=vendor - timedelta(minutes=5 - number))
     if trouble in ("first poll fails", "restart"):
-        emulator.faults.add(account.protocol, "server_error", count=1)
+        emulator.fault(account.provider, "server_error")
     if trouble == "later page fails":
-        emulator.faults.add(account.protocol, "server_error", count=1, skip=1)
+        emulator.fault(account.provider, "server_error", skip=1)
     await set_up(hass, entry)
     if trouble == "restart":
         await hass.config_entries.async_unload(entry.entry_id)

@@ -121,7 +121,7 @@ SABOTAGES: Mapping[str, Sabotage] = {
         fault=NOT_HANDED_OVER,
     ),
     "first-run": Sabotage(
-        changes=(("inbox.py", "        return later and messages", "        return False and messages"),),
+        changes=(("inbox.py", "return messages.is_possible(at", "return False and messages.is_possible(at"),),
         harms=("add-account",),
         fault="lost",
     ),
