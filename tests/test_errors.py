@@ -480,6 +480,7 @@ class TestStore:
         with broken_store("mark_delivered", "claim") as tries:
             await person.live_until_asked()
             assert texts(received) == ["Once"]
+            await person.live(1, 1)  # no page comes that could carry the mark
             assert is_told()
             await person.live(600, 1)
             assert 12 <= len(tries) <= 30
