@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+import logging
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 USERNAME, PASSWORD = "anna", "s3cret-pass"
+WITH_THREADS = ("test_backup.py", "test_promise.py", "test_store.py")
 DISCIPLINES = ("bulletin", "bulksms", "bulksms_eapi", "twilio", "clicksend")
 
 
@@ -24,6 +26,18 @@ DISCIPLINES = ("bulletin", "bulksms", "bulksms_eapi", "twilio", "clicksend")
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
     """Give each test a configuration folder of its own."""
     return hass_tmp_config_dir
+
+
+def pytest_configure() -> None:
+    """Remove the log from the error output: pytest shows it with a test that failed."""
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+
+
+@pytest.fixture(autouse=True)
+async def enable_event_loop_debug(request: pytest.FixtureRequest) -> None:
+    """Leave the event loop's debug mode, which takes an eighth of the time, to tests in which threads take part."""
+    asyncio.get_running_loop().set_debug(request.path.name in WITH_THREADS)
 
 
 @pytest.fixture(autouse=True)
