@@ -101,15 +101,8 @@ def begin(
         (account,),
     )
     row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()
-    last = db.execute(
-        "SELECT received_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
-    ).fetchone()
-    latest = db.execute(
-        f"SELECT {COLUMNS} FROM message WHERE account = ? AND text IS NOT NULL AND status = {Status.DELIVERED}"
-        " ORDER BY stored_at DESC, sequence DESC LIMIT 1",
-        (account,),
-    ).fetchone()
-    loss_since = row["loss_since"] or (last and last[0] if row["in_use"] and not row["first_run"] else None)
+    last_received_at, latest = _last_received_at(db, account), _latest(db, account)
+    loss_since = row["loss_since"] or (last_received_at if row["in_use"] and not row["first_run"] else None)
     loss_in_doubt = bool(loss_since and (row["loss_in_doubt"] or row["doubt_since"]))
     db.execute(
         "UPDATE account SET in_use = 1, loss_since = ?, loss_in_doubt = ? WHERE account = ?",
@@ -119,10 +112,10 @@ def begin(
         cursor=json.loads(row["cursor"]),
         added_at=datetime.fromisoformat(row["added_at"]),
         first_run=bool(row["first_run"]),
-        latest=latest and stored_message(latest),
+        latest=latest,
         delivered=row["delivered"],
         quarantined=quarantine.count(db, account),
-        last_received_at=last and time_of_text(last[0]),
+        last_received_at=time_of_text(last_received_at),
         loss_since=time_of_text(loss_since),
         loss_in_doubt=loss_in_doubt,
         doubt_since=time_of_text(row["doubt_since"]),
@@ -179,6 +172,24 @@ def save_progress(db: sqlite3.Connection, account: str, progress: Progress) -> N
     if not db.execute(update, values).rowcount:
         _store_again(db, account, progress.stored_ids)
         db.execute(update, values)
+
+
+def _last_received_at(db: sqlite3.Connection, account: str) -> str | None:
+    """Return when the message was received that was stored last, None where there is none."""
+    row = db.execute(
+        "SELECT received_at FROM message WHERE account = ? ORDER BY sequence DESC LIMIT 1", (account,)
+    ).fetchone()
+    return row and str(row[0])
+
+
+def _latest(db: sqlite3.Connection, account: str) -> StoredMessage | None:
+    """Return the message delivered last that still has its text, None where there is none."""
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM message WHERE account = ? AND text IS NOT NULL AND status = {Status.DELIVERED}"
+        " ORDER BY stored_at DESC, sequence DESC LIMIT 1",
+        (account,),
+    ).fetchone()
+    return row and stored_message(row)
 
 
 def _store_again(db: sqlite3.Connection, account: str, stored_ids: Collection[str]) -> None:
