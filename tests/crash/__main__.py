@@ -15,8 +15,10 @@ These have SMS Inbox poll at once, so that polls are many more, and all that is 
 import argparse
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 import json
+import math
 import random
 import shutil
 import sys
@@ -29,7 +31,7 @@ from ..live.entries import use_webhook
 from ..live.home_assistant import REPOSITORY, HomeAssistant
 from .accounts import EACH, Accounts
 from .evidence import Evidence
-from .facts import Kind
+from .facts import End, Key, Kind, Message, Seen
 from .harm import CALM, HARMS, Harm
 from .recorder import Recorder
 from .sabotage import SABOTAGES, copy_components
@@ -44,6 +46,7 @@ QUIET = 3.0  # seconds without a delivery
 REPEAT = 0.5  # seconds until a webhook is repeated
 LIMIT = 120.0  # seconds
 SHOWN = 10
+STORY = 12  # events
 
 CONFIGURATION = """\
 crash_witness:
@@ -113,10 +116,12 @@ class CrashTest:
             await self._set_up()
             await self._do_harm()
             await self._settle()
-            report = await self._compare()
+            messages, ends = await self._evidence.messages(), await self._ends()
+            seen = self._evidence.seen()
+            report = compare(messages, seen, ends)
             answers = await self._evidence.answers() if self._options.push else None
         print(f"\n{table(report, self._harms, self._options.seed, time.monotonic() - began, answers=answers)}")
-        _explain(report)
+        _explain(report, messages, seen, ends)
         if self._options.sabotage:
             fault = SABOTAGES[self._options.sabotage].fault
             print(f"The sabotage {'shows' if fault in report.broken else 'DOES NOT SHOW'} as: {fault}")
@@ -176,12 +181,12 @@ class CrashTest:
         await asyncio.sleep(QUIET)
         return before == len(self._evidence.seen().fired)
 
-    async def _compare(self) -> Report:
-        ends = [
+    async def _ends(self) -> list[End]:
+        """Return what was ended; of restored backups also when the inboxes were read to their ends afterwards."""
+        return [
             replace(end, read=await self._evidence.read_to_end(end.end)) if end.kind is Kind.RESTORED else end
             for end in self._harm.ends
         ]
-        return compare(await self._evidence.messages(), self._evidence.seen(), ends)
 
 
 def _rounds(options: argparse.Namespace, dice: random.Random) -> list[str]:
@@ -200,13 +205,29 @@ def _dice(seed: int, what: str) -> random.Random:
     return random.Random(f"{seed} {what}")  # noqa: S311
 
 
-def _explain(report: Report) -> None:
-    """Name what went wrong."""
+def _explain(report: Report, messages: Sequence[Message], seen: Seen, ends: Sequence[End]) -> None:
+    """Name what went wrong, and what happened around it."""
     for fault, keys in report.faults.items():
-        for account, message_id in keys[:SHOWN]:
-            print(f"{fault}: {account} {message_id}", file=sys.stderr)
+        for key in keys[:SHOWN]:
+            print(f"{fault}: {' '.join(key)}{_story(key, messages, seen, ends)}", file=sys.stderr)
     for fault in report.broken - report.faults.keys():
         print(fault, file=sys.stderr)
+
+
+def _story(key: Key, messages: Sequence[Message], seen: Seen, ends: Sequence[End]) -> str:
+    """Return what happened to a message, and the ends of its account before that, in seconds before the last of it."""
+    told: list[tuple[float | None, str]] = []
+    for end in ends:
+        if key[0] in end.accounts:
+            told += [(end.begin, f"{end.kind} begins"), (end.end, f"{end.kind} ends"), (end.read.get(key[0]), "empty")]
+    for message in messages:
+        if message.key == key:
+            told += [(message.begun, "answer begins"), (message.handed_over, "answer complete")]
+    deliveries = [(each.at, "again" if each.redelivered else "delivered") for each in seen.started if each.key == key]
+    happened = sorted((at, what) for at, what in (*told, *deliveries) if at is not None)
+    last = max((at for at, _ in deliveries), default=math.inf)
+    before = [(at, what) for at, what in happened if at <= last][-STORY:]
+    return "".join(f"; {what} {at - before[-1][0]:.1f}" for at, what in before)
 
 
 def _options() -> argparse.Namespace:

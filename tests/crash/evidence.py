@@ -6,7 +6,7 @@ from typing import Any
 
 from ..live.emulator import Emulator
 from .accounts import EACH, Accounts
-from .facts import Delivery, Key, Message, Seen
+from .facts import Delivery, Key, Message, Seen, consumes
 from .recorder import Recorder
 from .witness import Witness
 
@@ -84,7 +84,8 @@ class Evidence:
     async def read_to_end(self, since: float) -> dict[str, float]:
         """Return by account when its inbox was found empty for the first time after a time, where it was.
 
-        That is when an answer holds nothing, or only what was sent while it was waited for.
+        That is when an answer holds nothing. Where a request waits for a message, one that was sent meanwhile is the
+        last one, too; a list may have a next page then.
         """
         messages = (await self._emulator.get("/admin/messages"))["messages"]
         sent = {(_label(message), message["message_id"]): message for message in messages}
@@ -93,7 +94,8 @@ class Evidence:
             for request in requests:
                 at = _seconds(request["time"])
                 answer = [sent[label, message_id] for message_id in request["message_ids"]]
-                if at > since and request["status"] in (200, 204) and _waited(answer, at):
+                is_last = _waited(answer, at) if consumes(label) else not answer
+                if at > since and request["status"] in (200, 204) and is_last:
                     times = [_seconds(message["fetched_at"]) for message in answer if message["fetched_at"]]
                     found[label] = max([at, *times])
                     break

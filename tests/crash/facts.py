@@ -12,6 +12,11 @@ type Key = tuple[str, str]
 """What distinguishes a message from all others: its account and its id there."""
 
 
+def consumes(account: str) -> bool:
+    """Whether reading takes messages out of an account's inbox, where a request waits for the next one."""
+    return account.partition("/")[0] == "bulletin"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One message at a provider.
@@ -41,7 +46,7 @@ class Message:
     @property
     def consumed(self) -> bool:
         """Whether reading takes it out of the inbox, so that it can't be read again."""
-        return self.account.partition("/")[0] == "bulletin"
+        return consumes(self.account)
 
 
 @dataclass(frozen=True, kw_only=True)

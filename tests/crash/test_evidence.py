@@ -119,6 +119,19 @@ async def test_witness(tmp_path: Path) -> None:
         assert witness.notes == [{"at": 1}, {"at": 2}, {"at": 3}]
 
 
+async def test_list_read_to_end(provider: Provider, evidence: Evidence) -> None:
+    """A page of a list with what was sent meanwhile may have a next one: only an empty one is the last."""
+    listing = {"provider": EACH[1].provider, "username": EACH[1].username}
+    provider.sent("1", 115.0, fetched=116.0)
+    provider.asked(112.0, "1")
+    provider.asked(120.0)
+    for each in (*provider.messages, *provider.requests):
+        each.update(listing)
+    for request in provider.requests:
+        request["url"] = EACH[1].inbox
+    assert await evidence.read_to_end(100.0) == {EACH[1].label: 120.0}
+
+
 def _account() -> dict[str, str]:
     return {"provider": EACH[0].provider, "username": EACH[0].username}
 
