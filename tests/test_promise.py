@@ -311,7 +311,7 @@ async def test_nothing_new_is_taken_for_old(
     assert not any(event.data["redelivered"] for event in received)
 
 
-async def test_poll_wins_over_an_earlier_push(
+async def test_odd_messages_keep_no_other_from_coming(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event]
 ) -> None:
     """Invariant 6: no message, however odd, keeps another from being delivered."""

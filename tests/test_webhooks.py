@@ -341,7 +341,7 @@ async def test_url_is_gone(
 
 @pytest.mark.parametrize("provider", [*POLLED, "voipms", "elks", "smsgate"], indirect=True)
 class TestUnverified:
-    """Requests that anybody can send who has seen the URL: they make us poll, and nothing in them is believed."""
+    """Invariant 5: requests that anybody can send who has seen the URL make us poll; nothing in them is believed."""
 
     async def test_another_text(
         self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], notify: Notify
