@@ -145,7 +145,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id=provider.key,
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
-            description_placeholders=result.placeholders,
+            description_placeholders={**provider.placeholders, **result.placeholders},
             errors=result.errors,
         )
 

@@ -14,9 +14,10 @@ in favour of the JSON API, see `bulksms`. What it doesn't say is assumed here:
 - An answer that is cut off may end within a record, or hold fewer records than it announces; whole records count.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 import re
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 import aiohttp
 
@@ -43,6 +44,10 @@ class BulkSmsEapi(Provider):
     default_url = "https://bulksms.vsms.net/eapi"
     interval = timedelta(seconds=30)
     local_time = True
+    placeholders: ClassVar[Mapping[str, str]] = {
+        "international_host": "bulksms.vsms.net",
+        "regional_hosts": "www.bulksms.co.uk, usa.bulksms.com, bulksms.2way.co.za, bulksms.com.es, bulksms.de",
+    }
     successor = "bulksms"
     receives_webhooks = True
     webhook_response = WebhookResponse(body="OK")  # the vendor wants at least one character

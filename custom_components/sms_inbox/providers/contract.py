@@ -114,6 +114,8 @@ class Provider(ABC):
         acknowledges: Whether `acknowledge` changes what the next page shows.
         deletes: Whether acknowledging deletes messages, so that a person must agree, see `Account.delete_stored`.
         local_time: Whether it sends times without a zone, so that a person must choose the zone.
+        placeholders: Values for the placeholders in the texts of its dialog, such as host names, which translations
+            must not hold.
         successor: Key of the provider that reads the same accounts by the API with which the vendor has replaced this
             one; None where the vendor hasn't.
         receives_webhooks: Whether the vendor can send a webhook request when a message arrives.
@@ -135,6 +137,7 @@ class Provider(ABC):
     acknowledges: ClassVar[bool] = False
     deletes: ClassVar[bool] = False
     local_time: ClassVar[bool] = False
+    placeholders: ClassVar[Mapping[str, str]] = {}
     successor: ClassVar[str | None] = None
     receives_webhooks: ClassVar[bool] = False
     pushes: ClassVar[bool] = False
