@@ -14,7 +14,7 @@ from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.inbox import as_it_is
 from custom_components.sms_inbox.store import Store
 from emulator import Account, Emulator
-from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.issue_registry import IssueRegistry
 from homeassistant.setup import async_setup_component
@@ -50,6 +50,31 @@ async def test_event(
         "in_reply_to": "12" if account.protocol.replies else None,
         "redelivered": False,
     }
+
+
+async def test_automations_start_before_the_entities_change(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account
+) -> None:
+    """A gate doesn't wait for the states that show its message."""
+    happened: list[str] = []
+    hass.services.async_register("test", "open", callback(lambda _: happened.append("automation")))
+    automation = {
+        "triggers": [{"trigger": "event", "event_type": "sms_received"}],
+        "actions": [{"action": "test.open"}],
+    }
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    await set_up(hass, entry)
+    sensor = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{entry.entry_id}_last_message")
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        if event.data["entity_id"] == sensor:
+            happened.append("entity")
+
+    hass.bus.async_listen("state_changed", note)
+    account.send("Open")
+    await poll(hass)
+    assert happened == ["automation", "entity"]
 
 
 @pytest.mark.parametrize("provider", ["bulksms", "bulksms_eapi"], indirect=True)
