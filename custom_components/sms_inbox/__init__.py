@@ -30,7 +30,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     async_setup_services(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):
         webhook.async_open(hass, entry)
-    async_at_started(hass, _async_forget_removed)
+    async_at_started(hass, _async_begin_to_forget)
     return True
 
 
@@ -82,6 +82,12 @@ async def _async_forget(hass: HomeAssistant, account: str) -> None:
     store = async_get_store(hass)
     await store.write_in_batches(partial(messages.remove, account=account))
     await store.empty_log()
+
+
+@callback
+def _async_begin_to_forget(hass: HomeAssistant) -> None:
+    """Erase in the background what is left of removed accounts; a stop doesn't wait for it."""
+    hass.async_create_background_task(_async_forget_removed(hass), "SMS Inbox erases removed accounts")
 
 
 async def _async_forget_removed(hass: HomeAssistant) -> None:
