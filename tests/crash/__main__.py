@@ -223,7 +223,9 @@ def _story(key: Key, messages: Sequence[Message], seen: Seen, ends: Sequence[End
     for message in messages:
         if message.key == key:
             told += [(message.begun, "answer begins"), (message.handed_over, "answer complete")]
-    deliveries = [(each.at, "again" if each.redelivered else "delivered") for each in seen.started if each.key == key]
+    deliveries = [
+        (each.at, "delivered, flagged" if each.redelivered else "delivered") for each in seen.started if each.key == key
+    ]
     happened = sorted((at, what) for at, what in (*told, *deliveries) if at is not None)
     last = max((at for at, _ in deliveries), default=math.inf)
     before = [(at, what) for at, what in happened if at <= last][-STORY:]

@@ -143,7 +143,7 @@ def doubt_all(db: sqlite3.Connection) -> None:
 
 
 def set_loss(db: sqlite3.Connection, account: str, since: datetime | None) -> None:
-    """Note since when an answer may have been lost, or with None that none is, and what is recovered not in doubt."""
+    """Store since when an answer may have been lost; None: none was, and recovered messages are no longer in doubt."""
     db.execute(
         "UPDATE account SET loss_since = :since, loss_in_doubt = loss_in_doubt AND :since IS NOT NULL"
         " WHERE account = :account",
