@@ -54,7 +54,7 @@ class Subject:
 
     async def newest(self, account: str) -> None:
         """Find the newest 10 of an account."""
-        found = await self._store.read(search.find, search.Query(account=account, limit=10))
+        found = await self._store.read(search.find, search.Query(accounts=(account,), limit=10))
         if len(found) != 10:
             raise RuntimeError(f"{len(found)} messages were found.")
 

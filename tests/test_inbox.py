@@ -42,6 +42,8 @@ async def test_event(
         "provider": account.provider,
         "message_id": sent.message_id if account.protocol.ids else ANY,
         "sender": "+6421555001",
+        "sender_number": "+6421555001",
+        "channel": "sms",
         "recipient": None if account.provider == "bulletin" else "+44771234567",
         "text": "Kia ora ☺",
         "encoding": "unicode",

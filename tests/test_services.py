@@ -5,13 +5,13 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
-from homeassistant.core import Event, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
 
 from .conftest import make_entry, poll, set_up
 
@@ -63,7 +63,9 @@ async def accounts(hass: HomeAssistant, emulator: Emulator) -> list[MockConfigEn
         ({"since": "2026-11-20T14:00:30+00:00"}, ["ÄRGER 🚨 1"]),
         ({"since": "2026-11-20 16:00:00"}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0"]),
         ({"until": "2026-11-20 14:00:00"}, []),
-        ({"until": "2026-11-20 14:00:01", "sender": [""]}, ["Gate 0"]),
+        ({"until": "2026-11-20 14:00:01"}, ["Gate 0"]),
+        ({"sender": "+447700900123; MYBANK", "limit": 2}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0"]),
+        ({"contains": "a\u0308rger"}, ["ÄRGER 🚨 1", "ÄRGER 🚨 0"]),
         ({"since": "2026-11-20 14:01:00", "until": "2026-11-20 15:01:00"}, ["Code 1234 0", "Gate 1"]),
     ],
 )
@@ -91,6 +93,66 @@ async def test_one_account(hass: HomeAssistant, accounts: list[MockConfigEntry])
     assert (caught.value.translation_domain, caught.value.translation_key) == ("sms_inbox", "unknown_account")
 
 
+async def test_several_accounts(hass: HomeAssistant, accounts: list[MockConfigEntry]) -> None:
+    """Messages of some accounts."""
+    ids = [account.entry_id for account in accounts]
+    assert await get_texts(hass, config_entry_id=ids, contains="gate") == ["Gate 1", "Gate 0"]
+
+
+async def test_numbers_as_providers_write_them(hass: HomeAssistant, emulator: Emulator) -> None:
+    """The same digits are another number at another provider; found are those of the number that was typed."""
+    hass.config.country = "US"
+    for provider in ("bulksms", "voipms"):
+        account = emulator.add_account(provider, "anna", "secret")
+        entry = make_entry(emulator, account)
+        entry.add_to_hass(hass)
+        await set_up(hass, entry)
+        account.send(f"By {provider}", sender="2025550123")
+        await poll(hass)
+    assert await get_texts(hass, sender="(202) 555-0123") == ["By voipms"]
+    assert await get_texts(hass, sender="+20 25550123") == ["By bulksms"]
+    hass.config.country = "EG"
+    assert await get_texts(hass, sender="025550123") == []
+
+
+@pytest.mark.parametrize("permission", ["admin", "all", "none", "event of the first"])
+async def test_users(hass: HomeAssistant, accounts: list[MockConfigEntry], permission: str) -> None:
+    """A user gets the messages of the accounts whose entities the user may read, and no other."""
+    policies: dict[str, Any] = {
+        "admin": True,
+        "all": {"entities": {"all": {"read": True}}},
+        "none": {},
+        "event of the first": {"entities": {"entity_ids": {"event.bulksms_anna_message": {"read": True}}}},
+    }
+    user = MockUser(is_owner=permission == "admin").add_to_hass(hass)
+    user.mock_policy(policies[permission] if permission != "admin" else {})
+    allowed = {"admin": [0, 1], "all": [0, 1], "none": [], "event of the first": [0]}[permission]
+    context = Context(user_id=user.id)
+
+    async def get(**data: Any) -> set[str]:
+        answer = await hass.services.async_call(
+            "sms_inbox", "get_messages", data, blocking=True, return_response=True, context=context
+        )
+        return {message["config_entry_id"] for message in answer["messages"]}
+
+    assert await get() == {accounts[number].entry_id for number in allowed}
+    for number, account in enumerate(accounts):
+        if number in allowed:
+            assert await get(config_entry_id=account.entry_id) == {account.entry_id}
+        else:
+            with pytest.raises(Unauthorized):
+                await get(config_entry_id=account.entry_id)
+
+
+@pytest.mark.usefixtures("accounts")
+async def test_user_who_is_gone(hass: HomeAssistant) -> None:
+    """A user who was deleted gets nothing."""
+    with pytest.raises(UnknownUser):
+        await hass.services.async_call(
+            "sms_inbox", "get_messages", {}, blocking=True, return_response=True, context=Context(user_id="gone")
+        )
+
+
 async def test_what_was_there_before(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
     """Messages from before the account was added are stored, too, and can be read."""
     account.send("Old", received_at=datetime.now(UTC) - timedelta(hours=1))
@@ -98,10 +160,26 @@ async def test_what_was_there_before(hass: HomeAssistant, entry: MockConfigEntry
     assert await get_texts(hass) == ["Old"]
 
 
-@pytest.mark.parametrize("data", [{"limit": 0}, {"limit": 1001}, {"order": "best"}, {"since": "soon"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"limit": 0},
+        {"limit": 1001},
+        {"order": "best"},
+        {"since": "soon"},
+        {"sender": [""]},
+        {"sender": []},
+        {"sender": 447700900123},
+        {"sender": "077009001234567"},
+        {"contains": " "},
+        {"contains": True},
+        {"config_entry_id": []},
+        {"config_entry_id": ""},
+    ],
+)
 @pytest.mark.usefixtures("accounts")
 async def test_bad_data(hass: HomeAssistant, data: dict[str, Any]) -> None:
-    """What makes no sense is refused."""
+    """What makes no sense, or could never match, is refused."""
     with pytest.raises(vol.Invalid):
         await get_messages(hass, **data)
 

@@ -308,7 +308,7 @@ class TestPages:
         by_place = {each.sequence: each.message.message_id for each in await claim(store)}
         assert by_place == {each.sequence: each.message.message_id for each in await deliver(store)} | {
             each.sequence: each.message.message_id
-            for each in await store.read(search.find, Query(account="a", limit=9))
+            for each in await store.read(search.find, Query(accounts=("a",), limit=9))
         }
         assert [by_place[each.sequence] for each in mixed] == ["2", "3"]
 
@@ -1007,11 +1007,11 @@ class TestQueries:
             (Query(limit=10, newest_first=False), "message_received"),
             (Query(limit=10, contains="x"), "message_received"),
             (Query(limit=10, since=ADDED_AT, until=ADDED_AT), "message_received"),
-            (Query(account="a", limit=10), "message_newest"),
-            (Query(account="a", limit=10, since=ADDED_AT), "message_newest"),
-            (Query(account="a", limit=10, contains="x"), "message_newest"),
+            (Query(accounts=("a",), limit=10), "message_newest"),
+            (Query(accounts=("a",), limit=10, since=ADDED_AT), "message_newest"),
+            (Query(accounts=("a",), limit=10, contains="x"), "message_newest"),
             (Query(limit=10, is_from=lambda sender: sender.endswith("7")), "message_sender"),
-            (Query(account="a", limit=10, is_from=lambda sender: sender.endswith("7")), "message_sender"),
+            (Query(accounts=("a",), limit=10, is_from=lambda sender: sender.endswith("7")), "message_sender"),
         ],
     )
     async def test_index_of_a_query(self, store: Store, query: Query, index: str) -> None:

@@ -307,5 +307,5 @@ async def test_large_file(store: Store, version: int, record_property: Callable[
     claimed = await claim(store, "large")
     assert (state.delivered, len(claimed)) == (ROWS - 100 if version == 1 else 0, 100)
     assert sum(each.in_doubt for each in claimed.values()) == 50
-    found = await store.read(search.find, search.Query(account="large", limit=1))
+    found = await store.read(search.find, search.Query(accounts=("large",), limit=1))
     assert found[0].message.message_id == f"id-{ROWS}"

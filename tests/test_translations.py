@@ -146,4 +146,4 @@ def test_fields(kind: str) -> None:
             assert texts["fields"][field].keys() == {"name", "description"}
             if select := options["selector"].get("select"):
                 assert TEXTS["selector"][select["translation_key"]]["options"].keys() == set(select["options"])
-    assert set(matching.COMPARISONS) == TEXTS["selector"]["match"]["options"].keys()
+    assert {*matching.COMPARISONS, matching.REGEX} == TEXTS["selector"]["match"]["options"].keys()

@@ -1,21 +1,37 @@
 """The trigger "Text message received", in automations as people build them."""
 
+from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.sms_inbox.const import DOMAIN
 from emulator import Account, Emulator
+from homeassistant.components.automation import DATA_COMPONENT
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import CoreState, Event, HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .conftest import make_entry, poll, set_up, settle
 
 MUM = "+447700900123"
-VARIABLES = ("sender", "text", "groups", "named_groups", "platform", "message_id", "redelivered", "device_id")
+VARIABLES = (
+    "sender",
+    "sender_number",
+    "channel",
+    "delivered_at",
+    "text",
+    "groups",
+    "named_groups",
+    "platform",
+    "message_id",
+    "redelivered",
+    "device_id",
+)
 
 type Runs = list[Event[Any]]
 
@@ -51,6 +67,14 @@ async def automate(hass: HomeAssistant, *triggers: dict[str, Any]) -> list[Runs]
     return [async_capture_events(hass, f"ran_{number}") for number in range(len(triggers))]
 
 
+async def reload_automations(hass: HomeAssistant) -> None:
+    """Read the automations anew, as at a start."""
+    configs = [entity.raw_config for entity in hass.data[DATA_COMPONENT].entities]
+    with patch("homeassistant.config.load_yaml_config_file", return_value={"automation": configs}):
+        await hass.services.async_call("automation", "reload", blocking=True)
+    await settle(hass)
+
+
 async def receive(hass: HomeAssistant, account: Account, text: str, sender: str = MUM) -> None:
     """Let a message come."""
     account.send(text, sender=sender)
@@ -71,11 +95,19 @@ async def test_every_message(hass: HomeAssistant, entry: MockConfigEntry, accoun
     assert texts(runs) == ["Gate", "Gate"]
     assert len({run.data["message_id"] for run in runs}) == 2
     assert runs[0].data.keys() == set(VARIABLES)
-    expected = {"groups": [], "named_groups": {}, "platform": "sms_inbox.received", "redelivered": False}
+    assert abs(dt_util.utcnow() - dt_util.parse_datetime(runs[0].data["delivered_at"])) < timedelta(minutes=1)
+    expected = {
+        "sender_number": int(MUM),  # as Home Assistant renders it alone
+        "channel": "sms",
+        "groups": [],
+        "named_groups": {},
+        "platform": "sms_inbox.received",
+        "redelivered": False,
+    }
     assert runs[0].data.items() >= {**expected, "device_id": device_id(hass, entry)}.items()
 
 
-@pytest.mark.parametrize("typed", [MUM, "07700 900123", "00447700900123", ["MYBANK", "07700-900-123", ""]])
+@pytest.mark.parametrize("typed", [MUM, "07700 900123", "00447700900123", ["MYBANK", "07700-900-123"]])
 async def test_sender_and_text(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, typed: str | list[str]
 ) -> None:
@@ -172,8 +204,9 @@ async def test_message_that_waited_for_the_start(hass: HomeAssistant, entry: Moc
     [
         ({"text": "(", "match": "regex"}, "The regular expression is invalid"),
         ({"text": "x", "match": "sounds_like"}, "match"),
-        ({"device_id": ["nothing"]}, "Device nothing is no account of SMS Inbox"),
-        ({"colour": "blue"}, "colour"),
+        ({"sender": [""], "text": "gate"}, "This is blank"),
+        ({"device_id": []}, "This list is empty"),
+        ({"sender": "077009001234567"}, "no possible phone number in Home Assistant's country, GB"),
     ],
 )
 async def test_options_that_are_refused(
@@ -191,10 +224,121 @@ async def test_options_that_are_refused(
 
 
 async def test_another_integrations_device(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """A device that is no account is refused."""
+    """A device that is no account is refused, and so is a config entry."""
     await set_up(hass, entry)
     other = MockConfigEntry(domain="other")
     other.add_to_hass(hass)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=other.entry_id, identifiers={("other", "1", "2")})
-    await automate(hass, {"device_id": device.id})
-    assert hass.states.get("automation.automation_0").state == "unavailable"
+    await automate(
+        hass, {"device_id": device.id}, {"config_entry_id": other.entry_id}, {"config_entry_id": entry.entry_id}
+    )
+    assert [hass.states.get(f"automation.automation_{number}").state for number in range(3)] == [
+        "unavailable",
+        "unavailable",
+        "on",
+    ]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_country_of_now(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """Setting the country, or another one, takes effect at once; the same digits mean another number then."""
+    hass.config.country = None
+    await set_up(hass, entry)
+    [runs] = await automate(hass, {"sender": "131 2345 6789"})
+    for country, sender in [(None, "8613123456789"), ("CN", "8613123456789"), ("CN", "13123456789")]:
+        await hass.config.async_update(country=country)
+        await receive(hass, account, f"{sender} in {country}", sender=sender)
+    await hass.config.async_update(country="US")
+    await receive(hass, account, "In America", sender="13123456789")
+    assert texts(runs) == ["8613123456789 in CN", "In America"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_number_of_another_country_at_the_start(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account
+) -> None:
+    """A number that became impossible with another country doesn't keep an automation from starting."""
+    await set_up(hass, entry)
+    hass.set_state(CoreState.not_running)
+    [runs] = await automate(hass, {"sender": ["077009001234567", "07700 900123"]})
+    await hass.async_start()
+    await receive(hass, account, "Gate")
+    assert texts(runs) == ["Gate"]
+
+
+@pytest.mark.parametrize("picked_by", ["device_id", "config_entry_id"])
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_account_that_is_removed(hass: HomeAssistant, emulator: Emulator, provider: str, picked_by: str) -> None:
+    """Other accounts go on, also after a restart, and an issue says which automation asks for one that is gone."""
+    accounts = [emulator.add_account(provider, name, "secret") for name in ("anna", "ben")]
+    entries = [make_entry(emulator, account) for account in accounts]
+    for entry in entries:
+        entry.add_to_hass(hass)
+    await set_up(hass, entries[0])
+    ids = [device_id(hass, entry) if picked_by == "device_id" else entry.entry_id for entry in entries]
+    [runs] = await automate(hass, {picked_by: ids})
+    assert not ir.async_get(hass).issues
+    await hass.config_entries.async_remove(entries[0].entry_id)
+    await reload_automations(hass)
+    await settle(hass)
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, f"account_gone_{ids[0]}")
+    assert issue
+    assert issue.translation_placeholders == {"account": ids[0], "automations": "Automation 0"}
+    await receive(hass, accounts[1], "To Ben")
+    assert texts(runs) == ["To Ben"]
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.automation_0"}, blocking=True)
+    assert not ir.async_get(hass).issues
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_only_account_is_removed(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """A filter whose accounts are all gone means nobody, not everybody."""
+    accounts = [emulator.add_account(provider, name, "secret") for name in ("anna", "ben")]
+    entries = [make_entry(emulator, account) for account in accounts]
+    for entry in entries:
+        entry.add_to_hass(hass)
+    await set_up(hass, entries[0])
+    [runs] = await automate(hass, {"device_id": device_id(hass, entries[0])})
+    await hass.config_entries.async_remove(entries[0].entry_id)
+    await reload_automations(hass)
+    await receive(hass, accounts[1], "To Ben")
+    assert hass.states.is_state("automation.automation_0", "on")
+    assert runs == []
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_old_message(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """A message that has waited too long at the provider triggers nothing that asks for new ones."""
+    await set_up(hass, entry)
+    every, new = await automate(hass, {}, {"not_older_than": {"minutes": 10}})
+    for minutes in (11, 9):
+        account.send(f"{minutes} minutes", received_at=dt_util.utcnow() - timedelta(minutes=minutes))
+    await poll(hass, 16)
+    assert texts(every) == ["11 minutes", "9 minutes"]
+    assert texts(new) == ["9 minutes"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_expression_that_takes_too_long(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """It counts as not matching, an issue names it, other automations go on, and the event loop is never held up."""
+    await set_up(hass, entry)
+    slow = r"(a|a)*$"
+    runs, others = await automate(hass, {"text": slow, "match": "regex"}, {"text": "(?P<end>b)", "match": "regex"})
+    await receive(hass, account, "a" * 40 + "b")
+    await receive(hass, account, "aa")
+    assert texts(runs) == ["aa"]
+    assert texts(others) == ["a" * 40 + "b"]
+    [issue] = ir.async_get(hass).issues.values()
+    assert issue.translation_key == "slow_expression"
+    assert issue.translation_placeholders == {"expression": slow, "automations": "Automation 0"}
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.automation_0"}, blocking=True)
+    assert not ir.async_get(hass).issues
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_stranger_and_a_slow_expression(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """Who isn't among the senders can't make an expression run at all."""
+    await set_up(hass, entry)
+    await automate(hass, {"sender": MUM, "text": r"(a|a)*$", "match": "regex"})
+    await receive(hass, account, "a" * 40 + "b", sender="+447700900124")
+    assert not ir.async_get(hass).issues

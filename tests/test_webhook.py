@@ -224,6 +224,8 @@ async def test_request(hass: HomeAssistant, entry: ConfigEntry, post: Post, rece
         "provider": "webhook",
         "message_id": "7",
         "sender": "+447700900123",
+        "sender_number": "+447700900123",
+        "channel": "sms",
         "recipient": "+44771234567",
         "text": "Kia ora ☺",
         "encoding": "unicode",

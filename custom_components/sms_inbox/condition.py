@@ -1,16 +1,19 @@
 """The condition "Text message matches"."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Unpack, override
 
 import voluptuous as vol
 
-from homeassistant.const import CONF_OPTIONS
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.const import CONF_OPTIONS, STATE_UNAVAILABLE
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, State
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 
-from .matching import FILTER_SCHEMA, MessageFilter, async_validate_filter
+from .filters import async_get_filters
+from .matching import FILTER_SCHEMA, MessageFilter, async_validate
 
 SCHEMA = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
 
@@ -18,33 +21,65 @@ SCHEMA = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
 class MessageMatchesCondition(Condition):
     """Tests the message that triggered the automation, so that one automation can do several things."""
 
+    _remove: CALLBACK_TYPE | None = None
+
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Refuse a regular expression that is none."""
+        """Refuse options that can never match."""
         config = SCHEMA(config)
-        await async_validate_filter(hass, config[CONF_OPTIONS])
+        await async_validate(hass, config[CONF_OPTIONS])
         return config
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         """Take the options, which are validated."""
         super().__init__(hass, config)
-        self._wanted = MessageFilter.from_options(config.options or {}, hass.config.country)
+        self._filter = MessageFilter.from_options(config.options or {})
+
+    @override
+    async def _async_setup(self) -> None:
+        """Have the expression run before messages are delivered."""
+        self._remove = async_get_filters(self._hass).async_add(self._filter)
+
+    @override
+    def _async_unload(self) -> None:
+        """End that."""
+        if self._remove:
+            self._remove()
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
         """Whether the message is meant; without one, it isn't."""
-        message = _message((kwargs.get("variables") or {}).get("trigger"))
-        return message is not None and self._wanted.match(message) is not None
+        if not (delivered := _delivered((kwargs.get("variables") or {}).get("trigger"))):
+            return False
+        return async_get_filters(self._hass).async_match(self._filter, *delivered) is not None
 
 
-def _message(trigger: Any) -> Mapping[str, Any] | None:
-    """Return the message that is in the variables of our trigger, of the event's, or of the event entity's."""
+def _delivered(trigger: Any) -> tuple[Mapping[str, Any], datetime] | None:
+    """Return the message that triggered, and when it was delivered; None where no message did, or not just now.
+
+    It is in the variables of our trigger, of an event's, or of the state of an entity that shows messages.
+    """
     if not isinstance(trigger, Mapping):
         return None
-    event, state = trigger.get("event"), trigger.get("to_state")
-    message = event.data if isinstance(event, Event) else getattr(state, "attributes", trigger)
-    return message if "sender" in message and "text" in message else None
+    message: Mapping[str, Any] = trigger
+    delivered_at = dt_util.parse_datetime(str(trigger.get("delivered_at")))
+    if isinstance(event := trigger.get("event"), Event):
+        message, delivered_at = event.data, event.time_fired
+    elif isinstance(state := trigger.get("to_state"), State):
+        if _is_replay(trigger.get("from_state"), state):
+            return None
+        message, delivered_at = state.attributes, state.last_updated
+    if "sender" not in message or "text" not in message:
+        return None
+    return message, delivered_at or dt_util.utcnow()
+
+
+def _is_replay(before: Any, state: State) -> bool:
+    """Whether a state shows a message that was there before: after a start, a reload or an outage, or changed anew."""
+    if not isinstance(before, State) or before.state == STATE_UNAVAILABLE:
+        return True
+    return before.state == state.state and before.attributes.get("message_id") == state.attributes.get("message_id")
 
 
 async def async_get_conditions(_hass: HomeAssistant) -> dict[str, type[Condition]]:

@@ -171,7 +171,7 @@ def _contents(db: sqlite3.Connection, account: str) -> dict[str, Any]:
     return found | {
         "counts": asdict(search.counts(db, account)),
         "messages": [
-            _message(stored) for stored in search.find(db, search.Query(account=account, limit=MESSAGES_SHOWN))
+            _message(stored) for stored in search.find(db, search.Query(accounts=(account,), limit=MESSAGES_SHOWN))
         ],
         "unreadable": [
             {"bytes": len(raw), "shape": shape(raw.decode("utf-8", "replace"))}

@@ -20,7 +20,10 @@ from homeassistant.util.event_type import EventType
 from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_PROVIDER, DOMAIN
-from .model import StoredMessage
+from .filters import async_get_filters
+from .model import UNKNOWN, NumberFormat, StoredMessage
+from .phone_numbers import sender_of
+from .providers import PROVIDERS
 from .store import Store, StoreError, messages
 
 _LOGGER = logging.getLogger(__name__)
@@ -34,17 +37,26 @@ SHORTEST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 
 
+def number_format_of(provider: str | None) -> NumberFormat:
+    """Return how a provider writes numbers, which is unknown of one that isn't known any more."""
+    return PROVIDERS[provider].number_format if provider in PROVIDERS else UNKNOWN
+
+
 def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
-    """Return the data of a message's event."""
+    """Return the data of a message's event; the sender's number is told by Home Assistant's country of now."""
     message = stored.message
     entry = hass.config_entries.async_get_entry(stored.account)
     device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)
+    provider: str | None = stored.provider or (entry.data[CONF_PROVIDER] if entry else None)
+    sender = sender_of(message.sender, number_format_of(provider), hass.config.country)
     return {
         "config_entry_id": stored.account,
         "device_id": device and device.id,
-        "provider": stored.provider or (entry and entry.data[CONF_PROVIDER]),
+        "provider": provider,
         "message_id": message.message_id,
         "sender": message.sender,
+        "sender_number": sender.number,
+        "channel": sender.channel,
         "recipient": message.recipient,
         "text": message.text,
         "encoding": message.encoding,
@@ -85,6 +97,7 @@ class Dispatcher:
         self._store = store
         self._shown = shown
         self._outcome = outcome
+        self._filters = async_get_filters(hass)
         self._is_started = False
         self._may_be_pending = True
         self._claimed: deque[StoredMessage] = deque()
@@ -202,6 +215,7 @@ class Dispatcher:
         while self._claimed:
             stored = self._claimed.popleft()
             data = event_data(self._hass, stored)
+            await self._filters.async_prepare(data)
             self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
             async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
             fired.append((stored, data))

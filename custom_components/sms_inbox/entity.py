@@ -12,6 +12,9 @@ from .const import DOMAIN
 from .coordinator import SmsInboxCoordinator
 from .inbox import SIGNAL_MESSAGE, SIGNAL_SLICE
 
+SHOWS_MESSAGES = ("message", "last_message")
+"""Keys of the entities that show whole messages."""
+
 
 class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):
     """An entity of an account."""

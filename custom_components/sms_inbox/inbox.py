@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 import hashlib
 from pathlib import Path
-import re
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -43,7 +42,6 @@ SIGNAL_WEBHOOK: SignalTypeFormat[()] = SignalTypeFormat(f"{DOMAIN}_webhook_{{}}"
 
 KEEP_IDENTITIES = timedelta(days=400)
 KNOWN_FOR_RECOVERY = 1000
-LONGEST_RECORD = 2000
 PRUNE_SECONDS = 2.0  # after a delivery, where texts are not to be stored
 REPEATED_WEBHOOKS = timedelta(days=2)
 SAME_CLOCK = timedelta(seconds=2)
@@ -78,13 +76,6 @@ def as_it_is(raw: bytes) -> Message:
         raw=raw,
         **content,
     )
-
-
-def readable(raw: bytes) -> str:
-    """Return a record for people: shortened, and unable to end the Markdown code block in which it is shown."""
-    text = raw.decode("utf-8", "replace")
-    cut = text if len(text) <= LONGEST_RECORD else f"{text[:LONGEST_RECORD]}…"
-    return re.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)
 
 
 class Inbox:

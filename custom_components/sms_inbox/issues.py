@@ -1,6 +1,8 @@
 """Raises and clears all repair issues, and the request to log in again."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -11,6 +13,7 @@ from .const import DOMAIN
 from .failures import Failures
 from .providers import PROVIDERS
 from .store import Store, StoreError
+from .texts import readable
 
 FAILURES = ("outage", "refused")
 OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *FAILURES)
@@ -21,6 +24,42 @@ def async_forget_account(hass: HomeAssistant, entry_id: str) -> None:
     """Clear all issues of an account that is removed."""
     for key in OF_AN_ACCOUNT:
         ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry_id}")
+
+
+@callback
+def async_show_slow_expression(hass: HomeAssistant, expression_id: str, pattern: str) -> None:
+    """Show that a regular expression of an automation takes too long, and so doesn't match."""
+    _show_filter(
+        hass,
+        f"slow_expression_{expression_id}",
+        "slow_expression",
+        expression=readable(pattern),
+        automations=_automations_with(hass, pattern),
+    )
+
+
+@callback
+def async_clear_slow_expression(hass: HomeAssistant, expression_id: str) -> None:
+    """Clear that issue, since no automation uses the expression any more."""
+    ir.async_delete_issue(hass, DOMAIN, f"slow_expression_{expression_id}")
+
+
+@callback
+def async_show_account_gone(hass: HomeAssistant, account: str) -> None:
+    """Show that an automation asks for messages of an account that is gone."""
+    _show_filter(
+        hass,
+        f"account_gone_{account}",
+        "account_gone",
+        account=account,
+        automations=_automations_with(hass, account),
+    )
+
+
+@callback
+def async_clear_account_gone(hass: HomeAssistant, account: str) -> None:
+    """Clear that issue, since no automation asks for the account any more, or it is back."""
+    ir.async_delete_issue(hass, DOMAIN, f"account_gone_{account}")
 
 
 class Issues:
@@ -142,3 +181,32 @@ class Issues:
 def _local(at: datetime) -> str:
     """Return a time for people."""
     return f"{dt_util.as_local(at):%Y-%m-%d %H:%M}"
+
+
+def _show_filter(hass: HomeAssistant, issue_id: str, key: str, **placeholders: str) -> None:
+    """Raise an issue of an automation's filter."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
+def _automations_with(hass: HomeAssistant, value: str) -> str:
+    """Return the names of the automations in whose configuration a value stands, as far as they are known."""
+    entities = getattr(hass.data.get("automation"), "entities", ())
+    names = [entity.name for entity in entities if value in _values(getattr(entity, "raw_config", None))]
+    return ", ".join(filter(None, names)) or "-"
+
+
+def _values(config: Any) -> Iterator[Any]:
+    """Yield all single values of a configuration."""
+    if isinstance(config, Mapping | list):
+        for inner in config.values() if isinstance(config, Mapping) else config:
+            yield from _values(inner)
+    else:
+        yield config

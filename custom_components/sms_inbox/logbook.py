@@ -10,6 +10,9 @@ from homeassistant.util.event_type import EventType
 
 from .const import DOMAIN
 from .dispatcher import EVENT_SMS_RECEIVED
+from .phone_numbers import LONGEST_SENDER
+
+MESSAGES = {"whatsapp": "WhatsApp message", "rcs": "RCS message", "messenger": "Messenger message"}
 
 
 @callback
@@ -26,9 +29,11 @@ def async_describe_events(
         No entity is given, since its name would be shown instead of the account's name.
         """
         device = dr.async_get(hass).async_get(str(event.data.get("device_id")))
+        sender, number = str(event.data.get("sender") or "")[:LONGEST_SENDER], event.data.get("sender_number")
+        kind = MESSAGES.get(str(event.data.get("channel")), "text message")
         return {
             LOGBOOK_ENTRY_NAME: (device and (device.name_by_user or device.name)) or "SMS Inbox",
-            LOGBOOK_ENTRY_MESSAGE: f"received a text message from {event.data.get('sender') or 'an unknown sender'}",
+            LOGBOOK_ENTRY_MESSAGE: f"received a {kind} from {number or sender or 'an unknown sender'}",
         }
 
     async_describe_event(DOMAIN, EVENT_SMS_RECEIVED, async_describe)

@@ -1,162 +1,330 @@
-"""Which messages are meant: by their sender, typed as people type numbers, and by their text."""
+"""Filters: which messages a person means, by account, sender, text and age; what can never match is refused."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
 import re
 from typing import Any, Final
 
-import phonenumbers
 import voluptuous as vol
 
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 
+from .const import DOMAIN
+from .model import NumberFormat
+from .phone_numbers import (
+    LONGEST_SENDER,
+    SMS,
+    WITHOUT_NUMBERS,
+    Sender,
+    digits_of,
+    name_of,
+    sender_of,
+    split_channel,
+    typed_number,
+)
+from .texts import INVISIBLE, LONGEST_TEXT, Expression, plain
+
+CONF_ALLOW_EMPTY_LISTS: Final = "allow_empty_lists"
 CONF_CASE_SENSITIVE: Final = "case_sensitive"
 CONF_EXCLUDE_SENDER: Final = "exclude_sender"
 CONF_MATCH: Final = "match"
+CONF_NOT_OLDER_THAN: Final = "not_older_than"
 CONF_SENDER: Final = "sender"
 CONF_TEXT: Final = "text"
 
+ACCOUNTS: Final = (ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID)
+ANY_FORMAT: Final = NumberFormat(has_channels=True)
+DEFAULT_MATCH: Final = "contains"
 REGEX: Final = "regex"
-# How a text that was typed becomes an expression that is searched for.
-COMPARISONS: Final[dict[str, Callable[[str], str]]] = {
-    "contains": re.escape,
-    "is": lambda text: rf"\A\s*{re.escape(text.strip())}\s*\Z",
-    "begins_with": lambda text: rf"\A\s*{re.escape(text.strip())}",
-    REGEX: str,
+COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
+    "contains": lambda text, part: part in text,
+    "is": lambda text, whole: text.strip() == whole.strip(),
+    "begins_with": lambda text, beginning: text.lstrip().startswith(beginning.strip()),
 }
-NUMBER: Final = re.compile(r"\s*\+?[\d\s().,/\-\u2010-\u2015]*\d[\d\s().,/\-\u2010-\u2015]*")
-
-SENDERS_SCHEMA: Final = vol.All(cv.ensure_list, [cv.string])
-FILTER_SCHEMA: Final[dict[vol.Marker, Any]] = {
-    vol.Optional(CONF_SENDER, default=list): SENDERS_SCHEMA,
-    vol.Optional(CONF_EXCLUDE_SENDER, default=list): SENDERS_SCHEMA,
-    vol.Optional(CONF_TEXT, default=""): cv.string,
-    vol.Optional(CONF_MATCH, default="contains"): vol.In(COMPARISONS),
-    vol.Optional(CONF_CASE_SENSITIVE, default=False): cv.boolean,
-}
+TEMPLATE: Final = re.compile(r"\{\{|\{%")
+BETWEEN_SENDERS: Final = re.compile(r"[;,|\n]|(?<=\d)\s+(?=\+)")
+MOST_DIGITS: Final = 17  # of E.164 15, with 00 in front
+LEAST_DIGITS: Final = 7  # from which on digits are rather a number than a short code or a part of a name
+SHORTEST_SHORT_CODE: Final = 3
+LONGEST_NATIONAL_CODE: Final = 8  # digits that may be a short code of some country, though it is no possible number
+NO_INVISIBLE: Final = dict.fromkeys(map(ord, INVISIBLE))
 
 
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """Senders that were typed: every way in which one of them may stand in a message."""
-
-    spellings: frozenset[str]
-
-    @classmethod
-    def typed(cls, senders: Iterable[str], country: str | None) -> Senders:
-        """Take them as people type them.
-
-        Args:
-            senders: Numbers (national, with spaces, `+` or `00`) and names; empty ones mean nothing.
-            country: Where national numbers are dialled (ISO 3166-1 alpha-2), None where that is unknown.
-        """
-        return cls(frozenset().union(*(_spellings(sender, country) for sender in senders if sender.strip())))
-
-    def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self.spellings)
-
-    def __contains__(self, sender: str) -> bool:
-        """Whether the sender of a message is one of them."""
-        return _plain(sender) in self.spellings
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MessageFilter:
-    """Which messages are meant; empty senders and no pattern mean all."""
-
-    senders: Senders
-    excluded: Senders
-    pattern: re.Pattern[str] | None
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any], country: str | None) -> MessageFilter:
-        """Make it of options that fit `FILTER_SCHEMA`.
-
-        Raises:
-            re.PatternError: The regular expression is none.
-        """
-        text, flags = options[CONF_TEXT], 0 if options[CONF_CASE_SENSITIVE] else re.IGNORECASE
-        return cls(
-            senders=Senders.typed(options[CONF_SENDER], country),
-            excluded=Senders.typed(options[CONF_EXCLUDE_SENDER], country),
-            pattern=re.compile(COMPARISONS[options[CONF_MATCH]](text), flags) if text.strip() else None,
-        )
-
-    def match(self, message: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the groups of the match (`groups`, `named_groups`), None where the message isn't meant."""
-        sender = str(message.get("sender") or "")
-        if sender in self.excluded or (self.senders and sender not in self.senders):
-            return None
-        if self.pattern is None:
-            return {"groups": [], "named_groups": {}}
-        found = self.pattern.search(str(message.get("text") or ""))
-        return found and {"groups": list(found.groups()), "named_groups": found.groupdict()}
-
-
-async def async_validate_filter(hass: HomeAssistant, options: ConfigType) -> None:
-    """Refuse options that can't be used.
-
-    In a thread, because the rules of a country's numbers are read from disk when they are first needed; whoever makes
-    the filter afterwards finds them ready.
+def valid_text(value: Any) -> str:
+    """Validate a text.
 
     Raises:
-        vol.Invalid: The regular expression is none.
+        vol.Invalid: It is blank, a template, or something that YAML takes for a number, for yes or for no.
     """
-    try:
-        await hass.async_add_executor_job(MessageFilter.from_options, options, hass.config.country)
-    except re.PatternError as err:
-        raise vol.Invalid(f"The regular expression is invalid: {err}", path=[CONF_TEXT]) from err
+    if not isinstance(value, str):
+        kind = "yes or no" if isinstance(value, bool) else "a number" if isinstance(value, int | float) else "no text"
+        hint = "nothing" if value is None else f"{kind}: {value!r}"
+        raise vol.Invalid(f"This must be text, but it was read as {hint}. Put the text in quotation marks")
+    if not value.translate(NO_INVISIBLE).strip():
+        raise vol.Invalid("This is blank, which would match nothing. Fill it in or remove it")
+    if TEMPLATE.search(value):
+        raise vol.Invalid("Templates can't be used here; use a template condition instead")
+    return value
 
 
-def _plain(sender: str) -> str:
-    """Return a sender for comparing: of a number its digits and a leading +, of a name what doesn't depend on case."""
-    if not NUMBER.fullmatch(sender):
-        return sender.strip().casefold()
-    digits: str = phonenumbers.normalize_digits_only(sender)
-    return f"+{digits}" if "+" in sender else digits
+def valid_senders(value: Any) -> list[str]:
+    """Validate senders, and return them cleaned: without invisible marks, and each in an item of its own.
 
-
-@lru_cache(maxsize=1024)
-def _spellings(typed: str, country: str | None) -> frozenset[str]:
-    """Return every way in which a sender that was typed may stand in a message, as `_plain` writes it."""
-    plain = _plain(typed)
-    if not NUMBER.fullmatch(typed) or (number := _number(plain, country)) is None:
-        return frozenset({plain})
-    international = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    spellings = {plain, international, international.removeprefix("+"), international.replace("+", "00")}
-    if country and number.country_code == phonenumbers.country_code_for_region(country):
-        spellings.add(_plain(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)))
-    return frozenset(spellings)
-
-
-def _number(plain: str, country: str | None) -> phonenumbers.PhoneNumber | None:
-    """Return the number that was typed, None where it is none that could be dialled from abroad.
-
-    Without + or 00 it is a national number, or, as most providers write it, an international one without its +. Where
-    national numbers begin with 0, one without is taken for international first.
+    Raises:
+        vol.Invalid: One of them can be nobody's.
     """
-    if plain.startswith("+"):
-        return _parse(plain, None, phonenumbers.is_possible_number)
-    if plain.startswith("00"):
-        return _parse(f"+{plain[2:]}", None, phonenumbers.is_possible_number)
-    possible, valid = phonenumbers.is_possible_number, phonenumbers.is_valid_number
-    ways = [(plain, country, valid), (f"+{plain}", None, valid), (plain, country, possible)]
-    trunk_prefix = phonenumbers.ndd_prefix_for_region(country, strip_non_digits=True) if country else "0"
-    if trunk_prefix == "0" and not plain.startswith("0"):
-        ways.insert(0, (f"+{plain}", None, possible))
-    return next(filter(None, (_parse(*way) for way in ways)), None)
+    return [sender for item in cv.ensure_list(value) for sender in _sender(item)]
 
 
-def _parse(
-    text: str, region: str | None, accept: Callable[[phonenumbers.PhoneNumber], bool]
-) -> phonenumbers.PhoneNumber | None:
-    """Return the number that a text spells in a region, None where it isn't accepted."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    return number if accept(number) else None
+def valid_accounts(value: Any) -> list[str]:
+    """Validate ids of accounts.
+
+    Raises:
+        vol.Invalid: One of them is no text or blank.
+    """
+    return [valid_text(item) for item in cv.ensure_list(value)]
+
+
+def valid_age(value: Any) -> timedelta:
+    """Validate a duration.
+
+    Raises:
+        vol.Invalid: It is none, or zero, so that every message would be too old.
+    """
+    if not (duration := cv.positive_time_period(value)):
+        raise vol.Invalid("No message is that new: the duration must be longer than zero")
+    return duration
+
+
+def _complete(options: ConfigType) -> ConfigType:
+    """Refuse lists that were chosen and left empty, and an expression that is none.
+
+    Raises:
+        vol.Invalid: There is one.
+    """
+    if not options.get(CONF_ALLOW_EMPTY_LISTS):
+        for key in (*ACCOUNTS, CONF_SENDER, CONF_EXCLUDE_SENDER):
+            if options.get(key) == []:
+                raise vol.Invalid("This list is empty, which would match nothing. Fill it in or remove it", path=[key])
+    if CONF_TEXT not in options and options[CONF_MATCH] != DEFAULT_MATCH:
+        raise vol.Invalid("The text to compare with is missing", path=[CONF_TEXT])
+    if CONF_TEXT in options and options[CONF_MATCH] == REGEX:
+        try:
+            Expression(options[CONF_TEXT], case_sensitive=options[CONF_CASE_SENSITIVE])
+        except ValueError as err:
+            raise vol.Invalid(f"The regular expression is invalid: {err}", path=[CONF_TEXT]) from err
+    return options
+
+
+FILTER_SCHEMA: Final = vol.All(
+    {
+        vol.Optional(ATTR_CONFIG_ENTRY_ID): valid_accounts,
+        vol.Optional(ATTR_DEVICE_ID): valid_accounts,
+        vol.Optional(CONF_SENDER): valid_senders,
+        vol.Optional(CONF_EXCLUDE_SENDER): valid_senders,
+        vol.Optional(CONF_TEXT): valid_text,
+        vol.Optional(CONF_MATCH, default=DEFAULT_MATCH): vol.In((*COMPARISONS, REGEX)),
+        vol.Optional(CONF_CASE_SENSITIVE, default=False): cv.boolean,
+        vol.Optional(CONF_NOT_OLDER_THAN): valid_age,
+        vol.Optional(CONF_ALLOW_EMPTY_LISTS, default=False): cv.boolean,
+    },
+    _complete,
+)
+
+
+async def async_validate(hass: HomeAssistant, options: ConfigType) -> None:
+    """Refuse options that fit the schema, and can't match here and now.
+
+    An account that is gone is accepted, see `filters`; and while Home Assistant starts so is a number that is none in
+    the present country, since automations that were saved before must go on.
+
+    Raises:
+        vol.Invalid: An account is none of ours, or a number is none in Home Assistant's country.
+    """
+    for device_id in options.get(ATTR_DEVICE_ID, ()):
+        device = dr.async_get(hass).async_get(device_id)
+        if device and DOMAIN not in {identifier[0] for identifier in device.identifiers}:
+            raise vol.Invalid(f"Device {device_id} is no account of SMS Inbox", path=[ATTR_DEVICE_ID])
+    for entry_id in options.get(ATTR_CONFIG_ENTRY_ID, ()):
+        entry = hass.config_entries.async_get_entry(entry_id)
+        if entry and entry.domain != DOMAIN:
+            raise vol.Invalid(f"{entry.title} is no account of SMS Inbox", path=[ATTR_CONFIG_ENTRY_ID])
+    if hass.is_running:
+        for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
+            check_country(options.get(key, ()), hass.config.country, key)
+
+
+def check_country(typed: Iterable[str], country: str | None, key: str) -> None:
+    """Refuse a number that is possible neither in a country nor as an international one.
+
+    Raises:
+        vol.Invalid: There is one.
+    """
+    for sender in typed:
+        channel, address = split_channel(sender)
+        digits = None if channel in WITHOUT_NUMBERS else digits_of(address)
+        if country and digits and len(digits) > LONGEST_NATIONAL_CODE and not typed_number(address, country):
+            raise vol.Invalid(
+                f"{sender} is no possible phone number in Home Assistant's country, {country}. Check its digits, or "
+                "write it with + and its country code",
+                path=[key],
+            )
+
+
+def includes(typed: tuple[str, ...], sender: Sender, country: str | None) -> bool:
+    """Whether a sender is one of those that were typed, in the country of now.
+
+    A number is compared as E.164; only who has none is compared by name.
+    """
+    numbers, names = _known(typed, country)
+    if sender.number:
+        return (None, sender.number) in numbers or (sender.channel, sender.number) in numbers
+    return (None, sender.name) in names or (sender.channel, sender.name) in names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MessageFilter:
+    """Which messages a person means.
+
+    Attributes:
+        accounts: Ids of config entries and devices, None for all.
+        senders: As typed, None for all.
+        excluded: As typed; these never.
+        compare: Whether a text is meant, None for all.
+        expression: What must be found in the text, None where it isn't compared with an expression.
+        not_older_than: The highest age of a message when it is delivered, None for any.
+    """
+
+    accounts: frozenset[str] | None
+    senders: tuple[str, ...] | None
+    excluded: tuple[str, ...]
+    compare: Callable[[str], bool] | None
+    expression: Expression | None
+    not_older_than: timedelta | None
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> MessageFilter:
+        """Make it of options that `FILTER_SCHEMA` has validated."""
+        picked = frozenset(account for key in ACCOUNTS for account in options.get(key, ()))
+        typed, case_sensitive = options.get(CONF_TEXT), options[CONF_CASE_SENSITIVE]
+        is_expression = typed is not None and options[CONF_MATCH] == REGEX
+        return cls(
+            accounts=picked or None,
+            senders=tuple(options.get(CONF_SENDER, ())) or None,
+            excluded=tuple(options.get(CONF_EXCLUDE_SENDER, ())),
+            compare=None
+            if typed is None or is_expression
+            else partial(_compare, options[CONF_MATCH], plain(typed, case_sensitive=case_sensitive), case_sensitive),
+            expression=Expression(typed, case_sensitive=case_sensitive) if typed and is_expression else None,
+            not_older_than=options.get(CONF_NOT_OLDER_THAN),
+        )
+
+    def admits(self, message: Mapping[str, Any], delivered_at: datetime, country: str | None) -> bool:
+        """Whether a message is meant as far as account, sender and age say.
+
+        Args:
+            message: Data of the event.
+            delivered_at: When the message was delivered (aware).
+            country: Where Home Assistant is.
+        """
+        if self.accounts is not None and self.accounts.isdisjoint(message.get(key) for key in ACCOUNTS):
+            return False
+        if self.not_older_than is not None:
+            received_at = dt_util.parse_datetime(str(message.get("received_at")))
+            if received_at is None or delivered_at - dt_util.as_utc(received_at) > self.not_older_than:
+                return False
+        if self.senders is None and not self.excluded:
+            return True
+        sender = _sender_in(message, country)
+        if includes(self.excluded, sender, country):
+            return False
+        return self.senders is None or includes(self.senders, sender, country)
+
+
+def _compare(comparison: str, typed: str, case_sensitive: bool, message_text: str) -> bool:  # noqa: FBT001
+    """Whether a text is meant."""
+    return COMPARISONS[comparison](_plain_text(message_text, case_sensitive), typed)
+
+
+@lru_cache(maxsize=8)
+def _plain_text(message_text: str, case_sensitive: bool) -> str:  # noqa: FBT001
+    """Return the text of a message for comparing; once for all filters that see it."""
+    return plain(message_text[:LONGEST_TEXT], case_sensitive=case_sensitive)
+
+
+def _sender_in(message: Mapping[str, Any], country: str | None) -> Sender:
+    """Return who sent a message, as its event says; an event that somebody else fired may not say all."""
+    sender = str(message.get("sender") or "")
+    if "sender_number" not in message:
+        return sender_of(sender, ANY_FORMAT, country)
+    number, channel = message["sender_number"], str(message.get("channel") or SMS)
+    return Sender(number=number and str(number), channel=channel, name=sender_of(sender, ANY_FORMAT, country).name)
+
+
+@lru_cache(maxsize=256)
+def _known(
+    typed: tuple[str, ...], country: str | None
+) -> tuple[frozenset[tuple[str | None, str]], frozenset[tuple[str | None, str]]]:
+    """Return the numbers and the names of senders that were typed, each with its channel, None for any."""
+    numbers, names = set(), set()
+    for sender in typed:
+        channel, address = split_channel(sender)
+        channel = None if channel == SMS else channel
+        names.add((channel, name_of(address)))
+        if channel not in WITHOUT_NUMBERS and (number := typed_number(address, country)):
+            numbers.add((channel, number))
+    return frozenset(numbers), frozenset(names)
+
+
+def _sender(item: Any) -> list[str]:
+    """Return the senders in an item: one, or several where that can't be misunderstood.
+
+    Raises:
+        vol.Invalid: One of them can be nobody's.
+    """
+    cleaned = valid_text(item).translate(NO_INVISIBLE).strip()
+    parts = [part.strip() for part in BETWEEN_SENDERS.split(cleaned)]
+    is_list = any(map(_is_number, parts)) and all(_is_number(part) or _has_letter(part) for part in parts)
+    found = parts if len(parts) > 1 and is_list else [cleaned]
+    for sender in found:
+        _check_sender(sender)
+    return found
+
+
+def _is_number(part: str) -> bool:
+    """Whether a part of an item is a number or a short code by itself."""
+    digits = digits_of(split_channel(part)[1]) or ""
+    return len(digits) >= (LEAST_DIGITS if digits.startswith("0") else SHORTEST_SHORT_CODE)
+
+
+def _has_letter(text: str) -> bool:
+    """Whether there is a letter in a text, in whichever script."""
+    return any(map(str.isalpha, text))
+
+
+def _check_sender(sender: str) -> None:
+    """Refuse what can be nobody's number or name.
+
+    Raises:
+        vol.Invalid: It can't.
+    """
+    channel, address = split_channel(sender)
+    if not address or len(address) > LONGEST_SENDER:
+        raise vol.Invalid(f"{sender[:LONGEST_SENDER]} can be nobody's number or name")
+    if channel in WITHOUT_NUMBERS:
+        return
+    if (digits := digits_of(address)) is None:
+        is_long = sum(map(str.isdecimal, address)) >= LEAST_DIGITS
+        if is_long and (" " in address or address.startswith("+") or not _has_letter(address)):
+            raise vol.Invalid(f"{sender} is no phone number. Write the number alone, and one in each row")
+        return
+    if len(digits.removeprefix("+")) > MOST_DIGITS:
+        raise vol.Invalid(f"{sender} has too many digits for one phone number. Write each number into a row of its own")
+    if digits.startswith(("+", "00")) and not typed_number(address, None):
+        raise vol.Invalid(f"{sender} is no possible phone number. Check its digits")

@@ -12,6 +12,26 @@ type Encoding = Literal["text", "unicode", "binary"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NumberFormat:
+    """How a provider writes phone numbers that have neither `+` nor `00` in front.
+
+    Attributes:
+        is_international: They begin with the country code: `447700900123`.
+        country: They are national numbers of this country (ISO 3166-1 alpha-2); None for that of Home Assistant. Not
+            used where they are international.
+        has_channels: A sender may begin with a channel: `whatsapp:+447700900123`.
+    """
+
+    is_international: bool = False
+    country: str | None = None
+    has_channels: bool = False
+
+
+INTERNATIONAL = NumberFormat(is_international=True)
+UNKNOWN = NumberFormat()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One text message as the provider handed it over.
 

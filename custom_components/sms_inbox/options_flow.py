@@ -42,12 +42,13 @@ from .const import (
     DEFAULT_RETENTION_DAYS,
 )
 from .coordinator import SmsInboxConfigEntry
-from .inbox import SIGNAL_WEBHOOK, async_get_store, readable
+from .inbox import SIGNAL_WEBHOOK, async_get_store
 from .providers import PROVIDERS
 from .providers.contract import Provider
 from .providers.errors import ProviderError
 from .providers.webhook import NAMES, fields_of, parse
 from .store import StoreError, search
+from .texts import readable
 from .webhook import async_close, async_open, async_register, async_unregister
 from .webhook_url import async_forget_url, async_has_cloud, async_url
 
@@ -257,9 +258,9 @@ class SmsInboxOptionsFlow(OptionsFlowWithReload):
         """Return the last request as it came, and as it is understood."""
         understood = parse(record, self.config_entry.options.get(CONF_FIELDS, {}))
         return {
-            "record": readable(record),
-            "sender": readable(understood.sender.encode()) if understood else "",
-            "text": readable(understood.text.encode()) if understood else "",
+            "record": readable(record.decode("utf-8", "replace")),
+            "sender": readable(understood.sender) if understood else "",
+            "text": readable(understood.text) if understood else "",
         }
 
 

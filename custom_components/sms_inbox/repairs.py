@@ -14,12 +14,13 @@ from homeassistant.core import HomeAssistant
 from .config_flow import REAUTH_SCHEMA, Validation, async_validate
 from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .inbox import as_it_is, async_get_store, readable
+from .inbox import as_it_is, async_get_store
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
 from .providers.errors import ProviderError
 from .store import StoreError, quarantine
+from .texts import readable
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class UnreadableFlow(AccountFlow):
             description_placeholders={
                 "account": entry.title,
                 "count": str(coordinator.inbox.state.quarantined),
-                "raw": readable(self._shown[1]),
+                "raw": readable(self._shown[1].decode("utf-8", "replace")),
             },
         )
 

@@ -1,27 +1,33 @@
 """The action `get_messages`."""
 
+from collections.abc import Collection
 from typing import Any
 
 import voluptuous as vol
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import config_validation as cv
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-from .dispatcher import event_data
+from .const import CONF_PROVIDER, DOMAIN
+from .dispatcher import event_data, number_format_of
+from .entity import SHOWS_MESSAGES
 from .inbox import async_get_store
-from .matching import CONF_SENDER, SENDERS_SCHEMA, Senders
+from .matching import CONF_SENDER, check_country, includes, valid_accounts, valid_senders, valid_text
+from .model import NumberFormat
+from .phone_numbers import sender_of
+from .providers import PROVIDERS
 from .store import StoreError, search
 
 SERVICE_GET_MESSAGES = "get_messages"
 GET_MESSAGES_SCHEMA = vol.Schema(
     {
-        vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
-        vol.Optional(CONF_SENDER, default=list): SENDERS_SCHEMA,
-        vol.Optional("contains", default=""): cv.string,
+        vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(valid_accounts, vol.Length(min=1)),
+        vol.Optional(CONF_SENDER): vol.All(valid_senders, vol.Length(min=1)),
+        vol.Optional("contains"): valid_text,
         vol.Optional("since"): cv.datetime,
         vol.Optional("until"): cv.datetime,
         vol.Optional("order", default="newest"): vol.In(("newest", "oldest")),
@@ -45,23 +51,19 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _async_get_messages(call: ServiceCall) -> ServiceResponse:
     """Return stored messages, in the form of the event: `{"messages": [...]}`.
 
+    A user gets the messages of the accounts whose entities the user may read; an automation gets all.
+
     Raises:
         ServiceValidationError: There is no such account.
+        Unauthorized: The user may not read an account that was asked for.
         HomeAssistantError: The store can't be read.
     """
-    hass, account = call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID)
-    if account and account not in {entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)}:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="unknown_account",
-            translation_placeholders={ATTR_CONFIG_ENTRY_ID: account},
-        )
-
-    senders = await hass.async_add_executor_job(Senders.typed, call.data[CONF_SENDER], hass.config.country)
+    hass = call.hass
+    check_country(call.data.get(CONF_SENDER, ()), hass.config.country, CONF_SENDER)
     query = search.Query(
-        account=account,
-        is_from=senders.__contains__ if senders else None,
-        contains=call.data["contains"],
+        accounts=await _async_accounts(call),
+        **_senders(hass, tuple(call.data.get(CONF_SENDER, ()))),
+        contains=call.data.get("contains", ""),
         since=_in_utc(call.data.get("since")),
         until=_in_utc(call.data.get("until")),
         limit=call.data["limit"],
@@ -74,6 +76,66 @@ async def _async_get_messages(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="store_unreadable", translation_placeholders={"error": str(err)}
         ) from err
     return {"messages": [event_data(hass, stored) for stored in found]}
+
+
+async def _async_accounts(call: ServiceCall) -> Collection[str] | None:
+    """Return the accounts that are asked for, None for all.
+
+    Raises:
+        ServiceValidationError: There is no such account.
+        Unauthorized: The user may not read one of them.
+    """
+    present = {entry.entry_id for entry in call.hass.config_entries.async_entries(DOMAIN)}
+    asked: list[str] | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    for account in asked or ():
+        if account not in present:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="unknown_account",
+                translation_placeholders={ATTR_CONFIG_ENTRY_ID: account},
+            )
+    readable = await _async_readable(call, present)
+    if readable is None:
+        return asked
+    if asked and not readable.issuperset(asked):
+        raise Unauthorized(context=call.context, permission=POLICY_READ)
+    return asked or readable
+
+
+async def _async_readable(call: ServiceCall, accounts: Collection[str]) -> set[str] | None:
+    """Return the accounts of which the user may read an entity that shows messages, None for all."""
+    if call.context.user_id is None:
+        return None
+    if (user := await call.hass.auth.async_get_user(call.context.user_id)) is None:
+        raise UnknownUser(context=call.context, permission=POLICY_READ)
+    if user.is_admin:
+        return None
+    registry = er.async_get(call.hass)
+    return {
+        account
+        for account in accounts
+        for entity in er.async_entries_for_config_entry(registry, account)
+        if entity.unique_id.removeprefix(f"{account}_") in SHOWS_MESSAGES
+        and user.permissions.check_entity(entity.entity_id, POLICY_READ)
+    }
+
+
+def _senders(hass: HomeAssistant, typed: tuple[str, ...]) -> dict[str, Any]:
+    """Return which senders a query asks for, in the country of now; nothing for all."""
+    if not typed:
+        return {}
+    country, formats = hass.config.country, {provider.number_format for provider in PROVIDERS.values()}
+    providers = {entry.entry_id: entry.data[CONF_PROVIDER] for entry in hass.config_entries.async_entries(DOMAIN)}
+
+    def is_from(sender: str, number_formats: Collection[NumberFormat]) -> bool:
+        return any(includes(typed, sender_of(sender, each, country), country) for each in number_formats)
+
+    return {
+        "is_from": lambda sender: is_from(sender, formats),
+        "is_exactly_from": lambda account, provider, sender: is_from(
+            sender, (number_format_of(provider or providers.get(account)),)
+        ),
+    }
 
 
 def _in_utc(time: Any) -> Any:

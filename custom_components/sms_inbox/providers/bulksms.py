@@ -4,6 +4,7 @@ Source: the vendor's OpenAPI description of version 1.0.0. What it doesn't say i
 
 - Without a clause on `submission.date` only the last seven days are searched, so there always is one.
 - Ids rise in the order in which messages appear.
+- Numbers are international ones without `+`, as in the description's samples (the type `INTERNATIONAL` of a sender).
 - No rate limit is published; one request in 15 s is modest, and 429 with `Retry-After` is honoured.
 """
 
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import re
 from typing import Any, override
 
-from ..model import Cursor, Encoding, Message, Page
+from ..model import INTERNATIONAL, Cursor, Encoding, Message, Page
 from .contract import Identity, Provider
 from .errors import ProtocolError
 from .http import HttpResponse
@@ -33,6 +34,7 @@ class BulkSms(Provider):
     key = "bulksms"
     name = "BulkSMS"
     default_url = "https://api.bulksms.com/v1"
+    number_format = INTERNATIONAL
     interval = timedelta(seconds=15)
     receives_webhooks = True
     registers = True

@@ -11,6 +11,7 @@ in favour of the JSON API, see `bulksms`. What it doesn't say is assumed here:
 - Of the hour that comes twice in autumn, times mean the first.
 - POST with a form is taken like GET, as all public clients do it; it keeps the password out of the address.
 - User names don't differ by case.
+- Numbers are international ones without `+`, as in the vendor's samples.
 - An answer that is cut off may end within a record, or hold fewer records than it announces; whole records count.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, ClassVar, override
 
 import aiohttp
 
-from ..model import Cursor, Encoding, Message, Page
+from ..model import INTERNATIONAL, Cursor, Encoding, Message, Page
 from .contract import Account, Identity, Provider, WebhookResponse
 from .errors import AuthenticationError, ConfigurationError, ProtocolError, TemporaryError
 from .parsing import iso_time, printable, well_formed
@@ -42,6 +43,7 @@ class BulkSmsEapi(Provider):
     key = "bulksms_eapi"
     name = "BulkSMS EAPI"
     default_url = "https://bulksms.vsms.net/eapi"
+    number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
     local_time = True
     placeholders: ClassVar[Mapping[str, str]] = {

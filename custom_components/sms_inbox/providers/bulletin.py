@@ -1,8 +1,8 @@
 """Bulletin Messenger: the polling API, which hands out one message a request and marks it read.
 
 Source: the vendor's developer guide, "Receiving Incoming Messages via Polling", "Message Feed" and "Callbacks". It
-documents the request, its status codes, the 30 s wait, the meaning of the fields, and that the messages of callbacks
-appear here, too. What it doesn't say is assumed here:
+documents the request, its status codes, the 30 s wait, the meaning of the fields, that a sender is a number "in
+International format", and that the messages of callbacks appear here, too. What it doesn't say is assumed here:
 
 - Names of the fields. Certain: `messageId`, `to`, `inReplyToId`. Seen in the vendor's sibling product: `from`, `body`,
   `contentType`. Assumed: `messageDate`. Names are compared without case, known synonyms are accepted, and the time is
@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page
+from ..model import INTERNATIONAL, SYNTHETIC_ID, Cursor, Message, Page
 from .contract import Identity, Provider
 from .errors import ProtocolError
 from .parsing import well_formed
@@ -46,6 +46,7 @@ class Bulletin(Provider):
     key = "bulletin"
     name = "Bulletin Messenger"
     default_url = "https://www.bulletinmessenger.net"
+    number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
     consumes = True
     receives_webhooks = True

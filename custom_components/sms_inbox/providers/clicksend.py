@@ -7,6 +7,7 @@ Source: the vendor's OpenAPI description and its client libraries (6.0.2). What 
   assumed. Else the list grows for ever, so it is read no further than two days before the latest message.
 - One `message_id` stands on several rows of the sample, which differ, so time, sender and text are part of our id. Rows
   that are equal in all of them are one message: the vendor lists it once for each inbound rule with the action Poll.
+- Numbers are E.164, as in the samples; a recipient may be an id.
 - `timestamp` is named `timestamp_send` in one sample; it is a number or a text.
 - The rate limit is not published; 20 requests a minute for an address of the API have been seen.
 """
@@ -23,7 +24,7 @@ from typing import Any, override
 
 import aiohttp
 
-from ..model import Cursor, Message, Page
+from ..model import INTERNATIONAL, Cursor, Message, Page
 from .contract import Account, Identity, Provider
 from .errors import ConfigurationError, ProtocolError
 from .http import HttpResponse
@@ -44,6 +45,7 @@ class ClickSend(Provider):
     key = "clicksend"
     name = "ClickSend"
     default_url = "https://rest.clicksend.com/v3"
+    number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
     acknowledges = True
     receives_webhooks = True

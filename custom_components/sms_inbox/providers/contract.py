@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, Page, PushResult
+from ..model import Cursor, Message, NumberFormat, Page, PushResult
 from .errors import AuthenticationError
 from .http import HttpClient, HttpResponse, check_url
 from .parsing import well_formed
@@ -108,6 +108,8 @@ class Provider(ABC):
         key: Its name in configuration and translations; never changes.
         name: Its name for people.
         default_url: The official server address; empty where each account has a server of its own, or none.
+        number_format: How it writes senders and recipients; its file names the source. `UNKNOWN` where it hands on what
+            the mobile network or another program wrote.
         interval: Pause between two polls; None where it can't be polled and only sends webhooks.
         known_by_address: Whether only the server's address distinguishes its accounts, so that it may change.
         consumes: Whether reading removes a message from the inbox, so that no answer must be lost.
@@ -131,6 +133,7 @@ class Provider(ABC):
     key: ClassVar[str]
     name: ClassVar[str]
     default_url: ClassVar[str]
+    number_format: ClassVar[NumberFormat]
     interval: ClassVar[timedelta | None]
     known_by_address: ClassVar[bool] = False
     consumes: ClassVar[bool] = False

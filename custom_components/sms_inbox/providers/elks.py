@@ -9,6 +9,7 @@ What they don't say is assumed here:
 - The API username is the account's id, as the vendor says of subaccounts, which may read `me`, too.
 - A row without `direction` is a received message.
 - No rate limit is published; one request in 30 s is modest.
+- Numbers are E.164, as the vendor says of `from` and `to`; a sender may be a name.
 - The encoding isn't said; `unicode` means a text with more than ASCII.
 """
 
@@ -17,7 +18,7 @@ from typing import Any, override
 
 import aiohttp
 
-from ..model import Cursor, Message, Page
+from ..model import INTERNATIONAL, Cursor, Message, Page
 from .contract import Account, Identity, Provider, WebhookResponse
 from .errors import ProtocolError
 from .http import HttpResponse
@@ -44,6 +45,7 @@ class Elks(Provider):
     key = "elks"
     name = "46elks"
     default_url = "https://api.46elks.com/a1"
+    number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
     receives_webhooks = True
     webhook_response = WebhookResponse()  # a text in it would be sent to the sender as an SMS, and billed

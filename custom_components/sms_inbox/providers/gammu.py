@@ -8,6 +8,7 @@ has no ids, and numbers rows by their place in the list. What it doesn't say is 
 - `GET /sms` is requested and never `/getsms`, which deletes before anything can be stored.
 - Long messages are joined, but what has come of one so far is listed, too. So a text that fills its parts to the end
   waits for some seconds; of parts that come later than that, or in the wrong order, each is a message.
+- Numbers are those of the mobile network: some write all of them with `+`, others national ones of their country.
 - A row whose `State` is `Sent` or `UnSent` was written here.
 - A number above all rows is answered 404 with a `message`, which proves the credentials without reading a message.
 - User names and hosts don't differ by case.
@@ -23,7 +24,7 @@ from typing import Any, override
 
 import aiohttp
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page
+from ..model import SYNTHETIC_ID, UNKNOWN, Cursor, Message, Page
 from .contract import Account, Identity, Provider
 from .errors import ProtocolError
 from .http import HttpResponse
@@ -45,6 +46,7 @@ class Gammu(Provider):
     key = "gammu"
     name = "Gammu gateway"
     default_url = ""
+    number_format = UNKNOWN
     known_by_address = True
     interval = timedelta(seconds=10)
     acknowledges = True

@@ -10,6 +10,7 @@ What they don't say is assumed here:
   searched again; a message without that time has 1970, and is not found.
 - `id` is a hash of sender, time and text, so two equal messages of one second are one to the app. It stays the same as
   long as the app keeps the message, and the list has the newest messages first.
+- Numbers are those of the mobile network: some write all of them with `+`, others national ones of their country.
 - A webhook request has the same hash in another notation, see `_list_id`.
 - The id of `/device` is the phone's, as long as the app is not installed anew.
 """
@@ -25,7 +26,7 @@ import uuid
 
 import aiohttp
 
-from ..model import Cursor, Message, Page, PushResult
+from ..model import UNKNOWN, Cursor, Message, Page, PushResult
 from .contract import Account, Identity, Provider, WebhookRequest
 from .errors import ProtocolError, RefusedWebhookError
 from .http import HttpResponse
@@ -56,6 +57,7 @@ class SmsGate(Provider):
     key = "smsgate"
     name = "SMS Gateway for Android"
     default_url = ""
+    number_format = UNKNOWN
     interval = timedelta(seconds=15)
     receives_webhooks = True
     pushes = True

@@ -6,6 +6,8 @@ assumed here:
 
 - The list has the newest messages first. A message appears in it at most two days after the day of its `date_sent`, by
   which the list is searched.
+- Numbers are E.164, as the description says. In front of an address may be its channel: `whatsapp:`, `messenger:`,
+  `rcs:`; without one it is an SMS or MMS.
 - The `direction` of each sent message begins with `outbound`.
 - A row whose status is `receiving` may lack its text; it is complete once it is `received`, or ten minutes old.
 - The list doesn't say how a text was encoded: `text` is what is ASCII.
@@ -31,7 +33,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, Page, PushResult
+from ..model import Cursor, Message, NumberFormat, Page, PushResult
 from .contract import Account, Identity, Provider, WebhookRequest, WebhookResponse
 from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from .http import HttpResponse
@@ -55,6 +57,7 @@ class Twilio(Provider):
     key = "twilio"
     name = "Twilio"
     default_url = "https://api.twilio.com"
+    number_format = NumberFormat(is_international=True, has_channels=True)
     interval = timedelta(seconds=15)
     receives_webhooks = True
     pushes = True

@@ -9,7 +9,8 @@ which has read this API for years. What they don't say is assumed here:
 - Days are given by their first and their last one, both included; `limit` is honoured, however high. Which rows an
   answer leaves out that has as many as `limit` allows isn't said.
 - SMS and MMS are numbered apart, but no account gets the same number for both within the time that ids are remembered.
-- Texts are not escaped beyond JSON, and addresses are as the account's dialing mode has them, with `+1` or without.
+- Texts are not escaped beyond JSON, and addresses are as the account's dialing mode has them, with `+1` or without: the
+  vendor's samples have the ten digits of the North American numbering plan.
 - User names don't differ by case.
 """
 
@@ -20,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from ..model import Cursor, Message, Page
+from ..model import Cursor, Message, NumberFormat, Page
 from .contract import Account, Identity, Provider, WebhookResponse
 from .errors import (
     AuthenticationError,
@@ -65,6 +66,7 @@ class VoipMs(Provider):
     key = "voipms"
     name = "VoIP.ms"
     default_url = "https://voip.ms/api/v1"
+    number_format = NumberFormat(country="US")
     interval = timedelta(seconds=60)
     receives_webhooks = True
     # Else the vendor sends the request again every 30 minutes, where that is switched on.

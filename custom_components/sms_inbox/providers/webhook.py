@@ -8,6 +8,7 @@ are usual. Assumed is:
   Without a query it may be JSON all the same: browsers announce that as plain text.
 - Text is UTF-8, else Windows-1252; of a plain text, the charset may be announced. Times are ISO 8601, seconds or
   milliseconds since 1970; without a zone they are UTC.
+- Each sender writes numbers in its own way, a channel in front of them included.
 - A signature is HMAC-SHA256 of the body (without one of the query; where both are read of the query, a line feed and
   the body) in hexadecimal or base64, `sha256=` may stand before it. Where there is a time beside it (seconds since
   1970), it is signed, too, behind the body, and no older than five minutes; it must be there once a person has named
@@ -29,7 +30,7 @@ from typing import Any, override
 from urllib.parse import parse_qsl, urlencode
 import uuid
 
-from ..model import SYNTHETIC_ID, Cursor, Message, Page, PushResult
+from ..model import SYNTHETIC_ID, Cursor, Message, NumberFormat, Page, PushResult
 from .contract import Identity, Provider, WebhookRequest
 from .errors import RefusedWebhookError
 from .parsing import record_of, text_of, utc, well_formed
@@ -55,6 +56,7 @@ class Webhook(Provider):
     key = "webhook"
     name = "Webhook"
     default_url = ""
+    number_format = NumberFormat(has_channels=True)
     interval = None
     receives_webhooks = True
     pushes = True

@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlite3
 from typing import Final
 
+from ..texts import plain
 from . import accounts, schema
 
 BUSY_TIMEOUT: Final = 10.0
@@ -51,7 +52,7 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
         f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     db.row_factory = sqlite3.Row
-    db.create_function("contains", 2, lambda text, part: part in text.casefold(), deterministic=True)
+    db.create_function("contains", 2, lambda text, part: part in plain(text), deterministic=True)
     return db
 
 

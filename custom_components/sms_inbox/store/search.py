@@ -3,7 +3,7 @@
 Each function works on a connection within a transaction, see `Store.read`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import json
@@ -11,6 +11,7 @@ import sqlite3
 from typing import Any
 
 from ..model import Message, StoredMessage
+from ..texts import plain
 from . import quarantine
 from .rows import COLUMNS, stored_message
 from .schema import Status
@@ -31,17 +32,20 @@ class Query:
     """Which of the messages that still have their text are wanted.
 
     Attributes:
-        account: Id of the config entry, None for all.
-        is_from: Whether a sender is wanted, None for all.
-        contains: A part of the text, whatever the case; empty for all.
+        accounts: Ids of config entries, None for all.
+        is_from: Whether a sender may be wanted, whichever provider wrote it, None for all.
+        is_exactly_from: Whether one is wanted of an account and a provider (see `StoredMessage`), None where `is_from`
+            says enough.
+        contains: A part of the text, compared as `texts.plain` writes it; empty for all.
         since: Received then or later.
         until: Received before.
         limit: How many at most.
         newest_first: The order of the result, and which ones are left out beyond the limit.
     """
 
-    account: str | None = None
+    accounts: Collection[str] | None = None
     is_from: Callable[[str], bool] | None = None
+    is_exactly_from: Callable[[str, str, str], bool] | None = None
     contains: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -65,6 +69,8 @@ def find(db: sqlite3.Connection, query: Query) -> list[StoredMessage]:
     """Return the messages of a query, by the time at which they were received."""
     direction = "DESC" if query.newest_first else "ASC"
     senders = [row[0] for row in db.execute(SENDERS) if query.is_from(row[0])] if query.is_from else None
+    if query.is_exactly_from:
+        db.create_function("is_exactly_from", 3, query.is_exactly_from)
     conditions, values = _where(query, senders)
     rows = db.execute(
         f"SELECT {COLUMNS} FROM message WHERE {conditions}"
@@ -150,13 +156,23 @@ def schema_version(db: sqlite3.Connection) -> int:
 def _where(query: Query, senders: list[str] | None) -> tuple[str, list[Any]]:
     """Return the conditions of a query and their values."""
     wanted: list[tuple[str, Any]] = [
-        # A sender is looked for by its own index, which an account's would do worse than.
-        ("account = ?" if senders is None else "+account = ?", query.account),
+        _accounts_are(query.accounts, senders),
         ("sender IN (SELECT value FROM json_each(?))", None if senders is None else json.dumps(senders)),
         ("received_at >= ?", query.since and query.since.astimezone(UTC).isoformat()),
         ("received_at < ?", query.until and query.until.astimezone(UTC).isoformat()),
-        ("contains(text, ?)", query.contains.casefold() or None),
+        ("contains(text, ?)", plain(query.contains) or None),
     ]
     wanted = [(condition, value) for condition, value in wanted if value is not None]
-    conditions = ["text IS NOT NULL", *(condition for condition, _ in wanted)]
+    exactly = ["is_exactly_from(account, provider, sender)"] if query.is_exactly_from else []
+    conditions = ["text IS NOT NULL", *(condition for condition, _ in wanted), *exactly]
     return " AND ".join(conditions), [value for _, value in wanted]
+
+
+def _accounts_are(wanted: Collection[str] | None, senders: list[str] | None) -> tuple[str, Any]:
+    """Return the condition on the account, and its value, None where there is none.
+
+    A sender is looked for by its own index, and several accounts by that of the time: an account's would do worse.
+    """
+    if wanted is None or len(wanted) != 1:
+        return "+account IN (SELECT value FROM json_each(?))", None if wanted is None else json.dumps(list(wanted))
+    return "account = ?" if senders is None else "+account = ?", next(iter(wanted))

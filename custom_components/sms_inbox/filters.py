@@ -1,0 +1,163 @@
+"""The filters of all automations that run now: their expressions, which may not hold anything up, and their accounts.
+
+A regular expression can take for ever on a text that a stranger has chosen. So, before a message is delivered, the
+expressions of the filters that may mean it are run: each for a moment in the event loop, and if that isn't enough, in a
+thread, up to a limit. What they found is remembered for the triggers and conditions that ask for it right afterwards.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+import hashlib
+from typing import Any, Final
+
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.singleton import singleton
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from . import issues
+from .const import DOMAIN
+from .matching import MessageFilter
+from .texts import LONGEST_TEXT, Expression, Found
+
+LIMIT_SECONDS: Final = 0.05
+MOMENT_SECONDS: Final = 0.001
+UNPREPARED_SECONDS: Final = 0.005  # where nobody has run the expression before the message was delivered
+REMEMBERED: Final = 32
+NOTHING: Final = Found(groups=(), named_groups={})
+
+
+class Filters:
+    """The filters of the triggers and conditions that are in use."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin without any, and follow which accounts there are."""
+        self._hass = hass
+        self._filters: dict[int, MessageFilter] = {}
+        self._found: OrderedDict[tuple[Expression, str], Found | None] = OrderedDict()
+        self._gone: set[str] = set()
+        hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._async_check_accounts)
+        async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_check_accounts)
+
+    @callback
+    def async_add(self, message_filter: MessageFilter) -> CALLBACK_TYPE:
+        """Use a filter; return a function that ends it."""
+        key = id(message_filter)
+        self._filters[key] = message_filter
+        self._async_check_accounts()
+
+        @callback
+        def async_remove() -> None:
+            if self._filters.pop(key, None) is None:
+                return
+            self._async_check_accounts()
+            expression = message_filter.expression
+            if expression and expression not in {other.expression for other in self._filters.values()}:
+                issues.async_clear_slow_expression(self._hass, _id_of(expression))
+
+        return async_remove
+
+    async def async_prepare(self, message: Mapping[str, Any]) -> None:
+        """Run the expressions of the filters that may mean a message, before it is delivered.
+
+        Without expressions, and with quick ones, this doesn't give up the event loop.
+        """
+        now, text = dt_util.utcnow(), _text_of(message)
+        wanted = {
+            each.expression: None
+            for each in self._filters.values()
+            if each.expression and each.admits(message, now, self._hass.config.country)
+        }
+        until = self._hass.loop.time() + MOMENT_SECONDS
+        for expression in wanted:
+            if (expression, text) in self._found:
+                continue
+            seconds = until - self._hass.loop.time()
+            try:
+                # After the first moment the event loop's turn is over for all other expressions, too.
+                found = expression.search(text, seconds) if seconds > 0 else await self._async_search(expression, text)
+            except TimeoutError:
+                found = await self._async_search(expression, text)
+            self._remember(expression, text, found)
+
+    @callback
+    def async_match(
+        self, message_filter: MessageFilter, message: Mapping[str, Any], delivered_at: datetime
+    ) -> dict[str, Any] | None:
+        """Return what a filter finds in a message (`groups`, `named_groups`), None where the message isn't meant."""
+        if not message_filter.admits(message, delivered_at, self._hass.config.country):
+            return None
+        text = _text_of(message)
+        if message_filter.compare and not message_filter.compare(text):
+            return None
+        found = self._search(message_filter.expression, text) if message_filter.expression else NOTHING
+        return None if found is None else {"groups": list(found.groups), "named_groups": dict(found.named_groups)}
+
+    def _search(self, expression: Expression, text: str) -> Found | None:
+        """Return what was found before the message was delivered; if nobody has looked, look now, but not for long."""
+        if (expression, text) in self._found:
+            return self._found[expression, text]
+        found = None
+        try:
+            found = expression.search(text, UNPREPARED_SECONDS)
+        except TimeoutError:
+            self._report(expression)
+        self._remember(expression, text, found)
+        return found
+
+    async def _async_search(self, expression: Expression, text: str) -> Found | None:
+        """Return what is found within the limit, in a thread."""
+        search = partial(expression.search, text, LIMIT_SECONDS, in_thread=True)
+        try:
+            return await self._hass.async_add_executor_job(search)
+        except TimeoutError:
+            self._report(expression)
+            return None
+
+    def _remember(self, expression: Expression, text: str, found: Found | None) -> None:
+        """Remember what was found, and forget what is older."""
+        self._found[expression, text] = found
+        if len(self._found) > REMEMBERED:
+            self._found.popitem(last=False)
+
+    def _report(self, expression: Expression) -> None:
+        """Show that an expression takes too long."""
+        issues.async_show_slow_expression(self._hass, _id_of(expression), expression.pattern)
+
+    @callback
+    def _async_check_accounts(self, *_: Any) -> None:
+        """Show which accounts are named by a filter, and gone."""
+        named = {account for each in self._filters.values() for account in each.accounts or ()}
+        gone = {account for account in named if not self._is_there(account)}
+        for account in gone - self._gone:
+            issues.async_show_account_gone(self._hass, account)
+        for account in self._gone - gone:
+            issues.async_clear_account_gone(self._hass, account)
+        self._gone = gone
+
+    def _is_there(self, account: str) -> bool:
+        """Whether an id is that of an account's config entry or device."""
+        entry, device = self._hass.config_entries.async_get_entry(account), dr.async_get(self._hass).async_get(account)
+        return bool((entry and entry.domain == DOMAIN) or device)
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    """Return as much of a message's text as is compared."""
+    return str(message.get("text") or "")[:LONGEST_TEXT]
+
+
+def _id_of(expression: Expression) -> str:
+    """Return a short id of an expression."""
+    return hashlib.sha256(expression.pattern.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+@singleton(HassKey[Filters](f"{DOMAIN}_filters"))
+@callback
+def async_get_filters(hass: HomeAssistant) -> Filters:
+    """Return the filters of this Home Assistant."""
+    return Filters(hass)

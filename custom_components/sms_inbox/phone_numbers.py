@@ -1,0 +1,190 @@
+"""Phone numbers as E.164: those that providers write, and those that people type.
+
+The rules of all countries are read when this module is imported, which Home Assistant does in a thread: read later, one
+by one, they would hold up the event loop.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+import re
+from typing import Final
+
+import phonenumbers
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+
+from .model import NumberFormat
+from .texts import plain
+
+SMS: Final = "sms"
+CHANNELS: Final = (SMS, "whatsapp", "rcs", "messenger")
+WITHOUT_NUMBERS: Final = ("messenger",)  # where an address of digits is an id
+SCHEMES: Final = {"tel": SMS} | {channel: channel for channel in CHANNELS}
+SCHEME: Final = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
+LONGEST_NUMBER: Final = 40  # characters, with blanks and the like
+LONGEST_SENDER: Final = 200  # characters of a name; what is longer is nobody's
+LONGEST_SHORT_CODE: Final = 6  # digits; the shortest number of E.164 has seven
+FULL_WIDTH_PLUS: Final = "\uff0b"
+SEPARATORS: Final = frozenset(" ()./-")
+BRACKETED_TRUNK: Final = "(0)"
+MOBILE: Final = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+
+PhoneMetadata.load_all()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """Who sent a message.
+
+    Attributes:
+        number: E.164, such as `+447700900123`; None for a name, a short code, and what can't be a number.
+        channel: `sms`, `whatsapp`, `rcs` or `messenger`.
+        name: What is compared where there is no number: the address without its channel, as `plain` writes it.
+    """
+
+    number: str | None
+    channel: str
+    name: str
+
+
+NOBODY: Final = Sender(number=None, channel=SMS, name="")
+
+
+def sender_of(sender: str, number_format: NumberFormat, country: str | None) -> Sender:
+    """Return who a provider means.
+
+    Args:
+        sender: As the provider wrote it; if it is longer than any sender can be, it is nobody.
+        number_format: How the provider writes numbers.
+        country: Where Home Assistant is (ISO 3166-1 alpha-2), None where that isn't set.
+    """
+    return _sender_of(sender, number_format, country) if len(sender) <= LONGEST_SENDER else NOBODY
+
+
+@lru_cache(maxsize=1024)
+def _sender_of(sender: str, number_format: NumberFormat, country: str | None) -> Sender:
+    """Return who a provider means."""
+    channel, address = split_channel(sender)
+    if channel not in (None, SMS) and not number_format.has_channels:
+        channel, address = None, sender
+    number = None if channel in WITHOUT_NUMBERS else _number_of_sender(address, number_format, country)
+    return Sender(number=number, channel=channel or SMS, name=name_of(address))
+
+
+def name_of(address: str) -> str:
+    """Return an address for comparing where it is no number: its digits, or a name whatever its case."""
+    return digits_of(address) or plain(address).strip()
+
+
+def split_channel(address: str) -> tuple[str | None, str]:
+    """Return the channel in front of an address, None where there is none, and the address behind it."""
+    address = address.strip()
+    if not (match := SCHEME.match(address)):
+        return None, address
+    return SCHEMES[match[1].lower()], address[match.end() :].strip()
+
+
+def digits_of(text: str) -> str | None:
+    """Return the digits of a text, with `+` in front if it has one; None if anything else is in it than in a number."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    cleaned = plain(text).replace(FULL_WIDTH_PLUS, "+")
+    has_plus = cleaned.lstrip("( ").startswith("+")
+    rest = cleaned.replace("+", "", 1) if has_plus else cleaned
+    digits = "".join(character for character in rest if character not in SEPARATORS)
+    if not digits.isdecimal():
+        return None
+    return ("+" if has_plus else "") + phonenumbers.normalize_digits_only(digits)
+
+
+def typed_number(text: str, country: str | None) -> str | None:
+    """Return the number that a person has typed, in E.164; None if it is none.
+
+    With `+` or `00` it is an international one. Else it is a national one of the country, with its trunk prefix or
+    without; and only if it can be none there, an international one without its `+`. Digits that begin with the code of
+    that country are international if one of its mobile numbers follows.
+
+    Args:
+        text: A number as people write it: with blanks, brackets, hyphens; `(0)` after the country code is left out.
+        country: Where national numbers are dialled (ISO 3166-1 alpha-2), None where that is unknown.
+    """
+    if (digits := digits_of(text)) is None:
+        return None
+    if digits.startswith(("+", "00")):
+        international = "+" + digits.removeprefix("+").removeprefix("00" if digits.startswith("00") else "")
+        if BRACKETED_TRUNK in text and (without := digits_of(text.replace(BRACKETED_TRUNK, "", 1))):
+            shorter = "+" + without.lstrip("+0")
+            return _e164(shorter, valid=True) or _e164(international) or _e164(shorter)
+        return _e164(international)
+    if len(digits) <= LONGEST_SHORT_CODE:
+        return _e164(digits, country, valid=True)
+    trunk_prefix = phonenumbers.ndd_prefix_for_region(country, strip_non_digits=True) if country else None
+    return (
+        _own_mobile(digits, country)
+        or _e164(digits, country, valid=True)
+        # The library knows when a trunk prefix is dialled; people type it where it isn't, too.
+        or (_e164(digits.removeprefix(trunk_prefix), country, valid=True) if trunk_prefix else None)
+        or _e164(digits, country)
+        or _e164(f"+{digits}")
+    )
+
+
+def _number_of_sender(address: str, number_format: NumberFormat, country: str | None) -> str | None:
+    """Return the number of a sender in E.164.
+
+    Where it is unknown how a provider writes numbers, digits can be a national or an international number. Most senders
+    of text messages are mobile phones, so a reading as a mobile number comes first, then one as any valid number, and
+    what is only possible comes last; of two alike the national one.
+    """
+    if (digits := digits_of(address)) is None:
+        return None
+    if digits.startswith("+"):
+        return _e164(digits)
+    if number_format.is_international:
+        return _e164(f"+{digits.removeprefix('00')}") if len(digits) > LONGEST_SHORT_CODE else None
+    country = number_format.country or country
+    if len(digits) <= LONGEST_SHORT_CODE:
+        return _e164(digits, country, valid=True, types=MOBILE)
+    if digits.startswith("00"):
+        return _e164(f"+{digits[2:]}")
+    return (
+        _own_mobile(digits, country)
+        or _e164(digits, country, valid=True, types=MOBILE)
+        or _e164(f"+{digits}", valid=True, types=MOBILE)
+        or _e164(digits, country, valid=True)
+        or _e164(f"+{digits}", valid=True)
+        or _e164(digits, country)
+        or _e164(f"+{digits}")
+    )
+
+
+def _own_mobile(digits: str, country: str | None) -> str | None:
+    """Return a mobile number of a country that is written with the country's code, but without `+`."""
+    code = str(phonenumbers.country_code_for_region(country)) if country else ""
+    if not code.strip("0") or not digits.startswith(code):
+        return None
+    return _e164(f"+{digits}", valid=True, types=MOBILE)
+
+
+def _e164(text: str, country: str | None = None, *, valid: bool = False, types: tuple[int, ...] = ()) -> str | None:
+    """Return a number in E.164, None if it is not possible.
+
+    Args:
+        text: Digits, with `+` in front for an international number.
+        country: Where a national number is dialled.
+        valid: Whether it must be a number that is in use in its country, not only one of a possible length.
+        types: Which types of numbers are meant; empty for all.
+    """
+    if not (country or text.startswith("+")):
+        return None
+    try:
+        number: PhoneNumber = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return None
+    if valid and not phonenumbers.is_valid_number(number):
+        return None
+    if types and phonenumbers.number_type(number) not in types:
+        return None
+    result: str = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return result
