@@ -227,6 +227,8 @@ class Dispatcher:
         finally:
             self._fired.extend(stored.sequence for stored, _ in fired)
             self._shown(fired)
+        # The entities have taken their time; the next slice gets a turn of its own.
+        await asyncio.sleep(0)
 
     @callback
     def _note_success(self) -> None:

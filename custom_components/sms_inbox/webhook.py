@@ -43,6 +43,7 @@ _LOGGER = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST", "PUT")
 MAXIMUM_BODY = 256 * 1024  # bytes
+READ_AT_ONCE = 2 * 1024  # bytes that are read in the event loop, whatever is in them
 BODY_SECONDS = 15.0
 BURST = 100
 VERIFIED_PER_SECOND = 5.0
@@ -89,6 +90,7 @@ class WebhookEndpoint:
         self._noted = Allowance(hass, NOTED_PER_SECOND)
         self._is_draining = False
         self._storing = set[asyncio.Task[None]]()
+        self._reading = asyncio.Lock()
         self._registering = asyncio.Lock()
         self.accepted = 0
         self.refused: Counter[str] = Counter()
@@ -153,12 +155,11 @@ class WebhookEndpoint:
         """
         if request.method not in METHODS:
             raise RefusedWebhookError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
-        pushes = self._loaded().provider.pushes
+        provider = self._loaded().provider
         body = await _async_body(request)
-        received = await self._async_received(request, body) if pushes else None
+        push = await self._async_read(provider, request, body) if provider.pushes else PushResult(poll=True)
         # No await between this check and the start of storing: an account that is drained meanwhile must store nothing.
         coordinator = self._loaded()
-        push = coordinator.provider.read_webhook(received) if received else PushResult(poll=True)
         if push.messages or push.unreadable:
             if not self._verified.take():
                 raise RefusedWebhookError("too many requests", status=NOT_NOW)
@@ -168,6 +169,18 @@ class WebhookEndpoint:
         if self._noted.take():
             await self._async_note(coordinator)
         return coordinator.provider.webhook_response
+
+    async def _async_read(self, provider: Provider, request: web.Request, body: bytes) -> PushResult:
+        """Read a request; a large one in a thread, one at a time, since that can take a while.
+
+        Raises:
+            RefusedWebhookError: It is not the vendor's, or there is nothing in it.
+        """
+        received = await self._async_received(request, body)
+        if len(body) + len(received.url.raw_query_string) <= READ_AT_ONCE:
+            return provider.read_webhook(received)
+        async with self._reading:
+            return await self._hass.async_add_executor_job(provider.read_webhook, received)
 
     def _loaded(self) -> SmsInboxCoordinator:
         """Return the coordinator of the account.

@@ -16,7 +16,7 @@ from ..model import INTERNATIONAL, Cursor, Encoding, Message, Page
 from .contract import Identity, Provider
 from .errors import ProtocolError
 from .http import HttpResponse
-from .parsing import iso_time, printable, record_of, text_of
+from .parsing import in_turns, iso_time, printable, record_of, text_of
 from .window import FIRST_LOOK_BACK
 
 OVERLAP = timedelta(hours=1)
@@ -64,7 +64,10 @@ class BulkSms(Provider):
         params = {"filter": clauses, "sortOrder": "ASCENDING", "limit": "500"}
         rows = await self._list("messages", params)
         # An empty first page leaves no trace: a clock that was wrong must not decide what is searched later.
-        return self._page(rows, last_id, since) if rows else Page(messages=(), cursor=cursor, more=False)
+        if not rows:
+            return Page(messages=(), cursor=cursor, more=False)
+        received = [row for row in rows if not (isinstance(row, dict) and row.get("type") == "SENT")]
+        return self._page(rows, list(zip(received, await in_turns(_message, received), strict=True)), last_id, since)
 
     @override
     async def register(self, name: str, url: str) -> None:
@@ -99,9 +102,10 @@ class BulkSms(Provider):
         words = [re.split(r"[/#]", word)[-1].replace(" ", "-") for word in (kind, title) if isinstance(word, str)]
         return next(filter(PROBLEM.fullmatch, (word.lower() for word in words)), None)
 
-    def _page(self, rows: list[Any], last_id: int, since: datetime) -> Page:
-        """Return the page of the rows that were read."""
-        messages, unreadable = _parse(rows)
+    def _page(self, rows: list[Any], parsed: list[tuple[Any, Message | None]], last_id: int, since: datetime) -> Page:
+        """Return the page of the rows that were read, and of the messages of those that were received."""
+        messages = tuple(message for _, message in parsed if message)
+        unreadable = tuple(record_of(row) for row, message in parsed if not message)
         highest = max([last_id, *(id_ for row in rows if (id_ := _number(row)))])
         # A time in the future must not hide the messages to come.
         times = [min(message.received_at, self.now) for message in messages if message.received_at]
@@ -123,14 +127,6 @@ class BulkSms(Provider):
         if not isinstance(rows, list):
             raise ProtocolError(f"the {path} are no list")
         return rows
-
-
-def _parse(rows: list[Any]) -> tuple[tuple[Message, ...], tuple[bytes, ...]]:
-    """Return the messages that were received, and the rows that could not be understood."""
-    received = [row for row in rows if not (isinstance(row, dict) and row.get("type") == "SENT")]
-    parsed = [(row, _message(row)) for row in received]
-    messages = tuple(message for _, message in parsed if message)
-    return messages, tuple(record_of(row) for row, message in parsed if not message)
 
 
 def _number(row: Any) -> int | None:

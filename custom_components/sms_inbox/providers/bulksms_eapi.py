@@ -25,7 +25,7 @@ import aiohttp
 from ..model import INTERNATIONAL, Cursor, Encoding, Message, Page
 from .contract import Account, Identity, Provider, WebhookResponse
 from .errors import AuthenticationError, ConfigurationError, ProtocolError, TemporaryError
-from .parsing import iso_time, printable, well_formed
+from .parsing import in_turns, iso_time, printable, well_formed
 
 RECORD = re.compile(
     rb"(?P<message_id>\d{1,20})\|(?P<sender>[^|]*)\|(?P<text>.*)\|(?P<received>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
@@ -80,7 +80,8 @@ class BulkSmsEapi(Provider):
         missing = int(announced) - len(records) if NUMBER.fullmatch(announced) else 0
         if missing > 0 and not records:
             raise ProtocolError("fewer records than announced")
-        parsed = [(record, self._parse(record)) for record in self._whole(records)]
+        whole = self._whole(records)
+        parsed = list(zip(whole, await in_turns(self._parse, whole), strict=True))
         ids = [int(match[1]) for record, _ in parsed if (match := LEADING_ID.match(record))]
         # Where records are missing, and those that are there are in no order, the missing ones may be among them.
         highest = last_id if missing > 0 and ids != sorted(ids) else max([last_id, *ids])

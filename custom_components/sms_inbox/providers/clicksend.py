@@ -28,7 +28,7 @@ from ..model import INTERNATIONAL, Cursor, Message, Page
 from .contract import Account, Identity, Provider
 from .errors import ConfigurationError, ProtocolError
 from .http import HttpResponse
-from .parsing import record_of, text_of
+from .parsing import in_turns, record_of, text_of
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=2)
@@ -129,7 +129,7 @@ class ClickSend(Provider):
         is_ascending = len(times) > 1 and times[0] < times[-1]
         if not is_ascending:
             rows.reverse()
-        found = list(map(_row, rows))
+        found = await in_turns(_row, rows)
         if number is not None and number < 0:
             return found, number + 1 if number < -2 else None
         if number is None and last > 1 and (not times or times[0] <= times[-1]):

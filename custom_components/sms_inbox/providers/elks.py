@@ -22,7 +22,7 @@ from ..model import INTERNATIONAL, Cursor, Message, Page
 from .contract import Account, Identity, Provider, WebhookResponse
 from .errors import ProtocolError
 from .http import HttpResponse
-from .parsing import iso_time, record_of, text_of
+from .parsing import in_turns, iso_time, record_of, text_of
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=2)
@@ -81,7 +81,7 @@ class Elks(Provider):
         answer = (await self.request("GET", "sms", params=params, headers=self.basic_auth())).json()
         if not isinstance(answer, dict) or not isinstance(rows := answer.get("data"), list):
             raise ProtocolError("the history is no list")
-        return [_row(row) for row in reversed(rows)], _following(answer.get("next"), before)
+        return await in_turns(_row, reversed(rows)), _following(answer.get("next"), before)
 
 
 def _following(border: Any, before: datetime | None) -> datetime | ProtocolError | None:

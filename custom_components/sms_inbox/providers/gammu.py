@@ -28,7 +28,7 @@ from ..model import SYNTHETIC_ID, UNKNOWN, Cursor, Message, Page
 from .contract import Account, Identity, Provider
 from .errors import ProtocolError
 from .http import HttpResponse
-from .parsing import iso_time, record_of, text_of
+from .parsing import in_turns, iso_time, record_of, text_of
 
 ABOVE_ALL = 2**31 - 1
 HOLD = 15.0  # a modem takes its time to read a full SIM card
@@ -58,6 +58,8 @@ class Gammu(Provider):
         super().__init__(session, account)
         self._rows: list[Any] = []
         """The latest list."""
+        self._contents: list[bytes] = []
+        """What makes each of its rows the message it is."""
         self._listed_at = -FRESH
         """When it came (monotonic)."""
         self._waiting: dict[bytes, float] = {}
@@ -86,10 +88,15 @@ class Gammu(Provider):
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the whole list; messages that this object knows to be stored are left out."""
         await self._list()
-        found = list(zip(self._rows, self._messages(self._rows), strict=True))
-        early = self._early(found) if cursor else set()
-        messages = [message for row, message in found if message and _content(row) not in early]
-        unreadable = [record_of(row) for row, message in found if not message and not _is_nothing(row)]
+        parsed = await in_turns(self._message, zip(self._rows, self._ids(), strict=True))
+        early = await self._early(parsed) if cursor else set()
+        found = zip(parsed, self._contents, strict=True)
+        messages = [message for message, content in found if message and content not in early]
+        unreadable = [
+            record_of(row)
+            for row, message in zip(self._rows, parsed, strict=True)
+            if not message and not _is_nothing(row)
+        ]
         self._stored.intersection_update([*(message.message_id for message in messages), *unreadable])
         new = (message for message in messages if message.message_id not in self._stored)
         return Page(
@@ -118,8 +125,8 @@ class Gammu(Provider):
             await self._list()
         if (place := self._last_stored()) is None:
             return False
-        content = _content(self._rows[place])
-        self._deleting, self._is_confirmed = (content, Counter(map(_content, self._rows))[content]), False
+        content = self._contents[place]
+        self._deleting, self._is_confirmed = (content, self._contents.count(content)), False
         self._listed_at = -FRESH
         await self._send("DELETE", f"sms/{place}")
         self._is_confirmed = True
@@ -130,21 +137,23 @@ class Gammu(Provider):
         rows = (await self.request("GET", "sms", headers=self.basic_auth(), wait=HOLD)).json()
         if not isinstance(rows, list):
             raise ProtocolError("the messages are no list")
+        self._contents = await in_turns(_content, rows)
         self._rows, self._listed_at = rows, time.monotonic()
         if self._deleting:
             content, present = self._deleting
             self._deleting = None
-            if Counter(map(_content, rows))[content] < present:
+            if self._contents.count(content) < present:
                 self._deleted[content] += 1
             elif self._is_confirmed:
                 self._staying.add(content)
 
-    def _early(self, found: list[tuple[Any, Message | None]]) -> set[bytes]:
+    async def _early(self, parsed: list[Message | None]) -> set[bytes]:
         """Return the contents that may go on and were first listed too short a time ago, but for stored messages."""
+        may_go_on = await in_turns(lambda message: bool(message and _may_go_on(message.text)), parsed)
         contents = {
-            _content(row)
-            for row, message in found
-            if message and _may_go_on(message.text) and message.message_id not in self._stored
+            content
+            for content, message, goes_on in zip(self._contents, parsed, may_go_on, strict=True)
+            if goes_on and message and message.message_id not in self._stored
         }
         self._waiting = {content: self._waiting.get(content, self._listed_at) for content in contents}
         return {content for content, at in self._waiting.items() if self._listed_at - at < PARTS_APART}
@@ -159,20 +168,22 @@ class Gammu(Provider):
         """Return the code, which not every fork sends; the message beside it is a sentence."""
         return response.word("code")
 
-    def _messages(self, rows: list[Any]) -> Iterator[Message | None]:
-        """Yield the message of each row, None where it has none; equal ones differ by how many came before."""
+    def _ids(self) -> Iterator[str]:
+        """Yield the id of each row's message; those of equal ones differ by how many came before."""
         occurrences = self._deleted.copy()
-        for row in rows:
-            content = _content(row)
+        for content in self._contents:
             digest = hashlib.sha256(b"%s %d" % (content, occurrences[content])).hexdigest()
             occurrences[content] += 1
-            yield _message(row, f"{SYNTHETIC_ID}{digest[:32]}", self._account.time_zone)
+            yield f"{SYNTHETIC_ID}{digest[:32]}"
+
+    def _message(self, row_with_id: tuple[Any, str]) -> Message | None:
+        """Return the message of a row and its id, None where it has none."""
+        return _message(*row_with_id, self._account.time_zone)
 
     def _last_stored(self) -> int | None:
         """Return the highest place of a stored message that is not known to stay, None where there is none."""
-        ids = [message and message.message_id for message in self._messages(self._rows)]
-        stored = (place for place, id_ in enumerate(ids) if id_ in self._stored)
-        return max((place for place in stored if _content(self._rows[place]) not in self._staying), default=None)
+        stored = (place for place, id_ in enumerate(self._ids()) if id_ in self._stored)
+        return max((place for place in stored if self._contents[place] not in self._staying), default=None)
 
 
 def _content(row: Any) -> bytes:

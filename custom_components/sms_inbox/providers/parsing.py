@@ -1,9 +1,26 @@
 """Small conversions that providers share."""
 
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 import json
+import time
 from typing import Any
+
+TURN_SECONDS = 0.001
+
+
+async def in_turns[Row, Result](convert: Callable[[Row], Result], rows: Iterable[Row]) -> list[Result]:
+    """Return what a function makes of each row; the event loop is free in between, however many and long they are."""
+    results: list[Result] = []
+    until = 0.0
+    for row in rows:
+        if time.monotonic() >= until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + TURN_SECONDS
+        results.append(convert(row))
+    return results
 
 
 def text_of(value: Any) -> str:

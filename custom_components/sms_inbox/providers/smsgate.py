@@ -30,7 +30,7 @@ from ..model import UNKNOWN, Cursor, Message, Page, PushResult
 from .contract import Account, Identity, Provider, WebhookRequest
 from .errors import ProtocolError, RefusedWebhookError
 from .http import HttpResponse
-from .parsing import iso_time, printable, record_of, text_of
+from .parsing import in_turns, iso_time, printable, record_of, text_of
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=7)
@@ -129,7 +129,7 @@ class SmsGate(Provider):
         read = (offset or 0) + len(rows)
         is_last = not rows or (len(rows) < LIMIT if total is None else read >= total)
         # Of several with the same time, the order is all that says which was first.
-        return [_row(row) for row in reversed(rows)], None if is_last else read
+        return await in_turns(_row, reversed(rows)), None if is_last else read
 
     async def _list(self, path: str, params: dict[str, str] | None = None) -> tuple[list[Any], int | None]:
         """Read a list; return it, and how long it is in all, None where the answer doesn't say."""

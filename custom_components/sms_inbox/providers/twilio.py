@@ -23,6 +23,7 @@ assumed here:
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 import hashlib
 import hmac
 import json
@@ -37,7 +38,7 @@ from ..model import Cursor, Message, NumberFormat, Page, PushResult
 from .contract import Account, Identity, Provider, WebhookRequest, WebhookResponse
 from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from .http import HttpResponse
-from .parsing import mail_time, record_of, text_of
+from .parsing import in_turns, mail_time, record_of, text_of
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=2)
@@ -130,7 +131,8 @@ class Twilio(Provider):
         if not isinstance(rows := answer.get("messages"), list):
             raise ProtocolError("no list of messages")
         following = text_of(answer.get("next_page_uri"))
-        return [_row(row, response.date) for row in reversed(rows)], self._located(following) if following else None
+        found = await in_turns(partial(_row, present=response.date), reversed(rows))
+        return found, self._located(following) if following else None
 
     async def _read(self, path: str, params: Mapping[str, str] | None = None) -> tuple[dict[str, Any], HttpResponse]:
         """Read an object; return it with the response that it is from."""

@@ -32,7 +32,7 @@ from .errors import (
     TemporaryError,
 )
 from .http import HttpResponse
-from .parsing import iso_time, record_of, text_of
+from .parsing import in_turns, iso_time, record_of, text_of
 from .window import Next, Row, Walk
 
 EASTERN = ZoneInfo("America/New_York")
@@ -107,7 +107,7 @@ class VoipMs(Provider):
             # That nothing is in a part of a range doesn't mean that the other part is known.
             return [Row(key=None)], tuple(others)
         # Newest first is what comes; within a second only the ids say the order.
-        return sorted(map(_row, rows), key=_number), tuple(others) or None
+        return sorted(await in_turns(_row, rows), key=_number), tuple(others) or None
 
     def _window(self) -> tuple[Days, ...]:
         """Return the days of the window."""
