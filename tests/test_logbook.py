@@ -68,6 +68,21 @@ async def test_line(
     }
 
 
+async def test_channel_and_number(hass: HomeAssistant, emulator: Emulator, hass_ws_client: WebSocketGenerator) -> None:
+    """The line has the number, however the provider writes it, and the channel if it is no SMS."""
+    for provider, sender in [("twilio", "whatsapp:+447700900123"), ("voipms", "2025550123")]:
+        account = emulator.add_account(provider, "anna", "secret")
+        entry = make_entry(emulator, account)
+        entry.add_to_hass(hass)
+        await set_up(hass, entry)
+        account.send("Hello", sender=sender)
+        await poll(hass)
+    assert [line["message"] for line in await get_lines(hass, hass_ws_client)] == [
+        "received a WhatsApp message from +447700900123",
+        "received a text message from +12025550123",
+    ]
+
+
 async def test_same_text_twice(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
