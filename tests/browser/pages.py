@@ -213,6 +213,18 @@ class AutomationEditor:
         return (await alert.inner_text()).strip()
 
 
+async def choose_country(window: Window, country: str) -> None:
+    """Choose the country in the general settings."""
+    await window.go("/config/general")
+    page = window.page
+    settings = page.locator("ha-config-section-general")
+    await settings.locator("ha-country-picker ha-generic-picker").click()
+    box = page.locator("ha-picker-combo-box:visible")
+    await box.locator("input").fill(country)
+    await box.locator("ha-combo-box-item").get_by_text(country, exact=True).first.click()
+    await settings.get_by_role("button", name="Save").last.click()
+
+
 async def show_device(window: Window, device: str) -> Locator:
     """Go to a device as one would, by way of the integration's page, and return its page."""
     await _show_integration(window)

@@ -15,6 +15,7 @@ from .pages import (
     AutomationEditor,
     add_integration,
     attend,
+    choose_country,
     configure,
     open_entry_menu,
     open_issue,
@@ -130,23 +131,63 @@ async def run_automation(world: World) -> str:
     return "another sender and another text did nothing, the right ones made it run once; its trace is there"
 
 
-async def refuse_expression(world: World) -> str:
-    """Try to save a trigger with a regular expression that is none."""
+async def refuse_filters(world: World) -> str:
+    """Try to save triggers that could never match: with an expression that is none, with a row that was left blank."""
+    reasons = []
+    for sender, text, match, expected in (
+        (DIALLED, "gate(", "regex", "The regular expression is invalid"),
+        ("", "gate", "is", "This is blank, which would match nothing. Fill it in or remove it"),
+    ):
+        editor = AutomationEditor(world.window)
+        await editor.open()
+        await editor.add("trigger", "text message", world.texts(f"{TRIGGER}.name"))
+        await _fill_trigger(world, editor, text, match, sender)
+        await _add_notification(editor)
+        await editor.save("Never")
+        reason = await editor.refused()
+        if expected not in reason:
+            raise ChildError(f"The editor doesn't say what is wrong: {reason}")
+        reasons.append(reason)
+    await world.picture("refused")
+    return " | ".join(reasons)
+
+
+async def follow_country(world: World) -> str:
+    """Build an automation for a national number of China, and then move there by the settings."""
     editor = AutomationEditor(world.window)
     await editor.open()
     await editor.add("trigger", "text message", world.texts(f"{TRIGGER}.name"))
-    await _fill_trigger(world, editor, "gate(", "regex")
+    await editor.add_text(world.texts(f"{TRIGGER}.fields.sender.name"), "131 2345 6789")
     await _add_notification(editor)
-    await editor.save("Never")
-    reason = await editor.refused()
-    if "regular expression" not in reason:
-        raise ChildError(f"The editor doesn't tell what is wrong: {reason}")
-    return reason
+    await editor.save("From China")
+    await world.armed(await editor.saved())
+    await choose_country(world.window, "China")
+    await within("the new country", partial(_lives_in, world, "CN"))
+    await world.long_poll("bulletin")
+    for sender, text in (("13123456789", "From Chicago"), ("8613123456789", "From Beijing")):
+        await world.send("bulletin", text, sender=sender)
+        event = await world.arrival(text)
+        compare(event["sender_number"], f"+{sender}")
+    ran = "8613123456789: From Beijing"
+
+    async def has_run() -> bool:
+        return ran in world.notifications
+
+    await within("the automation for the Chinese number", has_run)
+    compare([text for text in world.notifications if "From Chicago" in text], [])
+    await choose_country(world.window, "United Kingdom")
+    await within("the former country", partial(_lives_in, world, "GB"))
+    return "131 2345 6789 means +86 131 2345 6789 at once, and not +1 312 345 6789, which has the same digits"
 
 
-async def _fill_trigger(world: World, editor: AutomationEditor, text: str, match: str) -> None:
-    """Let the trigger mean the neighbour's messages with a text."""
-    await editor.add_text(world.texts(f"{TRIGGER}.fields.sender.name"), DIALLED)
+async def _lives_in(world: World, country: str) -> bool:
+    """Whether Home Assistant has a country."""
+    return bool((await world.home_assistant.get("/api/config"))["country"] == country)
+
+
+async def _fill_trigger(world: World, editor: AutomationEditor, text: str, match: str, sender: str = DIALLED) -> None:
+    """Let the trigger mean a sender's messages with a text."""
+    await editor.add_text(world.texts(f"{TRIGGER}.fields.sender.name"), sender)
     await editor.write(world.texts(f"{TRIGGER}.fields.text.name"), text)
     await editor.mark(world.texts(f"{TRIGGER}.fields.match.name"), match, world.texts(f"{MATCH}.{match}"))
 
@@ -361,7 +402,8 @@ STEPS: tuple[Step, ...] = (
     *(partial(add_account, provider=account.provider) for account in CUSTOMERS),
     build_automation,
     run_automation,
-    refuse_expression,
+    refuse_filters,
+    follow_country,
     check_now,
     get_messages,
     type_sms,

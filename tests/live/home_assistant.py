@@ -26,19 +26,22 @@ USERNAME = PASSWORD = "demo"
 START_LIMIT = 180.0  # seconds
 RESTART_EXIT_CODE = 100
 
+# As a person chooses it in the settings, who can change it there.
+SETTINGS = {
+    "location_name": "SMS Inbox",
+    "country": "GB",
+    "currency": "GBP",
+    "language": "en",
+    "time_zone": "Europe/London",
+    "unit_system_v2": "metric",
+    "latitude": 51.5,
+    "longitude": 0,
+    "elevation": 0,
+    "radius": 100,
+}
+
 CONFIGURATION = """\
 # Written anew at every start.
-homeassistant:
-  name: SMS Inbox
-  country: GB
-  currency: GBP
-  language: en
-  time_zone: Europe/London
-  unit_system: metric
-  latitude: 51.5
-  longitude: 0
-  external_url: {url}
-  internal_url: {url}
 automation: !include automations.yaml
 history:
 logbook:
@@ -109,7 +112,7 @@ class HomeAssistant(Startable):
         self.url = f"http://127.0.0.1:{port}"
         self.client_id = f"{self.url}/"
         self.tokens: dict[str, Any] = {}
-        self._configuration = CONFIGURATION.format(level=level, url=self.url) + more
+        self._configuration = CONFIGURATION.format(level=level) + more
         self._components = components.resolve()
         self._renew_at = 0.0
         self._child: Child | None = None
@@ -222,6 +225,9 @@ class HomeAssistant(Startable):
         if components != self._components:
             components.unlink(missing_ok=True)
             components.symlink_to(self._components)
+        if not (storage / "core.config").exists():
+            settings = SETTINGS | {"external_url": self.url, "internal_url": self.url}
+            _store(storage, "core.config", settings, minor_version=4)
         _store(storage, "http", {"server_host": ["127.0.0.1"], "server_port": self.port})
         if not (storage / "onboarding").exists():
             # The real step would install three more packages and try the internet for ever.
@@ -322,5 +328,6 @@ class HomeAssistant(Startable):
         self._renew_at = time.monotonic() + self.tokens["expires_in"] / 2
 
 
-def _store(storage: Path, key: str, data: dict[str, Any], version: int = 1) -> None:
-    (storage / key).write_text(json.dumps({"version": version, "minor_version": 1, "key": key, "data": data}))
+def _store(storage: Path, key: str, data: dict[str, Any], version: int = 1, minor_version: int = 1) -> None:
+    stored = {"version": version, "minor_version": minor_version, "key": key, "data": data}
+    (storage / key).write_text(json.dumps(stored))
