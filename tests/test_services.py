@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
 from custom_components.sms_inbox.store import Store, StoreError
@@ -142,6 +143,30 @@ async def test_users(hass: HomeAssistant, accounts: list[MockConfigEntry], permi
         else:
             with pytest.raises(Unauthorized):
                 await get(config_entry_id=account.entry_id)
+
+
+async def test_websocket(
+    hass: HomeAssistant, accounts: list[MockConfigEntry], hass_ws_client: WebSocketGenerator
+) -> None:
+    """By the websocket a user gets no more: not by the action, and not by the event, which only administrators see."""
+    user = MockUser().add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {"sensor.bulksms_anna_last_message": {"read": True}}}})
+    token = await hass.auth.async_create_refresh_token(user, "https://example.com")
+    client = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
+    call = {"type": "call_service", "domain": "sms_inbox", "service": "get_messages", "return_response": True}
+    await client.send_json_auto_id(call)
+    answer = await client.receive_json()
+    found = {message["config_entry_id"] for message in answer["result"]["response"]["messages"]}
+    assert found == {accounts[0].entry_id}
+    for refused in (
+        {**call, "service_data": {"config_entry_id": accounts[1].entry_id}},
+        {"type": "subscribe_events", "event_type": "sms_received"},
+        {"type": "subscribe_trigger", "trigger": {"trigger": "sms_inbox.received"}},
+    ):
+        await client.send_json_auto_id(refused)
+        answer = await client.receive_json()
+        assert not answer["success"]
+        assert answer["error"]["message"] == "Unauthorized"
 
 
 @pytest.mark.usefixtures("accounts")
