@@ -69,7 +69,8 @@ async def automate(hass: HomeAssistant, *triggers: dict[str, Any]) -> list[Runs]
 
 async def reload_automations(hass: HomeAssistant) -> None:
     """Read the automations anew, as at a start."""
-    configs = [entity.raw_config for entity in hass.data[DATA_COMPONENT].entities]
+    # One that has changed is made anew; others stay as they are.
+    configs = [{**entity.raw_config, "description": "changed"} for entity in hass.data[DATA_COMPONENT].entities]
     with patch("homeassistant.config.load_yaml_config_file", return_value={"automation": configs}):
         await hass.services.async_call("automation", "reload", blocking=True)
     await settle(hass)

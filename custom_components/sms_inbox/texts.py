@@ -8,7 +8,9 @@ import regex
 
 LONGEST_TEXT: Final = 40_000  # characters that are compared; the longest SMS, of 255 parts, has 39,015
 LONGEST_SHOWN: Final = 2000
-MOST_MARKS: Final = 30  # combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX 15)
+# Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX 15). Without a limit, putting them in order takes
+# versions of Python before 3.14.8, or thereabouts, a time that grows with the square of their number.
+MOST_MARKS: Final = 30
 TOO_MANY_MARKS: Final = regex.compile(rf"(\p{{M}}{{{MOST_MARKS}}})\p{{M}}+")
 PLAIN_FORMS: Final = {
     "'": "\u2018\u2019\u201a\u201b\u2032\u02bc\u0060\u00b4\u2039\u203a",
