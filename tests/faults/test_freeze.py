@@ -33,16 +33,17 @@ LIMIT = 10.0  # milliseconds
 ATTEMPTS = 3
 REFERENCE = 8.0  # milliseconds that `slowness` measured where the limit was found to hold
 POLLED = sorted(key for key, provider in PROVIDERS.items() if provider.interval)
-LONGEST = 39_015  # characters of an SMS of 255 parts
+LONGEST = 39_015  # characters of an SMS of 255 parts in the alphabet of GSM
+LONGEST_UNICODE = 17_085  # units of UTF-16 of one with other characters
 TEXTS = {
     "letters": "a" * LONGEST + "!",
     "words": "a " * (LONGEST // 2) + "!",
     "digits": "8" * LONGEST + "x",
     "blanks": " " * LONGEST + "x",
-    "combining marks": "a" + "\u0301\u0316" * (LONGEST // 2),
-    "what folding makes longer": "\u0130\ufb03" * (LONGEST // 2),
-    "typographic": "\u201c\u2019\u2014\u00a0" * (LONGEST // 4),
-    "emoji": "\U0001f469\u200d\U0001f680" * (LONGEST // 3),
+    "combining marks": "a" + "\u0301\u0316" * (LONGEST_UNICODE // 2),
+    "what folding makes longer": "\u0130\ufb03" * (LONGEST_UNICODE // 2),
+    "typographic": "\u201c\u2019\u2014\u00a0" * (LONGEST_UNICODE // 4),
+    "emoji": "\U0001f469\u200d\U0001f680" * (LONGEST_UNICODE // 5),
 }
 SENDERS = {
     "digits and a letter": "8" * 10_000 + "x" + "8" * 100,
