@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 import hashlib
+import logging
 from typing import Any, Final
 
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
@@ -25,10 +26,12 @@ from .const import DOMAIN
 from .matching import MessageFilter
 from .texts import LONGEST_TEXT, Expression, Found
 
+_LOGGER = logging.getLogger(__name__)
+
 LIMIT_SECONDS: Final = 0.05
 MOMENT_SECONDS: Final = 0.001
-UNPREPARED_SECONDS: Final = 0.005  # where nobody has run the expression before the message was delivered
-REMEMBERED: Final = 32
+UNPREPARED_SECONDS: Final = 0.002  # where nobody has run the expression before the message was delivered
+REMEMBERED: Final = 16  # texts
 NOTHING: Final = Found(groups=(), named_groups={})
 
 
@@ -39,7 +42,7 @@ class Filters:
         """Begin without any, and follow which accounts there are."""
         self._hass = hass
         self._filters: dict[int, MessageFilter] = {}
-        self._found: OrderedDict[tuple[Expression, str], Found | None] = OrderedDict()
+        self._found: OrderedDict[str, dict[Expression, Found | None]] = OrderedDict()
         self._gone: set[str] = set()
         hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._async_check_accounts)
         async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_check_accounts)
@@ -75,13 +78,13 @@ class Filters:
         }
         until = self._hass.loop.time() + MOMENT_SECONDS
         for expression in wanted:
-            if (expression, text) in self._found:
+            if expression in self._found.get(text, {}):
                 continue
             seconds = until - self._hass.loop.time()
             try:
                 # After the first moment the event loop's turn is over for all other expressions, too.
                 found = expression.search(text, seconds) if seconds > 0 else await self._async_search(expression, text)
-            except TimeoutError:
+            except TimeoutError, MemoryError:
                 found = await self._async_search(expression, text)
             self._remember(expression, text, found)
 
@@ -100,12 +103,12 @@ class Filters:
 
     def _search(self, expression: Expression, text: str) -> Found | None:
         """Return what was found before the message was delivered; if nobody has looked, look now, but not for long."""
-        if (expression, text) in self._found:
-            return self._found[expression, text]
+        if expression in (known := self._found.get(text, {})):
+            return known[expression]
         found = None
         try:
             found = expression.search(text, UNPREPARED_SECONDS)
-        except TimeoutError:
+        except TimeoutError, MemoryError:
             self._report(expression)
         self._remember(expression, text, found)
         return found
@@ -117,11 +120,15 @@ class Filters:
             return await self._hass.async_add_executor_job(search)
         except TimeoutError:
             self._report(expression)
-            return None
+        except (MemoryError, RuntimeError) as err:
+            # The expression takes too much, or Home Assistant is stopping; neither may keep a message from others.
+            _LOGGER.debug("A regular expression could not be run: %s", type(err).__name__)
+        return None
 
     def _remember(self, expression: Expression, text: str, found: Found | None) -> None:
-        """Remember what was found, and forget what is older."""
-        self._found[expression, text] = found
+        """Remember what was found in a text, and forget the text that was asked about longest ago."""
+        self._found.setdefault(text, {})[expression] = found
+        self._found.move_to_end(text)
         if len(self._found) > REMEMBERED:
             self._found.popitem(last=False)
 

@@ -8,8 +8,8 @@ import regex
 
 LONGEST_TEXT: Final = 40_000  # characters that are compared; the longest SMS, of 255 parts, has 39,015
 LONGEST_SHOWN: Final = 2000
-# Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX 15). Without a limit, putting them in order takes
-# versions of Python before 3.14.8, or thereabouts, a time that grows with the square of their number.
+# Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX 15). Without a limit, putting them in order may
+# take a time that grows with the square of their number, as it did in older versions of Python.
 MOST_MARKS: Final = 30
 TOO_MANY_MARKS: Final = regex.compile(rf"(\p{{M}}{{{MOST_MARKS}}})\p{{M}}+")
 PLAIN_FORMS: Final = {
