@@ -97,5 +97,17 @@ def table() -> str:
     return "\n".join(row.rstrip() for row in rows)
 
 
+def abroad() -> str:
+    """Return, for each region, how many other regions' numbers are national ones there if they are typed without +."""
+    numbers = {typed.region: typed.number for typed in all_typed()}
+    misread = {
+        region: sum(typed_number(number[1:], region) != number for number in set(numbers.values()))
+        for region in REGIONS
+    }
+    rows = sorted(misread.items(), key=lambda item: (-item[1], item[0]))
+    return "\n".join(f"{region} {count:4}" for region, count in rows if count)
+
+
 if __name__ == "__main__":
     print(table())  # noqa: T201
+    print(f"\nNumbers of other regions that are taken for national ones if they are typed without +:\n{abroad()}")  # noqa: T201
