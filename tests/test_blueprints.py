@@ -250,11 +250,18 @@ class TestFiles:
         assert mode == (("restart", None) if path.stem == "one_time_code" else ("queued", 100))
 
     def test_names_are_found_alike(self) -> None:
-        """Blueprints can't share templates, so the one that finds a sender's name is the same in each."""
-        templates = [re.search(r"{% macro digits.*endmacro %}", " ".join(path.read_text().split())) for path in FILES]
-        found = [template[0] for template in templates if template]
-        assert len(found) == 3
-        assert len(set(found)) == 1
+        """Blueprints can't share templates, so those that find a sender's name are the same in each."""
+        files = [path for path in FILES if "name_of" in path.read_text()]
+        macros = [re.search(r"{% macro name_of.*?endmacro %}", " ".join(path.read_text().split())) for path in files]
+        assert len(files) == 3
+        assert len({macro and macro[0] for macro in macros}) == 1
+        assert len({load_yaml_dict(path)["variables"]["people"] for path in files}) == 1
+
+    def test_guesses_are_read_alike(self) -> None:
+        """A message that is counted is read by the same template as one that is carried out."""
+        text = " ".join((REPOSITORY / FOLDER / "keyword.yaml").read_text().split())
+        first, second = re.findall(r"{% macro macro_parse.*?endmacro %}", text)
+        assert first == second
 
 
 class TestKeyword:
@@ -461,17 +468,25 @@ class TestForward:
             (MUM, MUM, True),
             ("07700 900123", MUM, True),
             ("(0044) 7700/900-123", MUM, True),
+            ("+44 (0)7700 900123", MUM, True),
+            ("\u202a+44\u00a07700\u2011900123\u202c", MUM, True),
             ("07700 900123", "447700900123", True),
-            (MUM, "07700900123", True),
             ("021 555 001", "+6421555001", True),
             ("912 34 567", "+4791234567", True),
-            ("8 912 345-67-89", "+79123456789", True),
             ("06 20 123 4567", "+36201234567", True),
+            ("0699 12345678", "+4369912345678", True),
             ("mybank", "MyBank", True),
             ("12345", "12345", True),
+            ("12 345", "12345", True),
             ("BANK 4", "BANK 4", True),
             ("07700 900124", MUM, False),
+            ("447700900123", MUM, False),
+            ("+7700900123", MUM, False),
+            ("+34 7700 900123", MUM, False),
             ("900123", MUM, False),
+            ("00900123", MUM, False),
+            ("7700 900123", "+12357700900123", False),
+            ("23456", "+4312323456", False),
             ("12345", "912345", False),
             ("", MUM, False),
             ("MYBANK", "MYBANK2", False),
@@ -481,11 +496,75 @@ class TestForward:
     async def test_name(
         self, hass: HomeAssistant, account: Account, notified: Calls, typed: str, sender: str, *, is_theirs: bool
     ) -> None:
-        """A number that was typed as people type it is known by its end, a name as a whole."""
+        """A number with its country code is the whole number, one without is what follows the code."""
         contacts = [{"name": "Somebody", "number": BEN}, {"name": "Mum", "number": typed}, {"name": "Not her"}]
         await self.automate(hass, contacts=contacts)
         await receive(hass, account, "Hello", sender=sender)
         assert told(notified, "title") == ["Mum" if is_theirs else sender]
+
+    async def test_nobody(self, hass: HomeAssistant, account: Account, notified: Calls) -> None:
+        """A message without a sender has no name, also if a name without a number was entered."""
+        await self.automate(hass, contacts=[{"name": "Mum", "number": ""}, {"name": "Ben", "number": " "}])
+        await receive(hass, account, "Hello", sender="")
+        assert told(notified, "title") == ["?"]
+
+    @pytest.mark.parametrize("wording", ["{text}", "  {text}\n"])
+    async def test_commands(self, hass: HomeAssistant, account: Account, notified: Calls, wording: str) -> None:
+        """A text that the companion app would carry out is shown: an invisible character stands in front of it."""
+        commands = [
+            "command_screen_on",
+            "  command_dnd ",
+            "COMMAND_X",
+            "command_activity\n",
+            "clear_notification",
+            "clear_badge",
+            "delete_alert",
+            "request_location_update",
+            "remove_channel",
+            "update_complications",
+            "update_widgets",
+            "end_live_activity",
+            "kiosk_show_screensaver",
+            "TTS",
+            "\u200bcommand_dnd",
+        ]
+        await self.automate(hass, title=wording, message=wording)
+        await receive(hass, account, *commands)
+        expected = [f"\u2060{wording.replace('{text}', command)}" for command in commands]
+        assert told(notified, "message") == told(notified, "title") == expected
+
+    async def test_name_that_is_a_command(self, hass: HomeAssistant, account: Account, notified: Calls) -> None:
+        """It doesn't matter which placeholder stands for it."""
+        await self.automate(hass, message="{name}")
+        await receive(hass, account, "Hello", sender="command_dnd")
+        assert told(notified, "message") == told(notified, "title") == ["\u2060command_dnd"]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("x" * 3000, "x" * 3000),
+            ("x" * 3001, "x" * 3000 + "…"),
+            ("é" * 40_000, "é" * 1500 + "…"),
+            ("a" + "☺" * 1000, "a" + "☺" * 999 + "…"),
+        ],
+        ids=["just not too long", "too long", "very long", "within a character"],
+    )
+    async def test_long_text(
+        self, hass: HomeAssistant, account: Account, notified: Calls, text: str, message: str
+    ) -> None:
+        """A text is cut to what push services take, never within a character."""
+        await self.automate(hass, title="{text}")
+        await receive(hass, account, text)
+        assert told(notified, "message") == [message]
+        assert len(told(notified, "title")[0].encode()) <= 303
+
+    async def test_hostile(
+        self, hass: HomeAssistant, account: Account, notified: Calls, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whatever comes is shown."""
+        await self.automate(hass)
+        await receive_hostile(hass, account, caplog)
+        assert len(notified) == len(HOSTILE) + 1
 
     async def test_first_name_counts(self, hass: HomeAssistant, account: Account, notified: Calls) -> None:
         """Of two names for a number the first is taken."""
@@ -547,7 +626,7 @@ class TestAnnounce:
 
     async def automate(self, hass: HomeAssistant, **inputs: Any) -> None:
         """Make the automation."""
-        defaults = {
+        defaults: dict[str, Any] = {
             "satellites": ["assist_satellite.kitchen"],
             "contacts": [{"name": "Mum", "number": MUM}],
             "quiet_from": "00:00:00",
@@ -574,8 +653,8 @@ class TestAnnounce:
     ) -> None:
         """The second one waits until the first is read; what is said isn't kept."""
         await self.automate(hass, satellites=[], speakers=SPEAKERS, voice="tts.anna")
-        await receive_at_work(hass, entry, account, "one" * 100, "007")
-        assert told(spoken, "message") == [f"Message from Mum: {'one' * 100}"]
+        await receive_at_work(hass, entry, account, "one " * 10_000, "007")
+        assert told(spoken, "message") == [f"Message from Mum: {'one ' * 73}one…"]
         await advance(clock, 20)
         assert len(spoken) == 1
         await advance(clock, 20)
@@ -585,11 +664,51 @@ class TestAnnounce:
         assert spoken[0].data["cache"] is False
         assert announced == []
 
-    async def test_verbatim(self, hass: HomeAssistant, account: Account, announced: Calls) -> None:
-        """A text is read as it is, and never taken for a template."""
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            *((text, text) for text in TRICKY if text not in ("[1, 2]", r"C:\new", "two\nlines", "  space  ")),
+            ("[1, 2]", "1, 2"),
+            (r"C:\new", "C: new"),
+            ("two\nlines", "two lines"),
+            ("  space  ", "space"),
+            ("", ""),
+            ("<speak>Hi<break time='9s'/></speak>", "speak Hi break time='9s'/ /speak"),
+            ("[[slnc 9000]] Tom &amp; Jerry &#60;", "slnc 9000 Tom amp; Jerry #60;"),
+            ("a\x00\x1b\x07b\x7f\x85\u2028c\ufffe", "a b c"),
+            ("👨\u200d👩\u200d👧 ☺", "👨\u200d👩\u200d👧 ☺"),
+            pytest.param("word " * 100, "word " * 58 + "word…", id="many words"),
+            pytest.param("x" * 300, "x" * 300, id="just not too long"),
+            pytest.param("two " + "x" * 400, "two " + "x" * 295 + "…", id="long word"),
+            pytest.param("x" * 40_000, "x" * 299 + "…", id="very long word"),
+        ],
+    )
+    async def test_what_is_said(
+        self, hass: HomeAssistant, account: Account, announced: Calls, text: str, said: str
+    ) -> None:
+        """A text is never taken for a template or for markup, and can't go on for ever."""
         await self.automate(hass, announcement="{text}")
-        await receive(hass, account, *TRICKY)
-        assert told(announced, "message") == TRICKY
+        await receive(hass, account, text)
+        assert told(announced, "message") == [said]
+
+    async def test_wording_with_markup(self, hass: HomeAssistant, account: Account, announced: Calls) -> None:
+        """The markup of whoever made the automation is left; neither the name nor the text adds any."""
+        await self.automate(hass, announcement="<speak>{name}: {text}</speak>")
+        await receive(hass, account, "</speak>", sender="<b>" + "x" * 150)
+        assert told(announced, "message") == [f"<speak>b {'x' * 57}…: /speak</speak>"]
+
+    async def test_hostile(
+        self,
+        hass: HomeAssistant,
+        account: Account,
+        announced: Calls,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Whatever comes is announced, in at most 300 characters."""
+        await self.automate(hass)
+        await receive_hostile(hass, account, caplog)
+        assert len(announced) == len(HOSTILE) + 1
+        assert max(map(len, told(announced, "message"))) <= len("Message from Mum: ") + 300
 
     @pytest.mark.parametrize(
         ("quiet_from", "quiet_to", "time", "is_said"),
@@ -996,6 +1115,10 @@ class TestDigest:
             ([f"{number}" for number in range(40)], ["…\n" + "\n".join(f"{MUM}: {each}" for each in range(20, 40))]),
             (["x" * 300], [f"{MUM}: {'x' * 199}…"]),
             (TRICKY, [f"{MUM}: " + f"\n{MUM}: ".join(TRICKY)]),
+            (
+                ["😀" * 199 + str(number) for number in range(5)],
+                ["…\n" + "\n".join(f"{MUM}: {'😀' * 199}{number}" for number in (2, 3, 4))],
+            ),
         ],
     )
     async def test_messages(
@@ -1048,8 +1171,8 @@ class TestDigest:
     async def test_which(
         self, hass: HomeAssistant, account: Account, notified: Calls, freezer: FrozenDateTimeFactory
     ) -> None:
-        """Excluded senders and words are left out, empty ones mean nothing, and names are told."""
-        exclude = {"exclude_senders": ["07700 900456", "shop", ""], "exclude_words": ["Offer", " "]}
+        """Excluded senders and words are left out, an empty word excludes nothing, and names are told."""
+        exclude = {"exclude_senders": ["07700 900456", "shop"], "exclude_words": ["Offer", " "]}
         await self.automate(hass, **exclude, contacts=[{"name": "Mum", "number": "07700 900123"}])
         await receive(hass, account, "Hello", "A special OFFER")
         await receive(hass, account, "Ben", sender=BEN)
@@ -1086,3 +1209,18 @@ class TestDigest:
         await receive(hass, other, "To Ben")
         await self.reach(hass, freezer, "2026-11-20 18:00")
         assert told(notified, "message") == [f"{MUM}: To Anna"]
+
+    async def test_hostile(
+        self,
+        hass: HomeAssistant,
+        account: Account,
+        notified: Calls,
+        freezer: FrozenDateTimeFactory,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Whatever has come, there is a digest that push services take."""
+        await self.automate(hass, shown=100)
+        await receive_hostile(hass, account, caplog)
+        await self.reach(hass, freezer, "2026-11-20 18:00")
+        assert told(notified, "title") == [f"Text messages: {len(HOSTILE) + 1}"]
+        assert len(told(notified, "message")[0].encode()) <= 3010
