@@ -264,6 +264,53 @@ class TestFiles:
         assert first == second
 
 
+class TestBlank:
+    """What is left blank by mistake is refused, and what may be empty means all."""
+
+    @pytest.mark.parametrize(
+        ("name", "inputs"),
+        [
+            ("announce", {"senders": [" "]}),
+            ("announce", {"exclude_senders": [BEN, ""]}),
+            ("announce", {"accounts": [""]}),
+            ("digest", {"phones": PHONES, "exclude_senders": [""]}),
+            ("digest", {"phones": PHONES, "accounts": [" "]}),
+            ("forward", {"phones": PHONES, "senders": [MUM, ""]}),
+            ("forward", {"phones": PHONES, "exclude_senders": [""]}),
+            ("forward", {"phones": PHONES, "accounts": [""]}),
+            ("keyword", {"senders": [], "keyword": "Gate", "action": []}),
+            ("keyword", {"senders": [" "], "keyword": "Gate", "action": []}),
+            ("keyword", {"senders": [MUM], "keyword": "", "action": []}),
+            ("keyword", {"senders": [MUM], "keyword": " ", "action": []}),
+            ("keyword", {"senders": [MUM], "keyword": "{{ 1 }}", "action": []}),
+            ("keyword", {"senders": [MUM], "keyword": "Gate", "action": [], "not_older_than": {"minutes": 0}}),
+            ("one_time_code", {"helper": CODE, "senders": [""]}),
+            ("one_time_code", {"helper": CODE, "expression": ""}),
+            ("one_time_code", {"helper": CODE, "expression": "("}),
+            ("one_time_code", {"helper": CODE, "accounts": [""]}),
+            ("tracker_alarm", {"trackers": []}),
+            ("tracker_alarm", {"trackers": [MUM, " "]}),
+        ],
+    )
+    async def test_refused(self, hass: HomeAssistant, name: str, inputs: dict[str, Any]) -> None:
+        """An automation that could never run, or for everybody, can't be saved."""
+        await automate(hass, name, state="unavailable", **inputs)
+
+    @pytest.mark.parametrize(
+        ("name", "inputs"),
+        [
+            ("announce", {"senders": [], "exclude_senders": [], "accounts": []}),
+            ("digest", {"phones": PHONES, "exclude_senders": [], "accounts": []}),
+            ("forward", {"phones": PHONES, "senders": [], "exclude_senders": [], "accounts": []}),
+            ("one_time_code", {"helper": CODE, "senders": [], "accounts": []}),
+        ],
+    )
+    async def test_accepted(self, hass: HomeAssistant, name: str, inputs: dict[str, Any]) -> None:
+        """An empty list is what each of these inputs has at first."""
+        await automate(hass, name, **inputs)
+        await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.blueprint"}, blocking=True)
+
+
 class TestKeyword:
     """A keyword from somebody trusted runs an action."""
 
@@ -1272,14 +1319,30 @@ class TestTrackerAlarm:
         [data] = [alarm.data for alarm in alarms]
         assert (data["latitude"], data["longitude"], data["map_link"], data["text"]) == (None, None, link, text)
 
-    @pytest.mark.parametrize(("trackers", "sender"), [([MUM], BEN), ([], MUM), (["", " "], MUM)])
-    async def test_stranger(
-        self, hass: HomeAssistant, account: Account, alarms: Calls, trackers: list[str], sender: str
-    ) -> None:
+    @pytest.mark.parametrize("sender", [BEN, ""])
+    async def test_stranger(self, hass: HomeAssistant, account: Account, alarms: Calls, sender: str) -> None:
         """Nobody but the trackers raises an alarm."""
-        await self.automate(hass, trackers=trackers)
+        await self.automate(hass)
         await receive(hass, account, "SOS", sender=sender)
         assert alarms == []
+
+    async def test_account_that_is_picked(
+        self, hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account, alarms: Calls
+    ) -> None:
+        """Only the account that is picked counts."""
+        await self.automate(hass, accounts=[device_id(hass, entry)])
+        other = await add_account(hass, emulator)
+        await receive(hass, account, "SOS to Anna")
+        await receive(hass, other, "SOS to Ben")
+        assert told(alarms, "text") == ["SOS to Anna"]
+
+    async def test_hostile(
+        self, hass: HomeAssistant, account: Account, alarms: Calls, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whatever comes runs the action for everything else."""
+        await self.automate(hass)
+        await receive_hostile(hass, account, caplog)
+        assert told(alarms, "kind") == ["other"] * len(HOSTILE)
 
     async def test_each_of_two(self, hass: HomeAssistant, account: Account, alarms: Calls) -> None:
         """Equal reports that come at once are two."""
