@@ -184,7 +184,9 @@ class CrashTest:
     async def _ends(self) -> list[End]:
         """Return what was ended; of restored backups also when the inboxes were read to their ends afterwards."""
         return [
-            replace(end, read=await self._evidence.read_to_end(end.end)) if end.kind is Kind.RESTORED else end
+            replace(end, read=await self._evidence.read_to_end(end.end, self._harm.ends))
+            if end.kind is Kind.RESTORED
+            else end
             for end in self._harm.ends
         ]
 

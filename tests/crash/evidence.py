@@ -6,8 +6,9 @@ from typing import Any
 
 from ..live.emulator import Emulator
 from .accounts import EACH, Accounts
-from .facts import Delivery, Key, Message, Seen, consumes
+from .facts import Delivery, End, Key, Message, Seen, consumes
 from .recorder import Recorder
+from .verdict import LONGEST_ANSWER
 from .witness import Witness
 
 
@@ -81,12 +82,14 @@ class Evidence:
         answered = [[request for request in asked.get(account.label, ()) if request["status"]] for account in EACH]
         return all(requests and not requests[-1]["message_ids"] for requests in answered)
 
-    async def read_to_end(self, since: float) -> dict[str, float]:
+    async def read_to_end(self, since: float, ends: Iterable[End] = ()) -> dict[str, float]:
         """Return by account when its inbox was found empty for the first time after a time, where it was.
 
         That is when an answer holds nothing. Where a request waits for a message, one that was sent meanwhile is the
-        last one, too; a list may have a next page then.
+        last one, too; a list may have a next page then. An answer that an end may have cut off doesn't count, since
+        nobody may have read it.
         """
+        spans = [(end.begin - LONGEST_ANSWER, end.end, end.accounts) for end in ends]
         messages = (await self._emulator.get("/admin/messages"))["messages"]
         sent = {(_label(message), message["message_id"]): message for message in messages}
         found: dict[str, float] = {}
@@ -95,7 +98,8 @@ class Evidence:
                 at = _seconds(request["time"])
                 answer = [sent[label, message_id] for message_id in request["message_ids"]]
                 is_last = _waited(answer, at) if consumes(label) else not answer
-                if at > since and request["status"] in (200, 204) and is_last:
+                is_cut_off = any(begin <= at <= end for begin, end, accounts in spans if label in accounts)
+                if at > since and request["status"] in (200, 204) and is_last and not is_cut_off:
                     times = [_seconds(message["fetched_at"]) for message in answer if message["fetched_at"]]
                     found[label] = max([at, *times])
                     break

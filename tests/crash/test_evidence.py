@@ -11,7 +11,7 @@ from ..live.emulator import Emulator
 from ..live.home_assistant import HomeAssistant
 from .accounts import EACH, Accounts
 from .evidence import Evidence
-from .facts import Delivery, Message
+from .facts import Delivery, End, Kind, Message
 from .recorder import Recorder
 from .witness import Witness
 
@@ -99,6 +99,16 @@ async def test_read_to_end(
         provider.asked(at, *message_ids)
     provider.asked(119.0, status=500)
     assert await evidence.read_to_end(100.0) == ({} if end is None else {LABEL: end})
+
+
+async def test_answer_that_was_cut_off(provider: Provider, evidence: Evidence) -> None:
+    """An inbox that was found empty right before a kill may not have been found so by anybody who lived on."""
+    for at in (110.0, 115.0):
+        provider.asked(at)
+    kill = End(kind=Kind.KILLED, begin=110.5, end=111.0, accounts=frozenset({LABEL}))
+    other = End(kind=Kind.KILLED, begin=115.5, end=116.0, accounts=frozenset({EACH[1].label}))
+    assert await evidence.read_to_end(100.0) == {LABEL: 110.0}
+    assert await evidence.read_to_end(100.0, [kill, other]) == {LABEL: 115.0}
 
 
 def test_seen(evidence: Evidence) -> None:
