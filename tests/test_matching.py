@@ -44,6 +44,7 @@ def compares(received: str, options: dict[str, Any]) -> bool:
         ("MYBANK, +447700900123", "GB", message()),
         ("131 2345 6789", "CN", message("+8613123456789")),
         (" MyBank ", "GB", message("MYBANK")),
+        ("TX 1234567", "IN", message("TX 1234567")),
         ("Mu\u0308ller\u2019s", "GB", message("mu\u0308ller's")),
         ("60300", "GB", message("60300")),
         ("12345678", "AU", message("12345678")),

@@ -52,6 +52,7 @@ BETWEEN_SENDERS: Final = re.compile(r"[;,|\n]|(?<=\d)\s+(?=\+)")
 MOST_DIGITS: Final = 17  # of E.164 15, with 00 in front
 LEAST_DIGITS: Final = 7  # from which on digits are rather a number than a short code or a part of a name
 SHORTEST_SHORT_CODE: Final = 3
+LONGEST_NAME: Final = 11  # characters of an alphanumeric sender (3GPP TS 23.040); some providers have longer ones
 LONGEST_NATIONAL_CODE: Final = 8  # digits that may be a short code of some country, though it is no possible number
 NO_INVISIBLE: Final = dict.fromkeys(map(ord, INVISIBLE))
 
@@ -321,7 +322,8 @@ def _check_sender(sender: str) -> None:
         return
     if (digits := digits_of(address)) is None:
         is_long = sum(map(str.isdecimal, address)) >= LEAST_DIGITS
-        if is_long and (" " in address or address.startswith("+") or not _has_letter(address)):
+        has_label = " " in address and len(address) > LONGEST_NAME
+        if is_long and (has_label or address.startswith("+") or not _has_letter(address)):
             raise vol.Invalid(f"{sender} is no phone number. Write the number alone, and one in each row")
         return
     if len(digits.removeprefix("+")) > MOST_DIGITS:
