@@ -335,6 +335,16 @@ class TestOrder:
         late = compare(self.messages, seen(*firsts, *(flagged(each, 20) for each in "132")), ends)
         assert broken(late) == {"out of order": [(BULKSMS, "2")]}
 
+    def test_answer_that_began_after_the_process_was_gone(self) -> None:
+        """A provider that is slow to take up a request answers a process that isn't there any more."""
+        messages = [message("1", 10.5, BULLETIN), message("2", 20, BULLETIN)]
+        report = compare(messages, seen(delivery("2", 20, BULLETIN), flagged("1", 21, BULLETIN)), [killed(10)])
+        assert (report.recovered, report.broken) == ([(BULLETIN, "1")], set())
+        gone = compare(
+            messages, seen(delivery("2", 20, BULLETIN), flagged("1", 21, BULLETIN)), [reloaded(10, BULLETIN)]
+        )
+        assert "out of order" in gone.broken
+
     def test_recovered_late(self) -> None:
         """What was in flight at a kill comes when it is found, flagged or not."""
         messages = [message("1", 9.9, BULLETIN), message("2", 20, BULLETIN)]

@@ -178,8 +178,10 @@ def _cut_off(messages: Sequence[Message], started: Mapping[Key, list[Delivery]],
         if not message.consumed or message.old or message.account not in end.accounts or message.begun is None:
             continue
         earliest = end.begin - (LATE if end.kind.orderly else LONGEST_ANSWER)
+        # A provider under load may take up the last request of a process only after that is gone.
+        latest = end.end + (MOMENT if end.kind.deadly else 0.0)
         known = end.stored is not None and message.message_id in end.stored
-        if earliest <= message.begun <= end.end and not known:
+        if earliest <= message.begun <= latest and not known:
             before = last.get(message.account)
             if before and not end.kind.deadly and _came_plainly(message, started) > _came_plainly(before, started):
                 continue
