@@ -23,6 +23,7 @@ from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.setup import async_setup_component
 
 from .conftest import broken_store, poll, set_up, settle, texts
 
@@ -36,6 +37,8 @@ type End = Callable[[HomeAssistant, MockConfigEntry, list[Event[Any]]], Awaitabl
 async def stop(hass: HomeAssistant, entry: MockConfigEntry, _: list[Event[Any]]) -> None:
     """Stop Home Assistant, as far as accounts see that, and start it again."""
     hass.set_state(CoreState.stopping)
+    for task in list(hass._background_tasks):  # noqa: SLF001
+        task.cancel("Home Assistant is stopping")
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -185,6 +188,28 @@ async def test_orderly_end_while_something_is_stored(
             once.begin()
         await finish(hass, once)
     assert in_order(received, account) == expected
+    assert not any(event.data["redelivered"] for event in received)
+
+
+@pytest.mark.parametrize("end", ORDERLY)
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_orderly_end_while_an_expression_runs(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], end: str
+) -> None:
+    """Invariants 1 and 2: the same where a text is compared with an expression that takes long, before it is fired."""
+    await set_up(hass, entry)
+    trigger = {"trigger": "sms_inbox.received", "options": {"text": "(a|a)*$", "match": "regex"}}
+    automation = {"triggers": trigger, "actions": {"event": "ran"}}
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    states: list[ConfigEntryState] = []
+    hass.bus.async_listen("sms_received", callback(lambda _: states.append(entry.state)))
+    once = Once(lambda: ORDERLY[end](hass, entry, received))
+    with at_event(hass, 2, once), patch("custom_components.sms_inbox.dispatcher.SLICE_SECONDS", 60.0):
+        expected = [account.send(text).text for text in ("Message 0", "Message 1", "a" * 40 + "b", "Message 3")]
+        await poll(hass)
+        await finish(hass, once)
+    assert texts(received) == expected
+    assert ConfigEntryState.UNLOAD_IN_PROGRESS not in states
     assert not any(event.data["redelivered"] for event in received)
 
 

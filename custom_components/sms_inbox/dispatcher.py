@@ -212,16 +212,18 @@ class Dispatcher:
         """Fire events for a few milliseconds; update the entities one turn of the loop later, after the automations."""
         until = self._hass.loop.time() + SLICE_SECONDS
         fired: list[tuple[StoredMessage, dict[str, Any]]] = []
-        while self._claimed:
-            stored = self._claimed.popleft()
-            data = event_data(self._hass, stored)
-            await self._filters.async_prepare(data)
-            self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
-            async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
-            fired.append((stored, data))
-            if self._hass.loop.time() >= until:
-                break
+        # Home Assistant cancels this task when it begins to stop: what was fired until then must be marked.
         try:
+            while self._claimed:
+                data = event_data(self._hass, self._claimed[0])
+                await self._filters.async_prepare(data)
+                if not self._is_armed:
+                    break
+                self._hass.bus.async_fire(EVENT_SMS_RECEIVED, data)
+                async_dispatcher_send(self._hass, SIGNAL_RECEIVED, data)
+                fired.append((self._claimed.popleft(), data))
+                if self._hass.loop.time() >= until:
+                    break
             # Automations start one turn of the loop after the event; a mark must not be stored before that.
             await asyncio.sleep(0)
         finally:
