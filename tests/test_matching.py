@@ -109,7 +109,6 @@ def test_several_senders_and_exceptions() -> None:
         ({"text": "open gate"}, ["Open\u00a0gate", "open\u202fgate", "\u2067open\u200b gate\u2069"], ["opengate"]),
         ({"text": "straße"}, ["STRASSE", "STRAẞE"], ["strase"]),
         ({"text": "שלום"}, ["אז שלום לך"], ["שלם"]),
-        ({"text": "x"}, ["a" * 39_999 + "x"], ["a" * 40_000 + "x"]),
     ],
 )
 def test_texts(options: dict[str, Any], matching: list[str], others: list[str]) -> None:

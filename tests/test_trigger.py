@@ -337,6 +337,18 @@ async def test_expression_that_takes_too_long(hass: HomeAssistant, entry: MockCo
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.parametrize("match", ["contains", "regex"])
+async def test_how_much_is_compared(hass: HomeAssistant, entry: MockConfigEntry, account: Account, match: str) -> None:
+    """Of a text that is longer than any SMS, the beginning is compared; the event has all of it."""
+    await set_up(hass, entry)
+    [every, runs] = await automate(hass, {}, {"text": "x", "match": match})
+    for length in (39_999, 40_000):
+        await receive(hass, account, "a" * length + "x")
+    assert [len(text) for text in texts(every)] == [40_000, 40_001]
+    assert [len(text) for text in texts(runs)] == [40_000]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_stranger_and_a_slow_expression(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
     """Who isn't among the senders can't make an expression run at all."""
     await set_up(hass, entry)

@@ -4,18 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Unpack, override
 
-import voluptuous as vol
-
-from homeassistant.const import CONF_OPTIONS, STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, State
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
 from .filters import async_get_filters
-from .matching import FILTER_SCHEMA, MessageFilter, async_validate
-
-SCHEMA = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
+from .matching import MessageFilter, async_validate_filter
 
 
 class MessageMatchesCondition(Condition):
@@ -26,10 +22,8 @@ class MessageMatchesCondition(Condition):
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Refuse options that can never match."""
-        config = SCHEMA(config)
-        await async_validate(hass, config[CONF_OPTIONS])
-        return config
+        """Refuse a filter that can never match."""
+        return await async_validate_filter(hass, config)
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
         """Take the options, which are validated."""

@@ -21,9 +21,9 @@ from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_PROVIDER, DOMAIN
 from .filters import async_get_filters
-from .model import UNKNOWN, NumberFormat, StoredMessage
+from .model import StoredMessage
 from .phone_numbers import sender_of
-from .providers import PROVIDERS
+from .providers import number_format_of
 from .store import Store, StoreError, messages
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,13 +37,8 @@ SHORTEST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 
 
-def number_format_of(provider: str | None) -> NumberFormat:
-    """Return how a provider writes numbers, which is unknown of one that isn't known any more."""
-    return PROVIDERS[provider].number_format if provider in PROVIDERS else UNKNOWN
-
-
 def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
-    """Return the data of a message's event; the sender's number is told by Home Assistant's country of now."""
+    """Return the data of a message's event; a national sender's number is read as one of Home Assistant's country."""
     message = stored.message
     entry = hass.config_entries.async_get_entry(stored.account)
     device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)

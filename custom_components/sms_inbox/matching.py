@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import voluptuous as vol
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, CONF_OPTIONS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
@@ -28,7 +28,7 @@ from .phone_numbers import (
     split_channel,
     typed_number,
 )
-from .texts import INVISIBLE, LONGEST_TEXT, Expression, plain
+from .texts import INVISIBLE, Expression, plain
 
 CONF_ALLOW_EMPTY_LISTS: Final = "allow_empty_lists"
 CONF_CASE_SENSITIVE: Final = "case_sensitive"
@@ -49,12 +49,15 @@ COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
 }
 TEMPLATE: Final = re.compile(r"\{\{|\{%")
 BETWEEN_SENDERS: Final = re.compile(r"[;,|\n]|(?<=\d)\s+(?=\+)")
-MOST_DIGITS: Final = 17  # of E.164 15, with 00 in front
+MOST_DIGITS: Final = 17  # of E.164 15, and a trunk prefix
 LEAST_DIGITS: Final = 7  # from which on digits are rather a number than a short code or a part of a name
 SHORTEST_SHORT_CODE: Final = 3
 LONGEST_NAME: Final = 11  # characters of an alphanumeric sender (3GPP TS 23.040); some providers have longer ones
 LONGEST_NATIONAL_CODE: Final = 8  # digits that may be a short code of some country, though it is no possible number
 NO_INVISIBLE: Final = dict.fromkeys(map(ord, INVISIBLE))
+
+plain_once = lru_cache(maxsize=8)(plain)
+"""Returns the plain form of a message's text; it is made once for all filters that see the message."""
 
 
 def valid_text(value: Any) -> str:
@@ -139,15 +142,20 @@ FILTER_SCHEMA: Final = vol.All(
 )
 
 
-async def async_validate(hass: HomeAssistant, options: ConfigType) -> None:
-    """Refuse options that fit the schema, and can't match here and now.
+CONFIG_SCHEMA: Final = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
 
-    An account that is gone is accepted, see `filters`; and while Home Assistant starts so is a number that is none in
-    the present country, since automations that were saved before must go on.
+
+async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> ConfigType:
+    """Validate the configuration of a trigger or a condition, and return it with its filter's options cleaned.
+
+    Accepted are an account that is gone, see `filters`, and while Home Assistant starts a number that is impossible in
+    the present country: automations that were saved before must go on.
 
     Raises:
-        vol.Invalid: An account is none of ours, or a number is none in Home Assistant's country.
+        vol.Invalid: The filter can never match, here and now.
     """
+    config = CONFIG_SCHEMA(config)
+    options = config[CONF_OPTIONS]
     for device_id in options.get(ATTR_DEVICE_ID, ()):
         device = dr.async_get(hass).async_get(device_id)
         if device and DOMAIN not in {identifier[0] for identifier in device.identifiers}:
@@ -159,6 +167,7 @@ async def async_validate(hass: HomeAssistant, options: ConfigType) -> None:
     if hass.is_running:
         for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
             check_country(options.get(key, ()), hass.config.country, key)
+    return config
 
 
 def check_country(typed: Iterable[str], country: str | None, key: str) -> None:
@@ -221,7 +230,12 @@ class MessageFilter:
             excluded=tuple(options.get(CONF_EXCLUDE_SENDER, ())),
             compare=None
             if typed is None or is_expression
-            else partial(_compare, options[CONF_MATCH], plain(typed, case_sensitive=case_sensitive), case_sensitive),
+            else partial(
+                _compare,
+                COMPARISONS[options[CONF_MATCH]],
+                plain(typed, case_sensitive=case_sensitive),
+                case_sensitive=case_sensitive,
+            ),
             expression=Expression(typed, case_sensitive=case_sensitive) if typed and is_expression else None,
             not_older_than=options.get(CONF_NOT_OLDER_THAN),
         )
@@ -248,15 +262,9 @@ class MessageFilter:
         return self.senders is None or includes(self.senders, sender, country)
 
 
-def _compare(comparison: str, typed: str, case_sensitive: bool, message_text: str) -> bool:  # noqa: FBT001
-    """Whether a text is meant."""
-    return COMPARISONS[comparison](_plain_text(message_text, case_sensitive), typed)
-
-
-@lru_cache(maxsize=8)
-def _plain_text(message_text: str, case_sensitive: bool) -> str:  # noqa: FBT001
-    """Return the text of a message for comparing; once for all filters that see it."""
-    return plain(message_text[:LONGEST_TEXT], case_sensitive=case_sensitive)
+def _compare(comparison: Callable[[str, str], bool], typed: str, text: str, *, case_sensitive: bool) -> bool:
+    """Whether the text of a message is meant; `typed` is in its plain form."""
+    return comparison(plain_once(text, case_sensitive=case_sensitive), typed)
 
 
 def _sender_in(message: Mapping[str, Any], country: str | None) -> Sender:
@@ -328,5 +336,5 @@ def _check_sender(sender: str) -> None:
         return
     if len(digits.removeprefix("+")) > MOST_DIGITS:
         raise vol.Invalid(f"{sender} has too many digits for one phone number. Write each number into a row of its own")
-    if digits.startswith(("+", "00")) and not typed_number(address, None):
+    if digits.startswith("+") and not typed_number(address, None):
         raise vol.Invalid(f"{sender} is no possible phone number. Check its digits")

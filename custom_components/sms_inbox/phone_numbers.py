@@ -84,7 +84,7 @@ def split_channel(address: str) -> tuple[str | None, str]:
 
 
 def digits_of(text: str) -> str | None:
-    """Return the digits of a text, with `+` in front if it has one; None if anything else is in it than in a number."""
+    """Return the digits of a text, with `+` in front if it has that or `00`; None if it holds what no number does."""
     if len(text) > LONGEST_NUMBER:
         return None
     cleaned = plain(text).replace(FULL_WIDTH_PLUS, "+")
@@ -93,7 +93,8 @@ def digits_of(text: str) -> str | None:
     digits = "".join(character for character in rest if character not in SEPARATORS)
     if not digits.isdecimal():
         return None
-    return ("+" if has_plus else "") + phonenumbers.normalize_digits_only(digits)
+    digits = phonenumbers.normalize_digits_only(digits)
+    return f"+{digits.removeprefix('00')}" if has_plus or digits.startswith("00") else digits
 
 
 def typed_number(text: str, country: str | None) -> str | None:
@@ -109,12 +110,10 @@ def typed_number(text: str, country: str | None) -> str | None:
     """
     if (digits := digits_of(text)) is None:
         return None
-    if digits.startswith(("+", "00")):
-        international = "+" + digits.removeprefix("+").removeprefix("00" if digits.startswith("00") else "")
-        if BRACKETED_TRUNK in text and (without := digits_of(text.replace(BRACKETED_TRUNK, "", 1))):
-            shorter = "+" + without.lstrip("+0")
-            return _e164(shorter, valid=True) or _e164(international) or _e164(shorter)
-        return _e164(international)
+    if digits.startswith("+"):
+        if BRACKETED_TRUNK in text and (shorter := digits_of(text.replace(BRACKETED_TRUNK, "", 1))):
+            return _e164(shorter, valid=True) or _e164(digits) or _e164(shorter)
+        return _e164(digits)
     if len(digits) <= LONGEST_SHORT_CODE:
         return _e164(digits, country, valid=True)
     trunk_prefix = phonenumbers.ndd_prefix_for_region(country, strip_non_digits=True) if country else None
@@ -140,12 +139,10 @@ def _number_of_sender(address: str, number_format: NumberFormat, country: str | 
     if digits.startswith("+"):
         return _e164(digits)
     if number_format.is_international:
-        return _e164(f"+{digits.removeprefix('00')}") if len(digits) > LONGEST_SHORT_CODE else None
+        return _e164(f"+{digits}") if len(digits) > LONGEST_SHORT_CODE else None
     country = number_format.country or country
     if len(digits) <= LONGEST_SHORT_CODE:
         return _e164(digits, country, valid=True, types=MOBILE)
-    if digits.startswith("00"):
-        return _e164(f"+{digits[2:]}")
     return (
         _own_mobile(digits, country)
         or _e164(digits, country, valid=True, types=MOBILE)

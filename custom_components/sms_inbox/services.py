@@ -13,13 +13,13 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_PROVIDER, DOMAIN
-from .dispatcher import event_data, number_format_of
+from .dispatcher import event_data
 from .entity import SHOWS_MESSAGES
 from .inbox import async_get_store
 from .matching import CONF_SENDER, check_country, includes, valid_accounts, valid_senders, valid_text
 from .model import NumberFormat
 from .phone_numbers import sender_of
-from .providers import PROVIDERS
+from .providers import PROVIDERS, number_format_of
 from .store import StoreError, search
 
 SERVICE_GET_MESSAGES = "get_messages"

@@ -86,12 +86,12 @@ class Expression:
         """Return what it finds first in a text, None for nothing.
 
         Args:
-            text: Searched as it is, up to `LONGEST_TEXT` characters.
+            text: Searched as it is.
             seconds: How long it may take.
             in_thread: Whether other threads can go on meanwhile.
 
         Raises:
             TimeoutError: It took longer.
         """
-        found = self._compiled.search(text[:LONGEST_TEXT], timeout=seconds, concurrent=in_thread)
+        found = self._compiled.search(text, timeout=seconds, concurrent=in_thread)
         return found and Found(groups=found.groups(), named_groups=found.groupdict())

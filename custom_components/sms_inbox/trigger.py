@@ -2,9 +2,6 @@
 
 from typing import Any, override
 
-import voluptuous as vol
-
-from homeassistant.const import CONF_OPTIONS
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerConfig, TriggerNotTriggeredReporter
@@ -13,10 +10,8 @@ from homeassistant.util import dt as dt_util
 
 from .dispatcher import SIGNAL_RECEIVED
 from .filters import async_get_filters
-from .matching import FILTER_SCHEMA, MessageFilter, async_validate
+from .matching import MessageFilter, async_validate_filter
 from .phone_numbers import LONGEST_SENDER
-
-SCHEMA = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
 
 
 class ReceivedTrigger(Trigger):
@@ -31,10 +26,8 @@ class ReceivedTrigger(Trigger):
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
-        """Refuse options that can never match."""
-        config = SCHEMA(config)
-        await async_validate(hass, config[CONF_OPTIONS])
-        return config
+        """Refuse a filter that can never match."""
+        return await async_validate_filter(hass, config)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Take the options, which are validated."""

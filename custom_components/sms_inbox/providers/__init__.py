@@ -1,5 +1,6 @@
 """The providers that SMS Inbox knows."""
 
+from ..model import UNKNOWN, NumberFormat
 from .bulksms import BulkSms
 from .bulksms_eapi import BulkSmsEapi
 from .bulletin import Bulletin
@@ -28,3 +29,8 @@ PROVIDERS: dict[str, type[Provider]] = {
     )
 }
 POLLED = [key for key, provider in PROVIDERS.items() if provider.interval]
+
+
+def number_format_of(provider: str | None) -> NumberFormat:
+    """Return how the provider with a key writes numbers; `UNKNOWN` without one, and for a key that is not known."""
+    return PROVIDERS[provider].number_format if provider in PROVIDERS else UNKNOWN
