@@ -92,7 +92,7 @@ async def test_script_that_nothing_triggered(hass: HomeAssistant, entry: MockCon
         ({"text": "(", "match": "regex"}, "The regular expression is invalid"),
         ({"sender": [""], "text": "gate"}, "This is blank"),
         ({"text": True}, "yes or no"),
-        ({"sender": "077009001234567"}, "no possible phone number in Home Assistant's country, GB"),
+        ({"sender": "077009001234567"}, "not a possible phone number in Home Assistant's country, GB"),
     ],
 )
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)

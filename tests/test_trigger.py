@@ -207,7 +207,7 @@ async def test_message_that_waited_for_the_start(hass: HomeAssistant, entry: Moc
         ({"text": "x", "match": "sounds_like"}, "match"),
         ({"sender": [""], "text": "gate"}, "This is blank"),
         ({"device_id": []}, "This list is empty"),
-        ({"sender": "077009001234567"}, "no possible phone number in Home Assistant's country, GB"),
+        ({"sender": "077009001234567"}, "not a possible phone number in Home Assistant's country, GB"),
     ],
 )
 async def test_options_that_are_refused(

@@ -32,12 +32,12 @@ class MessageMatchesCondition(Condition):
 
     @override
     async def _async_setup(self) -> None:
-        """Have the expression run before messages are delivered."""
+        """Register the filter, so that its regular expression is run before messages are delivered."""
         self._remove = async_get_filters(self._hass).async_add(self._filter)
 
     @override
     def _async_unload(self) -> None:
-        """End that."""
+        """Remove the filter."""
         if self._remove:
             self._remove()
 
@@ -50,9 +50,9 @@ class MessageMatchesCondition(Condition):
 
 
 def _delivered(trigger: Any) -> tuple[Mapping[str, Any], datetime] | None:
-    """Return the message that triggered, and when it was delivered; None where no message did, or not just now.
+    """Return the message that triggered the automation, and when it was delivered; None if no new message did.
 
-    It is in the variables of our trigger, of an event's, or of the state of an entity that shows messages.
+    The message is in the variables of our own trigger, in the event of an event trigger, or in the state of an entity.
     """
     if not isinstance(trigger, Mapping):
         return None
@@ -70,7 +70,7 @@ def _delivered(trigger: Any) -> tuple[Mapping[str, Any], datetime] | None:
 
 
 def _is_replay(before: Any, state: State) -> bool:
-    """Whether a state shows a message that was there before: after a start, a reload or an outage, or changed anew."""
+    """Whether a state shows an old message again: after a start, a reload, an outage, or a change of something else."""
     if not isinstance(before, State) or before.state == STATE_UNAVAILABLE:
         return True
     return before.state == state.state and before.attributes.get("message_id") == state.attributes.get("message_id")

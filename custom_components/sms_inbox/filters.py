@@ -1,8 +1,8 @@
-"""The filters of all automations that run now: their expressions, which may not hold anything up, and their accounts.
+"""The filters of all running automations: matches messages, and reports slow expressions and removed accounts.
 
-A regular expression can take for ever on a text that a stranger has chosen. So, before a message is delivered, the
-expressions of the filters that may mean it are run: each for a moment in the event loop, and if that isn't enough, in a
-thread, up to a limit. What they found is remembered for the triggers and conditions that ask for it right afterwards.
+A regular expression can take extremely long for some texts, and the senders of messages choose the texts. So, before a
+message is delivered, the regular expressions that it will be compared with are run: for a moment in the event loop, and
+if that isn't enough, in a thread with a time limit. Triggers and conditions then use the stored results.
 """
 
 from collections import OrderedDict
@@ -30,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 
 LIMIT_SECONDS: Final = 0.05
 MOMENT_SECONDS: Final = 0.001
-UNPREPARED_SECONDS: Final = 0.002  # where nobody has run the expression before the message was delivered
+UNPREPARED_SECONDS: Final = 0.002  # for a message that was not delivered just now, such as after a delay
 REMEMBERED: Final = 16  # texts
 NOTHING: Final = Found(groups=(), named_groups={})
 
@@ -49,7 +49,7 @@ class Filters:
 
     @callback
     def async_add(self, message_filter: MessageFilter) -> CALLBACK_TYPE:
-        """Use a filter; return a function that ends it."""
+        """Add a filter that is in use; return a function that removes it."""
         key = id(message_filter)
         self._filters[key] = message_filter
         self._async_check_accounts()
@@ -66,9 +66,9 @@ class Filters:
         return async_remove
 
     async def async_prepare(self, message: Mapping[str, Any]) -> None:
-        """Run the expressions of the filters that may mean a message, before it is delivered.
+        """Run the regular expressions that a message will be compared with, before it is delivered.
 
-        Without expressions, and with quick ones, this doesn't give up the event loop.
+        Other tasks only run meanwhile if the expressions take longer than a moment.
         """
         now, text = dt_util.utcnow(), _text_of(message)
         wanted = {
@@ -82,7 +82,7 @@ class Filters:
                 continue
             seconds = until - self._hass.loop.time()
             try:
-                # After the first moment the event loop's turn is over for all other expressions, too.
+                # Once the moment is over, the remaining expressions run in a thread.
                 found = expression.search(text, seconds) if seconds > 0 else await self._async_search(expression, text)
             except TimeoutError, MemoryError:
                 found = await self._async_search(expression, text)
@@ -102,7 +102,7 @@ class Filters:
         return None if found is None else {"groups": list(found.groups), "named_groups": dict(found.named_groups)}
 
     def _search(self, expression: Expression, text: str) -> Found | None:
-        """Return what was found before the message was delivered; if nobody has looked, look now, but not for long."""
+        """Return the result of `async_prepare`; without one, search now, but only briefly."""
         if expression in (known := self._found.get(text, {})):
             return known[expression]
         found = None
@@ -114,19 +114,19 @@ class Filters:
         return found
 
     async def _async_search(self, expression: Expression, text: str) -> Found | None:
-        """Return what is found within the limit, in a thread."""
+        """Search in a thread; None if nothing is found within the time limit."""
         search = partial(expression.search, text, LIMIT_SECONDS, in_thread=True)
         try:
             return await self._hass.async_add_executor_job(search)
         except TimeoutError:
             self._report(expression)
         except (MemoryError, RuntimeError) as err:
-            # The expression takes too much, or Home Assistant is stopping; neither may keep a message from others.
+            # Too little memory, or Home Assistant is stopping: the other messages must still be delivered.
             _LOGGER.debug("A regular expression could not be run: %s", type(err).__name__)
         return None
 
     def _remember(self, expression: Expression, text: str, found: Found | None) -> None:
-        """Remember what was found in a text, and forget the text that was asked about longest ago."""
+        """Store a result; the results for the text that was used longest ago are dropped."""
         self._found.setdefault(text, {})[expression] = found
         self._found.move_to_end(text)
         if len(self._found) > REMEMBERED:
@@ -138,7 +138,7 @@ class Filters:
 
     @callback
     def _async_check_accounts(self, *_: Any) -> None:
-        """Show which accounts are named by a filter, and gone."""
+        """Show which accounts are in a filter but have been removed."""
         named = {account for each in self._filters.values() for account in each.accounts or ()}
         gone = {account for account in named if not self._is_there(account)}
         for account in gone - self._gone:
@@ -154,7 +154,7 @@ class Filters:
 
 
 def _text_of(message: Mapping[str, Any]) -> str:
-    """Return as much of a message's text as is compared."""
+    """Return the part of a message's text that is compared."""
     return str(message.get("text") or "")[:LONGEST_TEXT]
 
 

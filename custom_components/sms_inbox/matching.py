@@ -1,4 +1,4 @@
-"""Filters: which messages a person means, by account, sender, text and age; what can never match is refused."""
+"""Filters of triggers and conditions: by account, sender, text and age; filters that can never match are refused."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -50,10 +50,10 @@ COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
 TEMPLATE: Final = re.compile(r"\{\{|\{%")
 BETWEEN_SENDERS: Final = re.compile(r"[;,|\n]|(?<=\d)\s+(?=\+)")
 MOST_DIGITS: Final = 17  # of E.164 15, and a trunk prefix
-LEAST_DIGITS: Final = 7  # from which on digits are rather a number than a short code or a part of a name
+LEAST_DIGITS: Final = 7  # of what is probably a number, and not a short code or a part of a name
 SHORTEST_SHORT_CODE: Final = 3
 LONGEST_NAME: Final = 11  # characters of an alphanumeric sender (3GPP TS 23.040); some providers have longer ones
-LONGEST_NATIONAL_CODE: Final = 8  # digits that may be a short code of some country, though it is no possible number
+LONGEST_NATIONAL_CODE: Final = 8  # digits of a short code; some countries have such long ones
 NO_INVISIBLE: Final = dict.fromkeys(map(ord, INVISIBLE))
 
 plain_once = lru_cache(maxsize=8)(plain)
@@ -64,7 +64,7 @@ def valid_text(value: Any) -> str:
     """Validate a text.
 
     Raises:
-        vol.Invalid: It is blank, a template, or something that YAML takes for a number, for yes or for no.
+        vol.Invalid: It is blank, a template, or not a text, such as what YAML reads as a number, as yes or as no.
     """
     if not isinstance(value, str):
         kind = "yes or no" if isinstance(value, bool) else "a number" if isinstance(value, int | float) else "no text"
@@ -78,10 +78,10 @@ def valid_text(value: Any) -> str:
 
 
 def valid_senders(value: Any) -> list[str]:
-    """Validate senders, and return them cleaned: without invisible marks, and each in an item of its own.
+    """Validate senders, and return them without invisible characters, one in each item.
 
     Raises:
-        vol.Invalid: One of them can be nobody's.
+        vol.Invalid: One of them is neither a possible number nor a possible name.
     """
     return [sender for item in cv.ensure_list(value) for sender in _sender(item)]
 
@@ -90,7 +90,7 @@ def valid_accounts(value: Any) -> list[str]:
     """Validate ids of accounts.
 
     Raises:
-        vol.Invalid: One of them is no text or blank.
+        vol.Invalid: One of them is blank or not a text.
     """
     return [valid_text(item) for item in cv.ensure_list(value)]
 
@@ -99,7 +99,7 @@ def valid_age(value: Any) -> timedelta:
     """Validate a duration.
 
     Raises:
-        vol.Invalid: It is none, or zero, so that every message would be too old.
+        vol.Invalid: It is invalid, or zero, so that every message would be too old.
     """
     if not (duration := cv.positive_time_period(value)):
         raise vol.Invalid("No message is that new: the duration must be longer than zero")
@@ -107,10 +107,10 @@ def valid_age(value: Any) -> timedelta:
 
 
 def _complete(options: ConfigType) -> ConfigType:
-    """Refuse lists that were chosen and left empty, and an expression that is none.
+    """Refuse empty lists, a missing text, and an invalid regular expression; return the options.
 
     Raises:
-        vol.Invalid: There is one.
+        vol.Invalid: One of these was found.
     """
     if not options.get(CONF_ALLOW_EMPTY_LISTS):
         for key in (*ACCOUNTS, CONF_SENDER, CONF_EXCLUDE_SENDER):
@@ -152,18 +152,18 @@ async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> Conf
     the present country: automations that were saved before must go on.
 
     Raises:
-        vol.Invalid: The filter can never match, here and now.
+        vol.Invalid: The filter can never match.
     """
     config = CONFIG_SCHEMA(config)
     options = config[CONF_OPTIONS]
     for device_id in options.get(ATTR_DEVICE_ID, ()):
         device = dr.async_get(hass).async_get(device_id)
         if device and DOMAIN not in {identifier[0] for identifier in device.identifiers}:
-            raise vol.Invalid(f"Device {device_id} is no account of SMS Inbox", path=[ATTR_DEVICE_ID])
+            raise vol.Invalid(f"Device {device_id} is not an account of SMS Inbox", path=[ATTR_DEVICE_ID])
     for entry_id in options.get(ATTR_CONFIG_ENTRY_ID, ()):
         entry = hass.config_entries.async_get_entry(entry_id)
         if entry and entry.domain != DOMAIN:
-            raise vol.Invalid(f"{entry.title} is no account of SMS Inbox", path=[ATTR_CONFIG_ENTRY_ID])
+            raise vol.Invalid(f"{entry.title} is not an account of SMS Inbox", path=[ATTR_CONFIG_ENTRY_ID])
     if hass.is_running:
         for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
             check_country(options.get(key, ()), hass.config.country, key)
@@ -171,26 +171,29 @@ async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> Conf
 
 
 def check_country(typed: Iterable[str], country: str | None, key: str) -> None:
-    """Refuse a number that is possible neither in a country nor as an international one.
+    """Refuse senders that are impossible as a number of a country and as an international number.
 
     Raises:
-        vol.Invalid: There is one.
+        vol.Invalid: One of them is impossible; its path is `key`.
     """
     for sender in typed:
         channel, address = split_channel(sender)
         digits = None if channel in WITHOUT_NUMBERS else digits_of(address)
         if country and digits and len(digits) > LONGEST_NATIONAL_CODE and not typed_number(address, country):
             raise vol.Invalid(
-                f"{sender} is no possible phone number in Home Assistant's country, {country}. Check its digits, or "
-                "write it with + and its country code",
+                f"{sender} is not a possible phone number in Home Assistant's country, {country}. Check its digits, "
+                "or write it with + and its country code",
                 path=[key],
             )
 
 
 def includes(typed: tuple[str, ...], sender: Sender, country: str | None) -> bool:
-    """Whether a sender is one of those that were typed, in the country of now.
+    """Whether a sender is among those that were typed.
 
-    A number is compared as E.164; only who has none is compared by name.
+    Args:
+        typed: Numbers and names, as `valid_senders` returns them.
+        sender: Compared by number, in E.164; by name only if it has no number.
+        country: Where typed national numbers are dialled (ISO 3166-1 alpha-2), None if that is unknown.
     """
     numbers, names = _known(typed, country)
     if sender.number:
@@ -268,7 +271,7 @@ def _compare(comparison: Callable[[str, str], bool], typed: str, text: str, *, c
 
 
 def _sender_in(message: Mapping[str, Any], country: str | None) -> Sender:
-    """Return who sent a message, as its event says; an event that somebody else fired may not say all."""
+    """Return the sender of a message from its event; other programs fire events with fewer fields."""
     sender = str(message.get("sender") or "")
     if "sender_number" not in message:
         return sender_of(sender, ANY_FORMAT, country)
@@ -292,10 +295,10 @@ def _known(
 
 
 def _sender(item: Any) -> list[str]:
-    """Return the senders in an item: one, or several where that can't be misunderstood.
+    """Return the senders in an item: one, or several if it is clearly a list, such as two numbers with a comma.
 
     Raises:
-        vol.Invalid: One of them can be nobody's.
+        vol.Invalid: One of them is neither a possible number nor a possible name.
     """
     cleaned = valid_text(item).translate(NO_INVISIBLE).strip()
     parts = [part.strip() for part in BETWEEN_SENDERS.split(cleaned)]
@@ -307,7 +310,7 @@ def _sender(item: Any) -> list[str]:
 
 
 def _is_number(part: str) -> bool:
-    """Whether a part of an item is a number or a short code by itself."""
+    """Whether a part of an item is a whole number or a short code."""
     digits = digits_of(split_channel(part)[1]) or ""
     return len(digits) >= (LEAST_DIGITS if digits.startswith("0") else SHORTEST_SHORT_CODE)
 
@@ -318,23 +321,23 @@ def _has_letter(text: str) -> bool:
 
 
 def _check_sender(sender: str) -> None:
-    """Refuse what can be nobody's number or name.
+    """Refuse a sender that is neither a possible number nor a possible name.
 
     Raises:
-        vol.Invalid: It can't.
+        vol.Invalid: It is neither.
     """
     channel, address = split_channel(sender)
     if not address or len(address) > LONGEST_SENDER:
-        raise vol.Invalid(f"{sender[:LONGEST_SENDER]} can be nobody's number or name")
+        raise vol.Invalid(f"{sender[:LONGEST_SENDER]} is neither a possible number nor a possible name")
     if channel in WITHOUT_NUMBERS:
         return
     if (digits := digits_of(address)) is None:
         is_long = sum(map(str.isdecimal, address)) >= LEAST_DIGITS
         has_label = " " in address and len(address) > LONGEST_NAME
         if is_long and (has_label or address.startswith("+") or not _has_letter(address)):
-            raise vol.Invalid(f"{sender} is no phone number. Write the number alone, and one in each row")
+            raise vol.Invalid(f"{sender} is not a phone number. Write only the number, and one number in each row")
         return
     if len(digits.removeprefix("+")) > MOST_DIGITS:
         raise vol.Invalid(f"{sender} has too many digits for one phone number. Write each number into a row of its own")
     if digits.startswith("+") and not typed_number(address, None):
-        raise vol.Invalid(f"{sender} is no possible phone number. Check its digits")
+        raise vol.Invalid(f"{sender} is not a possible phone number. Check its digits")

@@ -21,7 +21,7 @@ WITHOUT_NUMBERS: Final = ("messenger",)  # where an address of digits is an id
 SCHEMES: Final = {"tel": SMS} | {channel: channel for channel in CHANNELS}
 SCHEME: Final = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
 LONGEST_NUMBER: Final = 40  # characters, with blanks and the like
-LONGEST_SENDER: Final = 200  # characters of a name; what is longer is nobody's
+LONGEST_SENDER: Final = 200  # characters; a longer one matches no filter
 LONGEST_SHORT_CODE: Final = 6  # digits; the shortest number of E.164 has seven
 FULL_WIDTH_PLUS: Final = "\uff0b"
 SEPARATORS: Final = frozenset(" ()./-")
@@ -46,23 +46,23 @@ class Sender:
     name: str
 
 
-NOBODY: Final = Sender(number=None, channel=SMS, name="")
+TOO_LONG: Final = Sender(number=None, channel=SMS, name="")
 
 
 def sender_of(sender: str, number_format: NumberFormat, country: str | None) -> Sender:
-    """Return who a provider means.
+    """Return the sender that a provider has written.
 
     Args:
-        sender: As the provider wrote it; if it is longer than any sender can be, it is nobody.
+        sender: As the provider wrote it. If it is longer than `LONGEST_SENDER`, the result has neither number nor name.
         number_format: How the provider writes numbers.
         country: Where Home Assistant is (ISO 3166-1 alpha-2), None where that isn't set.
     """
-    return _sender_of(sender, number_format, country) if len(sender) <= LONGEST_SENDER else NOBODY
+    return _sender_of(sender, number_format, country) if len(sender) <= LONGEST_SENDER else TOO_LONG
 
 
 @lru_cache(maxsize=1024)
 def _sender_of(sender: str, number_format: NumberFormat, country: str | None) -> Sender:
-    """Return who a provider means."""
+    """Return the sender that a provider has written, which is not too long."""
     channel, address = split_channel(sender)
     if channel not in (None, SMS) and not number_format.has_channels:
         channel, address = None, sender
@@ -71,7 +71,7 @@ def _sender_of(sender: str, number_format: NumberFormat, country: str | None) ->
 
 
 def name_of(address: str) -> str:
-    """Return an address for comparing where it is no number: its digits, or a name whatever its case."""
+    """Return the form in which an address without a number in E.164 is compared: its digits, or its plain form."""
     return digits_of(address) or plain(address).strip()
 
 
@@ -84,7 +84,7 @@ def split_channel(address: str) -> tuple[str | None, str]:
 
 
 def digits_of(text: str) -> str | None:
-    """Return the digits of a text, with `+` in front if it has that or `00`; None if it holds what no number does."""
+    """Return the digits of a number, with `+` in front if it begins with `+` or `00`; None for any other text."""
     if len(text) > LONGEST_NUMBER:
         return None
     cleaned = plain(text).replace(FULL_WIDTH_PLUS, "+")
@@ -98,11 +98,11 @@ def digits_of(text: str) -> str | None:
 
 
 def typed_number(text: str, country: str | None) -> str | None:
-    """Return the number that a person has typed, in E.164; None if it is none.
+    """Return the number that a person has typed, in E.164; None if it is impossible.
 
-    With `+` or `00` it is an international one. Else it is a national one of the country, with its trunk prefix or
-    without; and only if it can be none there, an international one without its `+`. Digits that begin with the code of
-    that country are international if one of its mobile numbers follows.
+    With `+` or `00` it is an international number. Otherwise it is a national number of the country, with or without
+    its trunk prefix; only if it is impossible there, it is an international number without `+`. One exception: the
+    country's own code followed by one of its mobile numbers is an international number, too.
 
     Args:
         text: A number as people write it: with blanks, brackets, hyphens; `(0)` after the country code is left out.
@@ -120,7 +120,7 @@ def typed_number(text: str, country: str | None) -> str | None:
     return (
         _own_mobile(digits, country)
         or _e164(digits, country, valid=True)
-        # The library knows when a trunk prefix is dialled; people type it where it isn't, too.
+        # In some countries the library doesn't expect a trunk prefix in front of mobile numbers, but people type it.
         or (_e164(digits.removeprefix(trunk_prefix), country, valid=True) if trunk_prefix else None)
         or _e164(digits, country)
         or _e164(f"+{digits}")
@@ -130,9 +130,9 @@ def typed_number(text: str, country: str | None) -> str | None:
 def _number_of_sender(address: str, number_format: NumberFormat, country: str | None) -> str | None:
     """Return the number of a sender in E.164.
 
-    Where it is unknown how a provider writes numbers, digits can be a national or an international number. Most senders
-    of text messages are mobile phones, so a reading as a mobile number comes first, then one as any valid number, and
-    what is only possible comes last; of two alike the national one.
+    If it is unknown how the provider writes numbers, the digits can be a national or an international number. Tried are
+    in this order: mobile numbers, since most text messages come from mobile phones; other valid numbers; numbers of a
+    possible length. In each step the national number comes first.
     """
     if (digits := digits_of(address)) is None:
         return None

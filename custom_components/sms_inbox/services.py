@@ -121,7 +121,7 @@ async def _async_readable(call: ServiceCall, accounts: Collection[str]) -> set[s
 
 
 def _senders(hass: HomeAssistant, typed: tuple[str, ...]) -> dict[str, Any]:
-    """Return which senders a query asks for, in the country of now; nothing for all."""
+    """Return the arguments of a query for messages of some senders; none if any sender is wanted."""
     if not typed:
         return {}
     country, formats = hass.config.country, {provider.number_format for provider in PROVIDERS.values()}

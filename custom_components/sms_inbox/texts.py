@@ -63,7 +63,7 @@ class Expression:
         """Compile it.
 
         Raises:
-            ValueError: It is none; the error says why.
+            ValueError: It is invalid; the error says why.
         """
         self.pattern = pattern
         self._identity = (pattern, case_sensitive)

@@ -132,7 +132,7 @@ async def run_automation(world: World) -> str:
 
 
 async def refuse_filters(world: World) -> str:
-    """Try to save triggers that could never match: with an expression that is none, with a row that was left blank."""
+    """Try to save triggers that could never match: an invalid regular expression, and a row that was left blank."""
     reasons = []
     for sender, text, match, expected in (
         (DIALLED, "gate(", "regex", "The regular expression is invalid"),
