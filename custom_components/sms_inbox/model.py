@@ -45,6 +45,9 @@ class Message:
         received_at: When the provider received it (aware, UTC), None where it doesn't say.
         in_reply_to: Id of the message it answers, None where it answers none.
         raw: The record as it came, with every field that is unknown here.
+        channel: `mms` where the provider says so; None where only the sender's prefix says how it came, as in
+            `whatsapp:+447700900123`, or nothing does, as with an SMS.
+        fingerprint: Where the same id with another content is another message: a hash of the content, else None.
     """
 
     message_id: str
@@ -56,6 +59,8 @@ class Message:
     received_at: datetime | None
     in_reply_to: str | None
     raw: bytes
+    channel: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,11 +92,14 @@ class PushResult:
         messages: Messages with the ids that a poll shows, too.
         unreadable: Records that could not be understood, verbatim.
         poll: The request could not be verified, or holds no whole message: poll now.
+        lacks_sender: A message has no sender, or one that is neither a number nor a name, though its app or service
+            should send one: a person may have to name the field.
     """
 
     messages: tuple[Message, ...] = ()
     unreadable: tuple[bytes, ...] = ()
     poll: bool = False
+    lacks_sender: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

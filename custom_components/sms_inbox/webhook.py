@@ -126,7 +126,8 @@ class WebhookEndpoint:
         """
         url = await async_url(self._hass, type(provider), self._entry.options)
         async with self._registering:
-            await provider.register(name_at_vendor(self.webhook_id), url)
+            for place in await provider.webhook_places(name_at_vendor(self.webhook_id)):
+                await provider.set_webhook(place.place_id, url)
 
     async def async_answer(self, request: web.Request) -> web.Response:
         """Answer a request; raises no exception, since Home Assistant would then answer 200."""
@@ -341,7 +342,7 @@ async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> N
     session = create_session(hass, auto_cleanup=False)
     try:
         provider = await async_create_provider(session, entry.data, entry.options)
-        await provider.unregister(name_at_vendor(webhook_id))
+        await provider.set_webhook(name_at_vendor(webhook_id), "")
     except ProviderError as err:
         _LOGGER.warning("The webhook of %s could not be removed at the provider: %s", entry.title, err)
     finally:

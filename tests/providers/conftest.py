@@ -25,7 +25,8 @@ type MakeProvider = Callable[..., Provider]
 @pytest.fixture
 async def session() -> AsyncGenerator[aiohttp.ClientSession]:
     """Return a session like the one that Home Assistant hands in."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield session
 
 
@@ -33,13 +34,13 @@ async def session() -> AsyncGenerator[aiohttp.ClientSession]:
 def make_provider(session: aiohttp.ClientSession, emulator: Emulator) -> MakeProvider:
     """Return a maker of providers for the emulator's account."""
 
-    def make(key: str, *, password: str = PASSWORD, url: str | None = None) -> Provider:
+    def make(key: str, *, password: str = PASSWORD, url: str | None = None, **options: Any) -> Provider:
         account = Account(
             username=USERNAME,
             password=password,
             url=url or emulator.url(key),
             time_zone=ZoneInfo(TIME_ZONE),
-            signing_key=SIGNING_KEY,
+            **{"signing_key": SIGNING_KEY, **options},
         )
         return PROVIDERS[key](session, account)
 

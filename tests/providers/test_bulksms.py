@@ -211,9 +211,9 @@ async def test_registering_again(make_provider: MakeProvider, emulator: Emulator
     server.answer = {"status": 200}
     url = str(server.make_url("/api/webhook/abc"))
     for _ in range(2):
-        await provider.register("SMS Inbox", url)
+        await provider.set_webhook("SMS Inbox", url)
     assert len(server.requests) == 1
     account.webhooks[0]["active"] = False
-    await provider.register("SMS Inbox", url)
+    await provider.set_webhook("SMS Inbox", url)
     assert [webhook["active"] for webhook in account.webhooks] == [True]
     assert [type(webhook["id"]) for webhook in account.webhooks] == [int]

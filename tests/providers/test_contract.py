@@ -1,9 +1,12 @@
 """What every provider must do: run unchanged against each of them, with the emulator as its server."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import socket
 from typing import Any
+from unittest.mock import patch
 
 from multidict import CIMultiDict
 import pytest
@@ -424,7 +427,7 @@ async def have_webhook(provider: Provider, account: Account, server: CannedServe
     account.callback = ADDRESS
     if provider.registers:
         server.answer = {"status": 200}
-        await provider.register("SMS Inbox", str(server.make_url("/api/webhook/abc")))
+        await provider.set_webhook("SMS Inbox", str(server.make_url("/api/webhook/abc")))
 
 
 def request_of(outgoing: Outgoing) -> WebhookRequest:
@@ -438,22 +441,21 @@ async def test_registering(provider: Provider, account: Account, server: CannedS
     """Where the vendor has an API for it, an address is registered once, changed, and removed."""
     if not provider.registers:
         with pytest.raises(NotImplementedError):
-            await provider.register("SMS Inbox", ADDRESS)
+            await provider.webhook_places("SMS Inbox")
         with pytest.raises(NotImplementedError):
-            await provider.unregister("SMS Inbox")
+            await provider.set_webhook("SMS Inbox", ADDRESS)
         return
     server.answer = {"status": 200}
     first, second = (str(server.make_url(path)) for path in ("/api/webhook/abc", "/api/webhook/def"))
-    await provider.register("SMS Inbox", first)
-    await provider.register("SMS Inbox", first)
-    assert [webhook["url"] for webhook in account.webhooks] == [first]
-    await provider.register("SMS Inbox", second)
-    assert [webhook["url"] for webhook in account.webhooks] == [second]
-    await provider.unregister("another")
-    assert account.webhooks
-    await provider.unregister("SMS Inbox")
-    await provider.unregister("SMS Inbox")
-    assert account.webhooks == []
+    [place] = await provider.webhook_places("SMS Inbox")
+    assert place.url == ""
+    for url in (first, first, second):
+        await provider.set_webhook(place.place_id, url)
+        assert [webhook["url"] for webhook in account.webhooks] == [url]
+        assert [place.url for place in await provider.webhook_places("SMS Inbox")] == [url]
+    for _ in range(2):
+        await provider.set_webhook(place.place_id, "")
+        assert account.webhooks == []
 
 
 async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:
@@ -471,17 +473,69 @@ def test_not_an_address(key: str, make_provider: MakeProvider, url: str) -> None
         make_provider(key, url=url or " ")
 
 
-@pytest.mark.parametrize("url", ["http://server.example", "http://93.184.216.34:8080", "http://8.8.8.8"])
+@pytest.mark.parametrize(
+    "url", ["http://93.184.216.34:8080", "http://8.8.8.8", "http://[2606:4700::1111]", "http://100.128.0.1"]
+)
 def test_plain_http_over_the_internet(key: str, make_provider: MakeProvider, url: str) -> None:
-    """A password never travels in the clear over the internet."""
+    """A password never travels in the clear over the internet, unless a person has agreed to that."""
     with pytest.raises(InsecureAddressError):
         make_provider(key, url=url)
+    assert make_provider(key, url=url, allow_http=True).key == key
 
 
-@pytest.mark.parametrize("url", ["http://phone", "http://gateway.local:80", "http://192.168.1.2/x", "http://[::1]:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://phone",
+        "http://gateway.local:80",
+        "http://192.168.1.2/x",
+        "http://[::1]:1",
+        "http://100.101.102.103",
+        "http://169.254.7.7:5000",
+        "http://[fe80::1]",
+        "http://[fd12:3456::1]",
+        "http://[::ffff:10.0.0.1]",
+    ],
+)
 def test_plain_http_at_home(key: str, make_provider: MakeProvider, url: str) -> None:
     """A server in the local network may speak plain http."""
     assert make_provider(key, url=url).key == key
+
+
+@pytest.mark.parametrize("name", ["pi.fritz.box", "phone.home", "pi.tail1234.ts.net", "sms.example.com"])
+@pytest.mark.parametrize(
+    ("addresses", "is_local"),
+    [
+        (["127.0.0.1"], True),
+        (["127.0.0.1", "127.0.0.1"], True),
+        (["93.184.216.34"], False),
+        (["127.0.0.1", "93.184.216.34"], False),
+    ],
+)
+async def test_plain_http_by_name(
+    key: str, make_provider: MakeProvider, server: CannedServer, name: str, addresses: list[str], *, is_local: bool
+) -> None:
+    """A name is local if it only leads to local addresses; else no request is sent before a person has agreed."""
+    server.answer = {"status": 500}
+    stream = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    found = [(socket.AF_INET, *stream, (address, server.port)) for address in addresses]
+    url = f"http://{name}:{server.port}"
+    with patch.object(asyncio.get_running_loop(), "getaddrinfo", return_value=found) as look_up:
+        provider = make_provider(key, url=url)
+        with pytest.raises(TemporaryError if is_local else InsecureAddressError):
+            await provider.validate()
+        assert look_up.called
+    assert bool(server.requests) is is_local
+
+
+async def test_plain_http_to_a_name_that_leads_nowhere(key: str, make_provider: MakeProvider) -> None:
+    """A name that can't be looked up is an outage, like a server that isn't there."""
+    provider = make_provider(key, url="http://nowhere.invalid")
+    with (
+        patch.object(asyncio.get_running_loop(), "getaddrinfo", side_effect=socket.gaierror),
+        pytest.raises(TemporaryError),
+    ):
+        await provider.validate()
 
 
 async def test_credentials_are_in_no_address(provider: Provider, account: Account, emulator: Emulator) -> None:

@@ -446,11 +446,11 @@ async def test_registering(account: EmulatedAccount, make_provider: MakeProvider
     account.webhooks = [{"id": "mine", "url": "https://elsewhere.example/", "event": "sms:received", "source": "Local"}]
     provider = make_provider("smsgate")
     for name in ("SMS Inbox", "SMS Inbox / the long name of another account of the same person"):
-        await provider.register(name, "https://home.example/api/webhook/abc")
+        await provider.set_webhook(name, "https://home.example/api/webhook/abc")
     _, first, second = account.webhooks
     assert first["id"] != second["id"]
     assert all(len(webhook["id"]) <= 36 and webhook["event"] == "sms:received" for webhook in (first, second))
-    await provider.unregister("SMS Inbox")
+    await provider.set_webhook("SMS Inbox", "")
     assert [webhook["id"] for webhook in account.webhooks] == ["mine", second["id"]]
 
 
@@ -459,4 +459,4 @@ async def test_registering(account: EmulatedAccount, make_provider: MakeProvider
 async def test_address_that_is_not_secure(make_provider: MakeProvider, url: str) -> None:
     """The app refuses plain http, so there is something to set right."""
     with pytest.raises(ConfigurationError):
-        await make_provider("smsgate").register("SMS Inbox", url)
+        await make_provider("smsgate").set_webhook("SMS Inbox", url)

@@ -13,7 +13,7 @@ import re
 from typing import Any, override
 
 from ..model import INTERNATIONAL, Cursor, Encoding, Message, Page
-from .contract import Identity, Provider
+from .contract import Identity, Provider, WebhookPlace
 from .errors import ProtocolError
 from .http import HttpResponse
 from .parsing import in_turns, iso_time, printable, record_of, text_of
@@ -70,26 +70,30 @@ class BulkSms(Provider):
         return self._page(rows, list(zip(received, await in_turns(_message, received), strict=True)), last_id, since)
 
     @override
-    async def register(self, name: str, url: str) -> None:
-        """Make the webhook, or put the one that is there right; the vendor doesn't return all that it was made with."""
+    async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
+        """Return the webhook of a name."""
+        url = next((text_of(row.get("url")) for row in await self._webhooks(name)), "")
+        return (WebhookPlace(place_id=name, name=name, url=url),)
+
+    @override
+    async def set_webhook(self, place_id: str, url: str) -> None:
+        """Make the webhook of a name, put it right, or delete it; the vendor doesn't return all it was made with."""
+        present = await self._webhooks(place_id)
+        if not url:
+            for row in present:
+                await self.request("DELETE", f"webhooks/{row['id']}", headers=self.basic_auth())
+            return
         wanted = {
-            "name": name,
+            "name": place_id,
             "url": url,
             "triggerScope": "RECEIVED",
             "invokeOption": "MANY",
             "active": True,
         }
-        present = await self._webhooks(name)
         if any(all(row.get(key, value) == value for key, value in wanted.items()) for row in present):
             return
         path = f"webhooks/{present[0]['id']}" if present else "webhooks"
         await self.request("POST", path, json=wanted, headers=self.basic_auth())
-
-    @override
-    async def unregister(self, name: str) -> None:
-        """Delete the webhook."""
-        for row in await self._webhooks(name):
-            await self.request("DELETE", f"webhooks/{row['id']}", headers=self.basic_auth())
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:

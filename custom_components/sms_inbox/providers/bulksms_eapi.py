@@ -45,6 +45,7 @@ class BulkSmsEapi(Provider):
     default_url = "https://bulksms.vsms.net/eapi"
     number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
+    chooses_password = True
     local_time = True
     placeholders: ClassVar[Mapping[str, str]] = {
         "international_host": "bulksms.vsms.net",

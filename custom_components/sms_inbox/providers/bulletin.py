@@ -51,6 +51,7 @@ class Bulletin(Provider):
     default_url = "https://www.bulletinmessenger.net"
     number_format = INTERNATIONAL
     interval = timedelta(seconds=30)
+    chooses_password = True
     consumes = True
     receives_webhooks = True
 

@@ -30,19 +30,30 @@ class Account:
         password: Password, or the secret of an access token.
         url: The server's address.
         time_zone: The zone of times that the provider sends without one.
-        signing_key: The key with which the vendor signs its webhook requests; empty where it doesn't sign, or signs
+        key_id: The id of the API key whose secret is the password, for vendors that name the account beside it; else
+            empty.
+        allow_http: Whether the password may be sent over plain http to a server that is not local: a person has
+            agreed to that.
+        signing_key: The key with which webhook requests are signed; empty where they aren't, or where the vendor signs
             with the password.
         delete_stored: Whether a message may be deleted at the provider once it is stored here.
-        fields: Names of the fields of a webhook request, for senders without a protocol of their own.
+        preset: Key of the app or service that sends the webhook requests, see `presets`; only for the provider
+            `webhook`.
+        fields: Names of the fields of a webhook request, as a person has given them; only for the provider `webhook`.
+        signature: How webhook requests are signed, as a person has described it; only for the provider `webhook`.
     """
 
     username: str
     password: str = field(repr=False)
     url: str
     time_zone: tzinfo = UTC
+    key_id: str = ""
+    allow_http: bool = False
     signing_key: str = field(default="", repr=False)
     delete_stored: bool = True
+    preset: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    signature: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +112,21 @@ class WebhookResponse:
     content_type: str = "text/plain"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookPlace:
+    """A place at the vendor that holds the URL of one webhook: a phone number, a service, an entry of a list.
+
+    Attributes:
+        place_id: What never changes about it.
+        name: Its name for people, such as the phone number.
+        url: The URL that is there now, as it was given to `set_webhook`; empty where there is none.
+    """
+
+    place_id: str
+    name: str
+    url: str = ""
+
+
 class Provider(ABC):
     """One account at one SMS service.
 
@@ -111,6 +137,10 @@ class Provider(ABC):
         number_format: How it writes senders and recipients; its file names the source. `UNKNOWN` where it hands on what
             the mobile network or another program wrote.
         interval: Pause between two polls; None where it can't be polled and only sends webhooks.
+        is_own_server: Whether the server belongs to the person who adds the account, at home or elsewhere, so that its
+            certificate may be self-signed.
+        takes_key_id: Whether a person can log in with an API key, see `Account.key_id`.
+        chooses_password: Whether a person chooses the password, so that it may begin or end with a blank.
         known_by_address: Whether only the server's address distinguishes its accounts, so that it may change.
         consumes: Whether reading removes a message from the inbox, so that no answer must be lost.
         acknowledges: Whether `acknowledge` changes what the next page shows.
@@ -123,7 +153,7 @@ class Provider(ABC):
         receives_webhooks: Whether the vendor can send a webhook request when a message arrives.
         pushes: Whether a verified webhook request carries whole messages, with the ids that the list has, so that they
             are delivered at once. Otherwise a request only makes us poll now, and nothing in it is believed.
-        registers: Whether the webhook can be registered by the vendor's API, see `register`.
+        registers: Whether the webhook's URL can be stored at the vendor by its API, see `webhook_places`.
         signs: Whether a person can enter the key with which it signs webhook requests, see `Account.signing_key`.
         needs_https: Whether it only accepts webhook URLs that begin with https.
         webhook_response: The response to an accepted webhook request.
@@ -135,6 +165,9 @@ class Provider(ABC):
     default_url: ClassVar[str]
     number_format: ClassVar[NumberFormat]
     interval: ClassVar[timedelta | None]
+    is_own_server: ClassVar[bool] = False
+    takes_key_id: ClassVar[bool] = False
+    chooses_password: ClassVar[bool] = False
     known_by_address: ClassVar[bool] = False
     consumes: ClassVar[bool] = False
     acknowledges: ClassVar[bool] = False
@@ -147,7 +180,7 @@ class Provider(ABC):
     registers: ClassVar[bool] = False
     signs: ClassVar[bool] = False
     needs_https: ClassVar[bool] = False
-    webhook_response: ClassVar[WebhookResponse] = WebhookResponse()
+    webhook_response: WebhookResponse = WebhookResponse()
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
         """Take the session and the account.
@@ -161,7 +194,8 @@ class Provider(ABC):
             ConfigurationError: The server address is not valid, or would send the password unencrypted.
         """
         self._account = account
-        self._http = HttpClient(session, check_url(account.url) if self.interval else URL(), self.vendor_word)
+        url = check_url(account.url, allow_http=account.allow_http) if self.interval else URL()
+        self._http = HttpClient(session, url, self.vendor_word, allow_http=account.allow_http)
         self.read_until: datetime | None = None
 
     @property
@@ -256,22 +290,23 @@ class Provider(ABC):
         del record
         return None
 
-    async def register(self, name: str, url: str) -> None:
-        """Register the webhook at the vendor; again with the same name it changes nothing, or the URL.
-
-        The vendor may send a request at once to see whether somebody answers.
+    async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
+        """Return where the vendor can hold the URL of a webhook, with what is there now.
 
         Args:
-            name: The name by which it is found again.
-            url: Its URL.
+            name: The name of our webhook, for vendors with a list of named ones: the only place is then the entry of
+                that name, whether it is there or not. Others have a place for each phone number or service.
 
         Raises:
             ProviderError: One of its kinds.
         """
         raise NotImplementedError
 
-    async def unregister(self, name: str) -> None:
-        """Remove the webhook at the vendor, if it is there.
+    async def set_webhook(self, place_id: str, url: str) -> None:
+        """Store the URL of our webhook at a place, instead of what is there; an empty URL removes what is there.
+
+        It is left alone where it is as wanted already. Everything else at the place stays as it was. The vendor may
+        send a request at once to see whether somebody answers.
 
         Raises:
             ProviderError: One of its kinds.

@@ -1,5 +1,6 @@
 """What can go wrong at a provider. No error holds anything of a person: errors are logged and shown in diagnostics."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -11,15 +12,27 @@ class ProviderError(Exception):
 
     Attributes:
         key: Translation key of the message for a person.
+        hint: Translation key of what a person can do about it, where the vendor's reason is known; else None.
+        placeholders: Values for the placeholders in the text of the hint; nothing of a person.
         retry_after: Seconds to wait before the next request, None where the provider doesn't say.
         raw: Body of an answer that was not understood, for providers whose reads consume.
     """
 
     key: ClassVar[str]
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, raw: bytes | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        hint: str | None = None,
+        placeholders: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+        raw: bytes | None = None,
+    ) -> None:
         """Take the reason in a few words."""
         super().__init__(reason)
+        self.hint = hint
+        self.placeholders = placeholders or {}
         self.retry_after = retry_after
         self.raw = raw
 

@@ -49,6 +49,8 @@ class Gammu(Provider):
     number_format = UNKNOWN
     known_by_address = True
     interval = timedelta(seconds=10)
+    is_own_server = True
+    chooses_password = True
     acknowledges = True
     deletes = True
     local_time = True

@@ -1,12 +1,14 @@
 """HTTP as all providers need it: limits, redirects to the same server only, and errors by status."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 import json
 import re
+import socket
 import time
 from typing import Any
 
@@ -27,6 +29,9 @@ MAXIMUM_BODY = 4 * 1024 * 1024
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
+LOCAL_NAMES = (".local", ".localhost", ".lan", ".home.arpa", ".internal")
+SHARED = ip_network("100.64.0.0/10")
+LOOKED_UP_SECONDS = 60.0
 DATE_PRECISION = timedelta(seconds=1)
 VENDOR_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}|[0-9]{1,6}", re.ASCII)
 PLAUSIBLE_YEARS = range(2000, 3000)
@@ -98,7 +103,12 @@ class HttpClient:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: URL, vendor_word: Callable[[HttpResponse], str | None]
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        vendor_word: Callable[[HttpResponse], str | None],
+        *,
+        allow_http: bool = False,
     ) -> None:
         """Take the session, which is ours to use and not to close.
 
@@ -106,12 +116,16 @@ class HttpClient:
             session: It must keep no cookies: with them a server could take one account's request for another's.
             url: The server's address.
             vendor_word: Returns the vendor's own code or word for what went wrong, None where the response has none.
+            allow_http: Whether plain http is allowed, wherever the server is.
         """
         self.url = url
         self.is_receiving = False
         self.clock_offset: timedelta | None = None
         self._session = session
         self._vendor_word = vendor_word
+        # Of a name, only the addresses behind it say where the server is.
+        self._must_be_local = url.scheme == "http" and not allow_http and not _is_local(url.host or "")
+        self._local_until = 0.0
 
     async def request(
         self,
@@ -147,6 +161,8 @@ class HttpClient:
         except ValueError:
             raise ProtocolError("what the server sent makes no address") from None
         timeout = aiohttp.ClientTimeout(total=wait + REQUEST_TIMEOUT, sock_connect=15, sock_read=wait + 15)
+        if self._must_be_local:
+            await self._require_local()
         for _ in range(MAXIMUM_REDIRECTS + 1):
             form = aiohttp.FormData(dict(data or {}), default_to_multipart=True) if multipart else data
             try:
@@ -178,6 +194,24 @@ class HttpClient:
                 self.is_receiving = False
             elapsed = time.monotonic() - started
             return HttpResponse(status=response.status, headers=response.headers, body=bytes(body), elapsed=elapsed)
+
+    async def _require_local(self) -> None:
+        """Raise an error unless the server's name leads to local addresses only; that is looked up once a minute.
+
+        Raises:
+            InsecureAddressError: It leads out of the local network.
+            TemporaryError: It can't be looked up.
+        """
+        if time.monotonic() < self._local_until:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
+        except OSError as err:
+            raise TemporaryError(f"no such host: {type(err).__name__}") from None
+        if not all(_is_local(str(address[4][0])) for address in found):
+            raise InsecureAddressError("plain http is only for a server in the local network")
+        self._local_until = time.monotonic() + LOOKED_UP_SECONDS
 
     def _note_clock(self, headers: Mapping[str, str]) -> None:
         """Compare the server's clock with ours; its date is cut to the second, so half of that is added."""
@@ -222,8 +256,10 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise aiohttp.ClientConnectionError(type(err).__name__) from err
 
 
-def check_url(address: str) -> URL:
-    """Return the server's address as a URL: https, or http where the host is local.
+def check_url(address: str, *, allow_http: bool = False) -> URL:
+    """Return the server's address as a URL: https, or http where that is allowed, or the host may be local.
+
+    Whether a name with a dot is local is only known once it is looked up, see `HttpClient.request`.
 
     Raises:
         ConfigurationError: It is no address of a server, or one that must not get a password.
@@ -234,17 +270,32 @@ def check_url(address: str) -> URL:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
         raise ConfigurationError("the server address is no http or https address")
-    if url.scheme == "http" and not _is_local(url.host):
+    if url.scheme == "http" and not allow_http and _is_remote(url.host):
         raise InsecureAddressError("plain http is only for a server in the local network")
     return url
 
 
 def _is_local(host: str) -> bool:
-    """Whether a host is in the local network, as far as its name or address says."""
+    """Whether a host is in the local network, as far as its name or address says.
+
+    Local are private and link-local addresses, shared ones (100.64.0.0/10, which VPNs such as Tailscale use), this
+    machine, and names that can't be in the public DNS.
+    """
     try:
-        return ip_address(host).is_private
+        address = ip_address(host.partition("%")[0])
     except ValueError:
-        return "." not in host or host.endswith((".local", ".localhost", ".lan", ".home.arpa", ".internal"))
+        return "." not in host or host.endswith(LOCAL_NAMES)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_private or address.is_link_local or address in SHARED
+
+
+def _is_remote(host: str) -> bool:
+    """Whether a host is an address outside the local network; of a name that isn't known before it is looked up."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return not _is_local(host)
 
 
 def _retry_after(response: HttpResponse) -> float | None:

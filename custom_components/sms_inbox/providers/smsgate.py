@@ -27,7 +27,7 @@ import uuid
 import aiohttp
 
 from ..model import UNKNOWN, Cursor, Message, Page, PushResult
-from .contract import Account, Identity, Provider, WebhookRequest
+from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest
 from .errors import ProtocolError, RefusedWebhookError
 from .http import HttpResponse
 from .parsing import in_turns, iso_time, printable, record_of, text_of
@@ -59,6 +59,8 @@ class SmsGate(Provider):
     default_url = ""
     number_format = UNKNOWN
     interval = timedelta(seconds=15)
+    is_own_server = True
+    chooses_password = True
     receives_webhooks = True
     pushes = True
     registers = True
@@ -103,15 +105,21 @@ class SmsGate(Provider):
         return PushResult(messages=(message,)) if message else PushResult(poll=True)
 
     @override
-    async def register(self, name: str, url: str) -> None:
-        """Make the webhook, or replace the one that is there; the app refuses a URL that is not https."""
-        webhook = {"id": _webhook_id(name), "url": url, "event": RECEIVED}
-        await self.request("POST", "webhooks", json=webhook, headers=self.basic_auth())
+    async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
+        """Return the webhook whose id we make of a name."""
+        rows, _ = await self._list("webhooks")
+        found = [row for row in rows if isinstance(row, dict) and row.get("id") == _webhook_id(name)]
+        return (WebhookPlace(place_id=name, name=name, url=text_of(found[0].get("url")) if found else ""),)
 
     @override
-    async def unregister(self, name: str) -> None:
-        """Delete the webhook."""
-        await self.request("DELETE", f"webhooks/{_webhook_id(name)}", headers=self.basic_auth())
+    async def set_webhook(self, place_id: str, url: str) -> None:
+        """Make the webhook, replace the one that is there, or delete it; the app refuses a URL that is not https."""
+        id_ = _webhook_id(place_id)
+        if url:
+            webhook = {"id": id_, "url": url, "event": RECEIVED}
+            await self.request("POST", "webhooks", json=webhook, headers=self.basic_auth())
+        else:
+            await self.request("DELETE", f"webhooks/{id_}", headers=self.basic_auth())
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:

@@ -60,6 +60,7 @@ class Twilio(Provider):
     default_url = "https://api.twilio.com"
     number_format = NumberFormat(is_international=True, has_channels=True)
     interval = timedelta(seconds=15)
+    takes_key_id = True
     receives_webhooks = True
     pushes = True
     signs = True

@@ -68,6 +68,7 @@ class VoipMs(Provider):
     default_url = "https://voip.ms/api/v1"
     number_format = NumberFormat(country="US")
     interval = timedelta(seconds=60)
+    chooses_password = True
     receives_webhooks = True
     # Else the vendor sends the request again every 30 minutes, where that is switched on.
     webhook_response = WebhookResponse(body="ok")
