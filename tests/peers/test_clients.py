@@ -7,8 +7,6 @@ others these are what the package indexes have that can read. There is none for 
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -21,9 +19,8 @@ from emulator import Account, Emulator
 from tests.conftest import PASSWORD, USERNAME
 
 from .conftest import PATIENCE
+from .libraries import Call, ask_library
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SENDER, RECIPIENT = "+14042550000", "+12052550000"
 SID = "AC0123456789abcdef0123456789abcdef"
 TIME = datetime(2026, 11, 20, 23, 50, tzinfo=UTC)
@@ -52,23 +49,10 @@ def arrive(account: Account, sender: str = SENDER, recipient: str = RECIPIENT) -
     return rows
 
 
-async def ask(
-    emulator: Emulator, script: str, account: Account, *calls: tuple[str, dict[str, Any]], password: str = PASSWORD
-) -> list[Any]:
+async def ask(emulator: Emulator, script: str, account: Account, *calls: Call, password: str = PASSWORD) -> list[Any]:
     """Have a script of `clients/` ask for an account, and return what its methods return."""
     client = {"url": emulator.url(account.provider), "username": account.username, "password": password}
-    process = await asyncio.create_subprocess_exec(
-        PYTHON,
-        ROOT / "tests" / "peers" / "clients" / f"use_{script}.py",
-        env={"NO_PROXY": "*"},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate(json.dumps({"client": client, "calls": calls}).encode())
-    assert process.returncode == 0, errors.decode()
-    answers: list[Any] = json.loads(output)
-    return answers
+    return await ask_library(f"use_{script}.py", client, *calls)
 
 
 @pytest.fixture

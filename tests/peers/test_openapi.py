@@ -20,7 +20,8 @@ import pytest
 from emulator import Account, Emulator
 from tests.conftest import PASSWORD, USERNAME
 
-ROOT = Path(__file__).parents[2]
+from .libraries import ask_library
+
 SID = "AC0123456789abcdef0123456789abcdef"
 TIME = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)  # the vendors show some days
 
@@ -87,22 +88,10 @@ class Judge:
     async def errors(self, description: str, amendments: Amendments) -> list[tuple[str, list[str]]]:
         """Return what is wrong with which answers."""
         file = str(Path(os.environ["DESCRIPTIONS"]) / description)
-        given = {
-            "client": {"file": file, "amendments": [*amendments.items()]},
-            "calls": [("errors", answer) for answer in self._answers],
-        }
-        process = await asyncio.create_subprocess_exec(
-            ROOT / ".venv-peers" / "bin" / "python",
-            ROOT / "tests" / "peers" / "clients" / "check_openapi.py",
-            env={},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate(json.dumps(given).encode())
-        assert process.returncode == 0, errors.decode()
-        judged = zip(self._answers, json.loads(output), strict=True)
-        return [(f"{answer['method']} {answer['path']}", found) for answer, found in judged if found]
+        client = {"file": file, "amendments": [*amendments.items()]}
+        found = await ask_library("check_openapi.py", client, *(("errors", answer) for answer in self._answers))
+        judged = zip(self._answers, found, strict=True)
+        return [(f"{answer['method']} {answer['path']}", errors) for answer, errors in judged if errors]
 
 
 @pytest.fixture

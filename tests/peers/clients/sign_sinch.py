@@ -1,0 +1,34 @@
+"""Sinch's own library, which signs and verifies."""
+
+from sinch.domains.authentication.sinch_events.v1.authentication_validation import (
+    calculate_sinch_event_signature,
+    compute_signed_data,
+)
+from sinch.domains.sms.sinch_events.v1.sms_sinch_event import SmsSinchEvent
+from talk import talk
+
+NONCE = "01FJA8B4A7BM43YGWSG9GBV067"
+
+
+class Account:
+    """An account."""
+
+    def __init__(self, key: str) -> None:
+        """Take the secret."""
+        self._key = key
+
+    def sign(self, body: str, time: int) -> dict[str, str]:
+        """Sign a body."""
+        signed = compute_signed_data(body, NONCE, str(time))
+        headers = {
+            "x-sinch-webhook-signature": calculate_sinch_event_signature(signed, self._key),
+            "x-sinch-webhook-signature-algorithm": "HmacSHA256",
+            "x-sinch-webhook-signature-nonce": NONCE,
+            "x-sinch-webhook-signature-timestamp": str(time),
+        }
+        assert SmsSinchEvent(self._key).validate_authentication_header(headers, body)
+        return headers
+
+
+if __name__ == "__main__":
+    talk(Account)
