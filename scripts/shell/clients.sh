@@ -56,7 +56,8 @@ get_package() {
 get_packages() {
   get_node
   get_package "$descriptions" "${descriptions_package[@]}" \
-    package/api/bulksms.com.json package/api/clicksend.com.json package/api/twilio.com/api.json || return
+    package/api/bulksms.com.json package/api/clicksend.com.json \
+    package/api/twilio.com/{api,twilio_messaging_v1}.json || return
   get_package "$jose" "${jose_package[@]}" package/dist/webapi || return
   get_package "$seven" "${seven_package[@]}" package/dist/seven-client.umd.cjs
 }

@@ -15,8 +15,9 @@ class Apps {
     return { "X-Signature": this.hmac(body).digest("hex") };
   }
 
-  smsforwarder({ timestamp }) {
-    return encodeURIComponent(this.hmac(`${timestamp}\n${this.key}`).digest("base64"));
+  smsforwarder({ time }) {
+    const timestamp = `${time}000`;
+    return { timestamp, sign: encodeURIComponent(this.hmac(`${timestamp}\n${this.key}`).digest("base64")) };
   }
 
   hmac(text) {

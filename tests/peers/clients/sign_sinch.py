@@ -22,7 +22,6 @@ class Account:
         signed = compute_signed_data(body, NONCE, str(time))
         headers = {
             "x-sinch-webhook-signature": calculate_sinch_event_signature(signed, self._key),
-            "x-sinch-webhook-signature-algorithm": "HmacSHA256",
             "x-sinch-webhook-signature-nonce": NONCE,
             "x-sinch-webhook-signature-timestamp": str(time),
         }

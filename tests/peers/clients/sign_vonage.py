@@ -14,8 +14,8 @@ class Account:
         """Take the signature secret."""
         self._key = key
 
-    def sign(self, body: str, method: str | None) -> str:
-        """Return the signature of a form, by HMAC with a hash of this name, or by MD5 without HMAC."""
+    def sign(self, body: str, method: str | None) -> dict[str, str]:
+        """Return what signs a form, by HMAC with a hash of this name, or by MD5 without HMAC."""
         form = dict(parse_qsl(body, keep_blank_values=True))
         if method is None:
             client = nexmo.Client(key="key", secret="none", signature_secret=self._key)
@@ -25,7 +25,7 @@ class Account:
             auth = Auth(api_key="key", signature_secret=self._key, signature_method=method)
             signature = auth.sign_params({**form})
             assert auth.check_signature({**form, "sig": signature})
-        return signature
+        return {"sig": signature}
 
 
 if __name__ == "__main__":

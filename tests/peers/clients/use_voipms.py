@@ -21,6 +21,21 @@ class Account:
         except TypeError as error:
             return str(error)
 
+    def mms(self, **filters: Any) -> Any:
+        """List picture messages, or return the library's sentence that there are none."""
+        try:
+            return self._client.dids.get.mms(**filters)
+        except TypeError as error:
+            return str(error)
+
+    def media(self, **filters: Any) -> Any:
+        """List what a picture message holds."""
+        return self._client.dids.get.media_mms(**filters)
+
+    def numbers(self, did: int | None = None) -> Any:
+        """List the numbers, or one of them."""
+        return self._client.dids.get.dids_info(did=did)
+
     def messages(self, **filters: Any) -> Any:
         """List messages, or return the library's sentence that there are none."""
         try:
