@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Account, Emulator, twilio_account as state
 from tests.conftest import PASSWORD, USERNAME
 
 from .conftest import PATIENCE
@@ -99,22 +99,125 @@ async def test_twilio_credentials(emulator: Emulator, twilio: Account) -> None:
     assert refused == [{"status": 401, "code": 20003}, {"status": 401}]
 
 
-async def test_twilio_signature(emulator: Emulator, twilio: Account) -> None:
-    """Twilio's library finds the calls of the emulator signed with the token, and no others."""
-    calls: asyncio.Queue[tuple[str, dict[str, str], str]] = asyncio.Queue()
+async def test_twilio_keys(emulator: Emulator, twilio: Account) -> None:
+    """Twilio's library logs in with API keys, which may do what their kind may."""
+    state.add_key(twilio, "SKmain", "s1", "main")
+    state.add_key(twilio, "SKstandard", "s2")
+    state.add_key(twilio, "SKrestricted", "s3", "restricted", ["messages"])
+    rows = arrive(twilio)
+    calls: tuple[Call, ...] = ("account", {}), ("messages", {"limit": 1}), ("numbers", {})
+    url = emulator.url("twilio")
+
+    async def with_key(sid: str, secret: str) -> list[Any]:
+        client = {"url": url, "username": sid, "password": secret, "account": SID}
+        account, messages, numbers = await ask_library("use_twilio.py", client, *calls)
+        return [account.get("sid", account), messages[0]["id"] if isinstance(messages, list) else messages, numbers]
+
+    numbers = (await with_key("SKmain", "s1"))[2]
+    refused = {"status": 401, "code": 20003}
+    assert [number["phone_number"] for number in numbers] == [state.FIRST_NUMBER]
+    assert await with_key("SKmain", "s1") == [SID, rows[-1]["id"], numbers]
+    assert await with_key("SKstandard", "s2") == [refused, rows[-1]["id"], numbers]
+    assert await with_key("SKrestricted", "s3") == [refused, rows[-1]["id"], {"status": 401}]
+    assert await with_key("SKstandard", "wrong") == [refused, {"status": 401}, {"status": 401}]
+
+
+async def test_twilio_numbers(emulator: Emulator, twilio: Account) -> None:
+    """Twilio's library lists phone numbers page by page and sets an address, which leaves the others alone."""
+    for last in range(5):
+        state.add_number(twilio, f"+4477123456{last}0", sms_url="https://before.example/")
+    rows = [
+        {
+            "sid": row["sid"],
+            "phone_number": row["phone_number"],
+            "sms_url": row["sms_url"],
+            "sms_method": "POST",
+            "sms_application_sid": "",
+            "sms": True,
+        }
+        for row in state.numbers_of(twilio)
+    ]
+    url = "https://ha.example/api/webhook/abc?a=1&b=%2B#rc=5&rp=all"
+    sid = rows[3]["sid"]
+    listed, changed, after, removed, unchanged, bad, unknown = await ask(
+        emulator,
+        "twilio",
+        twilio,
+        ("numbers", {"page_size": 2}),
+        ("change_number", {"sid": sid, "sms_url": url, "sms_method": "POST"}),
+        ("numbers", {}),
+        ("change_number", {"sid": sid, "sms_url": ""}),
+        ("change_number", {"sid": sid}),
+        ("change_number", {"sid": sid, "sms_url": "nonsense"}),
+        ("change_number", {"sid": f"PN{'0' * 32}", "sms_url": url}),
+    )
+    assert len(listed) == 5
+    assert listed == rows
+    assert changed == rows[3] | {"sms_url": url}
+    assert after == [*rows[:3], changed, rows[4]]
+    assert removed == unchanged == rows[3] | {"sms_url": ""}
+    assert bad == {"status": 400, "code": 21502}
+    assert unknown == {"status": 404, "code": 20404}
+
+
+async def test_twilio_services(emulator: Emulator, twilio: Account) -> None:
+    """Twilio's library lists messaging services page by page, with their numbers, and changes one."""
+    numbers = [state.add_number(twilio, f"+4477123456{last}0") for last in range(2)]
+    services = [state.add_service(twilio, f"Service {number}", numbers[:number]) for number in range(3)]
+    url = "https://ha.example/api/webhook/abc"
+    listed, changed, deferred, unknown = await ask(
+        emulator,
+        "twilio",
+        twilio,
+        ("services", {"page_size": 2}),
+        ("change_service", {"sid": services[1]["sid"], "inbound_request_url": url}),
+        ("change_service", {"sid": services[2]["sid"], "use_inbound_webhook_on_number": True}),
+        ("change_service", {"sid": f"MG{'0' * 32}", "inbound_request_url": url}),
+    )
+    expected = [
+        {
+            "sid": service["sid"],
+            "inbound_request_url": None,
+            "inbound_method": "POST",
+            "use_inbound_webhook_on_number": False,
+        }
+        for service in services
+    ]
+    members = [[number["sid"] for number in numbers[:count]] for count in range(3)]
+    assert listed == [row | {"numbers": sids} for row, sids in zip(expected, members, strict=True)]
+    assert changed == expected[1] | {"inbound_request_url": url}
+    assert deferred == expected[2] | {"use_inbound_webhook_on_number": True}
+    assert unknown == {"status": 404, "code": 20404}
+
+
+async def calls_of(account: Account) -> list[tuple[str, str, dict[str, str]]]:
+    """Return the calls of an account with the odd texts: address, body and headers."""
+    calls: asyncio.Queue[tuple[str, str, dict[str, str]]] = asyncio.Queue()
 
     async def called(request: web.Request) -> web.Response:
-        form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
-        await calls.put((twilio.callback, form, request.headers["X-Twilio-Signature"]))
+        await calls.put((account.callback, await request.text(), dict(request.headers)))
         return web.Response()
 
     app = web.Application()
     app.router.add_post("/called", called)
     async with TestServer(app) as server, asyncio.timeout(PATIENCE):
-        twilio.callback = str(server.make_url("/called?a=1&b=%2B"))
+        account.callback = str(server.make_url("/called?a=1&b=%2B"))
         for text in TEXTS[:7]:
-            twilio.send(text, sender=SENDER, recipient=RECIPIENT)
-        made = [await calls.get() for _ in TEXTS[:7]]
+            account.send(text, sender=SENDER, recipient=RECIPIENT)
+        return [await calls.get() for _ in TEXTS[:7]]
+
+
+@pytest.mark.parametrize("shared_key", [None, "HMAC_SHA256", "HMAC_SHA1"])
+async def test_twilio_signature(emulator: Emulator, twilio: Account, shared_key: str | None) -> None:
+    """Twilio's library finds the calls of the emulator signed with the token, or a SharedKey, and no others."""
+    key = "shared-secret" if shared_key else PASSWORD
+    if shared_key:
+        twilio.extra["shared_key"] = {"sid": "webhooks_sharedkey_1", "secret": key, "algorithm": shared_key}
+    made = [
+        (url, dict(parse_qsl(body, keep_blank_values=True)), headers["X-Twilio-Signature"])
+        for url, body, headers in await calls_of(twilio)
+    ]
+    settings = f"key=webhooks_sharedkey_1,algorithm={shared_key}" if shared_key else None
     assert sorted(form["Body"] for _, form, _ in made) == sorted(TEXTS[:7])
     url, form, signature = made[0]
     forged = (
@@ -122,18 +225,29 @@ async def test_twilio_signature(emulator: Emulator, twilio: Account) -> None:
         (f"{url}0", form, signature),
         (url, form, signature.swapcase()),
     )
-    answers = await ask(
-        emulator,
-        "twilio",
-        twilio,
-        *(
-            ("is_signed", {"url": url, "form": form, "signature": signature})
-            for url, form, signature in (*made, *forged)
-        ),
-    )
+    checks: list[Call] = [
+        ("is_signed", {"url": url, "form": form, "signature": signature, "settings": settings})
+        for url, form, signature in (*made, *forged)
+    ]
+    answers = await ask(emulator, "twilio", twilio, *checks, password=key)
     assert answers == [True] * len(made) + [False] * len(forged)
-    arguments = {"url": url, "form": form, "signature": signature}
-    assert await ask(emulator, "twilio", twilio, ("is_signed", arguments), password="wrong") == [False]
+    assert await ask(emulator, "twilio", twilio, checks[0], password="wrong") == [False]
+
+
+@pytest.mark.parametrize(("handler", "method"), [("swml", "is_signed"), ("cxml", "is_form_signed")])
+async def test_signalwire_signature(twilio: Account, handler: str, method: str) -> None:
+    """SignalWire's library finds the calls of the emulator signed with the signing key, and no others."""
+    twilio.extra["handler"] = handler
+    twilio.signing_key = "PSK_key"
+    made = await calls_of(twilio)
+    forged = [(f"{url}0", body, headers) for url, body, headers in made[:1]]
+    forged += [(url, body.replace("H", "h"), headers) for url, body, headers in made if "Hello" in body]
+    checks: list[Call] = [
+        (method, {"url": url, "body": body, "headers": headers}) for url, body, headers in (*made, *forged)
+    ]
+    answers = await ask_library("sign_signalwire.py", {"key": twilio.signing_key}, *checks)
+    assert answers == [True] * 7 + [False] * 2
+    assert await ask_library("sign_signalwire.py", {"key": "wrong"}, checks[0]) == [False]
 
 
 @pytest.fixture

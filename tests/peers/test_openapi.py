@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Account, Emulator, twilio_account as state
 from tests.conftest import PASSWORD, USERNAME
 
 from .libraries import ask_library
@@ -58,6 +58,7 @@ CLICKSEND: Amendments = {
     f"{ACCOUNT} properties _subaccount required": ["subaccount_id", "api_username"],
 }
 TWILIO: Amendments = {}
+MESSAGING = "twilio.com/twilio_messaging_v1.json"
 
 
 class Judge:
@@ -70,10 +71,12 @@ class Judge:
         self._session = session
         self._answers: list[dict[str, Any]] = []
 
-    async def ask(self, method: str, path: str, status: int = 200, *, password: str = PASSWORD, **options: Any) -> Any:
-        """Ask, note the answer, and return its body."""
+    async def ask(
+        self, method: str, path: str, status: int = 200, *, password: str = PASSWORD, below: str = "", **options: Any
+    ) -> Any:
+        """Ask, note the answer, and return its body; what the vendor has at another host is below a path."""
         headers = {"Authorization": aiohttp.encode_basic_auth(self._account.username, password)}
-        async with self._session.request(method, self._url + path, headers=headers, **options) as response:
+        async with self._session.request(method, self._url + below + path, headers=headers, **options) as response:
             body = await response.text()
             assert response.status == status, body
             self.note(method, path, status, response.headers.get("Content-Type", ""), body)
@@ -214,3 +217,34 @@ async def test_twilio(emulator: Emulator, session: aiohttp.ClientSession) -> Non
     for message_id in ids:
         await judge.ask("GET", f"{base}/Messages/{message_id}.json")
     assert await judge.errors("twilio.com/api.json", TWILIO) == []
+
+
+async def test_twilio_numbers(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So are phone numbers, before and after a change."""
+    account = emulator.add_account("twilio", SID, PASSWORD)
+    judge = Judge(emulator, account, session)
+    state.add_number(account, "+447712345600")
+    state.add_number(account, "+447712345610")
+    base = f"/2010-04-01/Accounts/{SID}/IncomingPhoneNumbers"
+    page = await judge.ask("GET", f"{base}.json", params={"PageSize": "1"})
+    assert page["next_page_uri"]
+    path = f"{base}/{page['incoming_phone_numbers'][0]['sid']}.json"
+    await judge.ask("GET", path)
+    await judge.ask("POST", path, data={"SmsUrl": "https://ha.example/#rc=5&rp=all", "SmsMethod": "POST"})
+    assert await judge.errors("twilio.com/api.json", TWILIO) == []
+
+
+async def test_twilio_services(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So are messaging services and the phone numbers in one, which another description has."""
+    account = emulator.add_account("twilio", SID, PASSWORD)
+    judge = Judge(emulator, account, session)
+    await judge.ask("GET", "/v1/Services", below="/messaging")
+    sid = state.add_service(account, "Service", [state.add_number(account, "+447712345600")])["sid"]
+    state.add_service(account, "Another")
+    page = await judge.ask("GET", "/v1/Services", below="/messaging", params={"PageSize": "1"})
+    assert page["meta"]["next_page_url"]
+    await judge.ask("GET", f"/v1/Services/{sid}", below="/messaging")
+    await judge.ask("GET", f"/v1/Services/{sid}/PhoneNumbers", below="/messaging")
+    changes = {"InboundRequestUrl": "https://ha.example/", "UseInboundWebhookOnNumber": "true"}
+    await judge.ask("POST", f"/v1/Services/{sid}", below="/messaging", data=changes)
+    assert await judge.errors(MESSAGING, TWILIO) == []

@@ -185,10 +185,20 @@ SCHEMES = {
             "webhook_event": "sms_mo",
         },
     ),
+    "signalwire": Scheme(
+        preset="signalwire",
+        script="sign_signalwire.py",
+        needs=("url", "body"),
+        signs=("url", "body"),
+        options={"algorithm": "sha1"},
+        seconds=None,
+        fields=lambda text: {"message": {"message_id": "4f7b", "from": "+15550001111", "to": "+1", "body": text}},
+    ),
     "sinch": Scheme(
         preset="sinch",
         script="sign_sinch.py",
         needs=("body", "time"),
+        seconds=2 * 86_400,
         fields=lambda text: {"type": "mo_text", "id": "01FC", "from": "447700900121", "to": "1", "body": text},
     ),
     "smsforwarder": Scheme(
@@ -252,6 +262,7 @@ SCHEMES["plivo, of the main account"] = replace(
 SCHEMES["plivo, version 2"] = replace(
     SCHEMES["plivo, version 3"], needs=("url",), method="version_2", options={}, signs=("path",)
 )
+SCHEMES["signalwire, SHA-256"] = replace(SCHEMES["signalwire"], options={"algorithm": "sha256"})
 SCHEMES |= {
     f"vonage, {name or 'md5 without HMAC'}": replace(SCHEMES["vonage"], options={"method": name})
     for name in (None, "md5", "sha1", "sha512")

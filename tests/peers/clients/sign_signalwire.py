@@ -1,6 +1,5 @@
 """The module of SignalWire's own library that verifies; it is loaded alone, since the others need a web server."""
 
-import hashlib
 import hmac
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -9,8 +8,10 @@ from talk import talk
 
 FOLDER = Path(next(iter(find_spec("signalwire").submodule_search_locations)))
 SPEC = spec_from_file_location("webhook_validator", FOLDER / "core" / "security" / "webhook_validator.py")
-validator = module_from_spec(SPEC)
-SPEC.loader.exec_module(validator)
+library = module_from_spec(SPEC)
+SPEC.loader.exec_module(library)
+HEADERS = {"sha1": "X-SignalWire-Signature", "sha256": "X-SignalWire-Sha256-Signature"}
+VALIDATORS = {"sha1": library.validate_webhook_signature, "sha256": library.validate_webhook_signature_sha256}
 
 
 class Project:
@@ -20,15 +21,19 @@ class Project:
         """Take the signing key."""
         self._key = key
 
-    def sign(self, url: str, body: str) -> dict[str, str]:
-        """Sign a JSON body, by both hashes."""
-        sha1, sha256 = (
-            hmac.digest(self._key.encode(), (url + body).encode(), name).hex()
-            for name in (hashlib.sha1, hashlib.sha256)
-        )
-        assert validator.validate_webhook_signature(self._key, sha1, url, body)
-        assert validator.validate_webhook_signature_sha256(self._key, sha256, url, body)
-        return {"X-SignalWire-Signature": sha1, "X-SignalWire-Sha256-Signature": sha256}
+    def sign(self, url: str, body: str, algorithm: str) -> dict[str, str]:
+        """Sign a body of JSON."""
+        signature = hmac.digest(self._key.encode(), (url + body).encode(), algorithm).hex()
+        assert VALIDATORS[algorithm](self._key, signature, url, body)
+        return {HEADERS[algorithm]: signature}
+
+    def is_signed(self, url: str, body: str, headers: dict[str, str]) -> bool:
+        """Check a call with JSON by both signatures."""
+        return all(VALIDATORS[algorithm](self._key, headers[name], url, body) for algorithm, name in HEADERS.items())
+
+    def is_form_signed(self, url: str, body: str, headers: dict[str, str]) -> bool:
+        """Check a call with a form."""
+        return VALIDATORS["sha1"](self._key, headers[HEADERS["sha1"]], url, body)
 
 
 if __name__ == "__main__":
