@@ -219,18 +219,21 @@ async def test_pages_in_circles(provider: Twilio, server: Pages) -> None:
 
 
 async def test_identity(provider: Twilio, server: Pages) -> None:
-    """The account is known by its SID, whatever its name is; nothing is kept of the token that the vendor sends."""
-    server.pages = [{"sid": SID, "friendly_name": "My first account", "auth_token": TOKEN}]
+    """The list is read, as polls do; the account is known by its SID, whatever its name is.
+
+    Nothing is kept of the token that the vendor sends.
+    """
+    server.pages = [{"messages": [], "sid": SID, "friendly_name": "My first account", "auth_token": TOKEN}]
     identity = await provider.validate()
     assert (identity.account_id, identity.name) == (SID.casefold(), "My first account")
-    assert [request.path for request in server.requests] == [f"/2010-04-01/Accounts/{SID}.json", LIST]
-    server.pages = [{"sid": SID, "friendly_name": None}]
+    assert [request.path for request in server.requests] == [LIST, f"/2010-04-01/Accounts/{SID}.json"]
+    server.pages = [{"messages": [], "friendly_name": None}]
     assert (await provider.validate()).name == SID
 
 
-@pytest.mark.parametrize("body", ["[]", "{}", "null", '{"auth_token": "12345"}'])
-async def test_account_without_a_sid(provider: Twilio, server: Pages, body: str) -> None:
-    """An answer that names no account proves nothing."""
+@pytest.mark.parametrize("body", ["[]", "{}", "null", '{"auth_token": "12345"}', '{"messages": {}}'])
+async def test_validate_without_a_list(provider: Twilio, server: Pages, body: str) -> None:
+    """An answer that has no list proves nothing."""
     server.pages = [body]
     with pytest.raises(ProtocolError) as raised:
         await provider.validate()
