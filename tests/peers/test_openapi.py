@@ -57,7 +57,12 @@ CLICKSEND: Amendments = {
     f"{ACCOUNT} properties _currency required": ["currency_name_short"],
     f"{ACCOUNT} properties _subaccount required": ["subaccount_id", "api_username"],
 }
-TWILIO: Amendments = {}
+NUMBER = "components schemas api.v2010.account.incoming_phone_number properties sms_application_sid"
+TWILIO: Amendments = {
+    # Where there is none it is empty, as in the examples on the vendor's pages.
+    f"{NUMBER} minLength": 0,
+    f"{NUMBER} pattern": "^(AP[0-9a-fA-F]{32})?$",
+}
 MESSAGING = "twilio.com/twilio_messaging_v1.json"
 
 
@@ -247,4 +252,4 @@ async def test_twilio_services(emulator: Emulator, session: aiohttp.ClientSessio
     await judge.ask("GET", f"/v1/Services/{sid}/PhoneNumbers", below="/messaging")
     changes = {"InboundRequestUrl": "https://ha.example/", "UseInboundWebhookOnNumber": "true"}
     await judge.ask("POST", f"/v1/Services/{sid}", below="/messaging", data=changes)
-    assert await judge.errors(MESSAGING, TWILIO) == []
+    assert await judge.errors(MESSAGING, {}) == []

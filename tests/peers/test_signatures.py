@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.providers.contract import WebhookRequest
+from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.errors import RefusedWebhookError
 from custom_components.sms_inbox.providers.presets import PRESETS
 
@@ -39,7 +41,7 @@ class Scheme:
     """How an app or service signs.
 
     Attributes:
-        preset: Its key.
+        of: Key of the provider, or of the preset.
         script: Who signs, in `clients/`.
         needs: What the script must know of the request: `url`, `body`, `time`.
         fields: The fields of the body, for a text.
@@ -49,11 +51,12 @@ class Scheme:
         client: What the script's client is made of, where it isn't the key.
         key: The key that verifies.
         content_type: That of the body.
+        unsigned: Headers that nobody signs.
         place: Where the signature is: `headers`, `form` or, without a body, `query`.
         seconds: After how many seconds it is refused; None where there is no time in it.
     """
 
-    preset: str
+    of: str
     script: str
     needs: tuple[str, ...]
     fields: Callable[[str], Mapping[str, Any]]
@@ -63,6 +66,7 @@ class Scheme:
     client: Mapping[str, str] = field(default_factory=lambda: {"key": KEY})
     key: str = KEY
     content_type: str = JSON
+    unsigned: Mapping[str, str] = field(default_factory=dict)
     place: str = "headers"
     seconds: float | None = 301
 
@@ -99,18 +103,20 @@ def _changed(text: str) -> Iterator[str]:
 
 def verify(scheme: Scheme, request: Request, *, after: float = 0, key: str | None = None) -> bool:
     """Return whether a request is believed that comes some seconds later."""
-    signature = PRESETS[scheme.preset].signature
-    assert signature is not None
-    headers = CIMultiDict({"Content-Type": scheme.content_type, **request.headers})
+    key = scheme.key if key is None else key
     received = WebhookRequest(
         method="GET" if scheme.place == "query" else "POST",
         url=URL(request.url, encoded=True),
-        headers=headers,
+        headers=CIMultiDict({"Content-Type": scheme.content_type, **scheme.unsigned, **request.headers}),
         body=request.body,
         at=NOW + timedelta(seconds=after),
     )
     try:
-        signature.verify(received, scheme.key if key is None else key)
+        if provider := PROVIDERS.get(scheme.of):
+            account = Account(username=SID, password="none", url="https://api.example", signing_key=key)
+            provider(Mock(), account).read_webhook(received)
+        else:
+            PRESETS[scheme.of].signature.verify(received, key)
     except RefusedWebhookError:
         return False
     return True
@@ -140,10 +146,11 @@ async def make(scheme: Scheme) -> list[Request]:
     return requests
 
 
+SID = "AC0123456789abcdef0123456789abcdef"
 TELNYX_KEY = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
 SCHEMES = {
     "httpsms": Scheme(
-        preset="httpsms",
+        of="httpsms",
         script="sign_httpsms.mjs",
         needs=("url", "time"),
         signs=("url",),
@@ -155,7 +162,7 @@ SCHEMES = {
         },
     ),
     "messagebird": Scheme(
-        preset="messagebird",
+        of="messagebird",
         script="sign_messagebird.py",
         needs=("url", "body", "time"),
         signs=("url", "body"),
@@ -165,7 +172,7 @@ SCHEMES = {
         fields=lambda text: {"id": "mb1", "recipient": "447700900999", "originator": "447700900121", "body": text},
     ),
     "plivo, version 3": Scheme(
-        preset="plivo",
+        of="plivo",
         script="sign_plivo.py",
         needs=("url", "body"),
         signs=("url", "body"),
@@ -176,7 +183,7 @@ SCHEMES = {
         fields=lambda text: {"From": "447700900121", "MessageUUID": "5b40a428", "Text": text, "To": "1", "Type": "sms"},
     ),
     "seven": Scheme(
-        preset="seven",
+        of="seven",
         script="sign_seven.mjs",
         needs=("url", "body", "time"),
         signs=("url", "body"),
@@ -186,7 +193,7 @@ SCHEMES = {
         },
     ),
     "signalwire": Scheme(
-        preset="signalwire",
+        of="signalwire",
         script="sign_signalwire.py",
         needs=("url", "body"),
         signs=("url", "body"),
@@ -195,14 +202,14 @@ SCHEMES = {
         fields=lambda text: {"message": {"message_id": "4f7b", "from": "+15550001111", "to": "+1", "body": text}},
     ),
     "sinch": Scheme(
-        preset="sinch",
+        of="sinch",
         script="sign_sinch.py",
         needs=("body", "time"),
         seconds=2 * 86_400,
         fields=lambda text: {"type": "mo_text", "id": "01FC", "from": "447700900121", "to": "1", "body": text},
     ),
     "smsforwarder": Scheme(
-        preset="smsforwarder",
+        of="smsforwarder",
         script="sign_apps.mjs",
         method="smsforwarder",
         needs=("time",),
@@ -213,14 +220,14 @@ SCHEMES = {
         fields=lambda text: {"from": "+447700900121", "content": text},
     ),
     "smsgate": Scheme(
-        preset="smsgate_cloud",
+        of="smsgate",
         script="sign_apps.mjs",
         method="smsgate",
         needs=("body", "time"),
         fields=lambda text: {"event": "sms:received", "id": "1", "payload": {"messageId": "5c74ebd6", "message": text}},
     ),
     "telnyx": Scheme(
-        preset="telnyx",
+        of="telnyx",
         script="sign_telnyx.py",
         client={"seed": "07" * 32},
         key=TELNYX_KEY,
@@ -228,15 +235,25 @@ SCHEMES = {
         fields=lambda text: {"data": {"event_type": "message.received", "payload": {"id": "40385f64", "text": text}}},
     ),
     "textbee": Scheme(
-        preset="textbee",
+        of="textbee",
         script="sign_apps.mjs",
         method="textbee",
         needs=("body",),
         seconds=None,
         fields=lambda text: {"smsId": "65f0c0ffee0c0ffee0c0ffee", "message": text, "webhookEvent": "MESSAGE_RECEIVED"},
     ),
+    "twilio": Scheme(
+        of="twilio",
+        script="use_twilio.py",
+        needs=("url", "body"),
+        signs=("url", "body"),
+        client={"url": "", "username": SID, "password": KEY},
+        content_type=FORM,
+        seconds=None,
+        fields=lambda text: {"MessageSid": f"SM{'0' * 32}", "From": "+15550001111", "To": "+1", "Body": text},
+    ),
     "vonage": Scheme(
-        preset="vonage",
+        of="vonage",
         script="sign_vonage.py",
         needs=("body",),
         options={"method": "sha256"},
@@ -262,7 +279,20 @@ SCHEMES["plivo, of the main account"] = replace(
 SCHEMES["plivo, version 2"] = replace(
     SCHEMES["plivo, version 3"], needs=("url",), method="version_2", options={}, signs=("path",)
 )
+SCHEMES["smsgate, cloud"] = replace(SCHEMES["smsgate"], of="smsgate_cloud")
 SCHEMES["signalwire, SHA-256"] = replace(SCHEMES["signalwire"], options={"algorithm": "sha256"})
+SCHEMES["signalwire, provider"] = replace(SCHEMES["signalwire"], of="twilio")
+SCHEMES["signalwire, form"] = replace(
+    SCHEMES["twilio"], script="sign_signalwire.py", client={"key": KEY}, method="sign_form"
+)
+SCHEMES |= {
+    f"twilio, {name}": replace(
+        SCHEMES["twilio"],
+        options={"algorithm": name},
+        unsigned={"X-Twilio-Webhooks-Signature-Settings": f"key=webhooks_sharedkey_1,algorithm={name}"},
+    )
+    for name in ("HMAC_SHA1", "HMAC_SHA256")
+}
 SCHEMES |= {
     f"vonage, {name or 'md5 without HMAC'}": replace(SCHEMES["vonage"], options={"method": name})
     for name in (None, "md5", "sha1", "sha512")

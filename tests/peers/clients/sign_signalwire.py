@@ -1,8 +1,10 @@
 """The module of SignalWire's own library that verifies; it is loaded alone, since the others need a web server."""
 
+import base64
 import hmac
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from talk import talk
 
@@ -26,6 +28,13 @@ class Project:
         signature = hmac.digest(self._key.encode(), (url + body).encode(), algorithm).hex()
         assert VALIDATORS[algorithm](self._key, signature, url, body)
         return {HEADERS[algorithm]: signature}
+
+    def sign_form(self, url: str, body: str) -> dict[str, str]:
+        """Sign a form."""
+        text = url + "".join(name + value for name, value in sorted(parse_qsl(body, keep_blank_values=True)))
+        signature = base64.b64encode(hmac.digest(self._key.encode(), text.encode(), "sha1")).decode()
+        assert VALIDATORS["sha1"](self._key, signature, url, body)
+        return {HEADERS["sha1"]: signature}
 
     def is_signed(self, url: str, body: str, headers: dict[str, str]) -> bool:
         """Check a call with JSON by both signatures."""

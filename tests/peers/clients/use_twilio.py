@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any, override
+from urllib.parse import parse_qsl
 
 from talk import talk
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -91,9 +92,10 @@ class Twilio:
         except TwilioRestException as error:
             return _refusal(error)
 
-    def sign(self, url: str, form: dict[str, str], algorithm: str | None = None) -> str:
-        """Sign a call."""
-        return self._validator.compute_signature(url, form, algorithm)
+    def sign(self, url: str, body: str, algorithm: str | None = None) -> dict[str, str]:
+        """Sign a call with a form."""
+        form = dict(parse_qsl(body, keep_blank_values=True))
+        return {"X-Twilio-Signature": self._validator.compute_signature(url, form, algorithm)}
 
     def is_signed(self, url: str, form: dict[str, str], signature: str, settings: str | None) -> bool:
         """Check a call, by what its settings say."""
