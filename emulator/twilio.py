@@ -341,7 +341,7 @@ def _account(account: Account) -> dict[str, Any]:
         "auth_token": account.password,
         "date_created": _rfc2822(CREATED),
         "date_updated": _rfc2822(CREATED),
-        "friendly_name": account.username,
+        "friendly_name": account.extra.get("friendly_name", account.username),
         "owner_account_sid": account.username,
         "sid": account.username,
         "status": state.status_of(account),

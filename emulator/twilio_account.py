@@ -3,6 +3,7 @@
 All of it is in `Account.extra`:
 
 - `status`: `active`, `suspended` or `closed`; `error` is the code that everything but the account then answers.
+- `friendly_name`: the account's name for people; it is its SID at first.
 - `keys`: API keys by their SID, each with `secret`, `kind` (`main`, `standard` or `restricted`) and what it `may`.
 - `numbers` and `services`: as the API shows them; a service has the SIDs of its `numbers`, too.
 - `handler`: how received messages are reported: `twilio`, or, as SignalWire does it, `cxml` or `swml`.
