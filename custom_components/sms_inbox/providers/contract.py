@@ -282,14 +282,6 @@ class Provider(ABC):
         del record
         return None
 
-    async def problems(self) -> tuple[str, ...]:
-        """Return what at the vendor keeps messages from arriving though all is well here, as hints of errors are.
-
-        Raises:
-            ProviderError: One of its kinds.
-        """
-        return ()
-
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return where the vendor can hold the URL of a webhook, with what is there now.
 
@@ -312,6 +304,25 @@ class Provider(ABC):
             ProviderError: One of its kinds.
         """
         raise NotImplementedError
+
+    async def problems(self) -> tuple[str, ...]:
+        """Return what at the vendor keeps messages from being listed, as translation keys.
+
+        It is empty where nothing is known.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        return ()
+
+    async def solve(self, problem: str) -> None:
+        """Solve a problem at the vendor that `problems` has returned; one that is solved already is left alone.
+
+        Raises:
+            NotImplementedError: Only a person can solve it.
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError(problem)
 
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return the vendor's own code or word for what went wrong, None where the response has none.
