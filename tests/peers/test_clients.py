@@ -299,6 +299,59 @@ async def test_clicksend_test_message(emulator: Emulator, clicksend: Account) ->
     assert listed["id"] == made
 
 
+async def test_clicksend_rules(emulator: Emulator, clicksend: Account) -> None:
+    """ClickSend's library makes, lists, changes and deletes rules; without one that lists, no message is listed."""
+    url = "https://ha.example/api/webhook/abc?a=1&b=%2B"
+    fields = {
+        "dedicated_number": "*",
+        "rule_name": "SMS Inbox",
+        "message_search_type": 0,
+        "message_search_term": "*",
+        "action": "URL",
+        "action_address": url,
+        "enabled": 1,
+    }
+    ((first,),) = await ask(emulator, "clicksend", clicksend, ("rules", {}))
+    assert (first["action"], type(first["inbound_rule_id"])) == ("POLL", int)
+    made, rules = await ask(emulator, "clicksend", clicksend, ("add_rule", fields), ("rules", {}))
+    assert fields.items() <= made.items()
+    assert [rule["inbound_rule_id"] for rule in rules] == [made["inbound_rule_id"], first["inbound_rule_id"]]
+    rows = arrive(clicksend)
+    rule_id, poll = str(made["inbound_rule_id"]), str(first["inbound_rule_id"])
+    change = {name: value for name, value in fields.items() if name != "rule_name"}
+    changed, one, gone, again, unknown, stopped, none, (listed,), rest = await ask(
+        emulator,
+        "clicksend",
+        clicksend,
+        ("change_rule", {**change, "rule_id": rule_id, "action_address": f"{url}#", "enabled": 0}),
+        ("rule", {"rule_id": rule_id}),
+        ("remove_rule", {"rule_id": rule_id}),
+        ("remove_rule", {"rule_id": rule_id}),
+        ("rule", {"rule_id": rule_id}),
+        ("change_rule", {**change, "rule_id": poll, "action": "POLL", "enabled": 0}),
+        ("messages", {"limit": 15}),
+        ("rules", {}),
+        ("change_rule", {**change, "rule_id": poll, "action": "POLL"}),
+    )
+    assert changed == one == made | {"action_address": f"{url}#", "enabled": 0}
+    assert (gone, again, unknown) == (200, 404, {"status": 404})
+    assert (stopped["enabled"], none, listed) == (0, [[]], stopped)
+    assert rest["enabled"] == 1
+    twice = {**fields, "action": "POLL", "action_address": "none"}
+    _, pages, marked, few = await ask(
+        emulator,
+        "clicksend",
+        clicksend,
+        ("add_rule", twice),
+        ("messages", {"limit": 100}),
+        ("mark_read", {"message_id": rows[-1]["id"]}),
+        ("messages", {"limit": 100}),
+    )
+    assert [row["id"] for row in pages[0]] == [row["id"] for row in reversed(rows) for _ in range(2)]
+    assert marked == {"status": 200, "count": 2}
+    assert [row["id"] for row in few[0]] == [row["id"] for row in pages[0][2:]]
+
+
 @pytest.fixture
 def voipms(emulator: Emulator) -> Account:
     """Return an account at VoIP.ms."""

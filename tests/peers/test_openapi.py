@@ -189,6 +189,30 @@ async def test_clicksend(emulator: Emulator, session: aiohttp.ClientSession) -> 
     assert await judge.errors("clicksend.com.json", CLICKSEND) == []
 
 
+async def test_clicksend_rules(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So have the answers about rules."""
+    account = emulator.add_account("clicksend", USERNAME, PASSWORD)
+    judge = Judge(emulator, account, session)
+    path = "/automations/sms/inbound"
+    fields = {
+        "dedicated_number": "*",
+        "rule_name": "SMS Inbox",
+        "message_search_type": 0,
+        "message_search_term": "*",
+        "action": "URL",
+        "action_address": "https://ha.example/",
+        "enabled": 1,
+        "webhook_type": "json",
+    }
+    await judge.ask("POST", f"{path}/", json=fields)
+    listed = await judge.ask("GET", path)
+    one = f"{path}/{listed['data']['data'][0]['inbound_rule_id']}"
+    await judge.ask("GET", one)
+    await judge.ask("PUT", one, json=fields | {"enabled": 0})
+    await judge.ask("DELETE", one)
+    assert await judge.errors("clicksend.com.json", CLICKSEND) == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "password"),
     [

@@ -47,14 +47,9 @@ class ClickSend:
             return {"status": error.status}
         return {"status": answer.http_code, "count": answer.data}
 
-    def rules(self) -> list[list[dict[str, Any]]]:
-        """List the rules for inbound messages, page by page."""
-        pages = []
-        while True:
-            page = self._sms.view_sms_inbound_automations(page=len(pages) + 1, limit=15).data
-            pages.append([rule.to_dict() for rule in page.data])
-            if page.current_page >= page.last_page:
-                return pages
+    def rules(self) -> list[dict[str, Any]]:
+        """List the rules for inbound messages, on the first page: the library can't ask for others."""
+        return [rule.to_dict() for rule in self._sms.view_sms_inbound_automations().data.data]
 
     def rule(self, rule_id: str) -> dict[str, Any]:
         """Read one rule."""
