@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from emulator import Account, Emulator, twilio_account as state
+from emulator.voipms import SETTINGS, make_number
 from tests.conftest import PASSWORD, USERNAME
 
 from .conftest import PATIENCE
@@ -432,6 +433,73 @@ async def test_voipms_api(emulator: Emulator, voipms: Account) -> None:
     calls = ("ip", {}), ("messages", days)
     refused = await ask(emulator, "voipms_api", voipms, *calls, password="wrong")
     assert [answer["status"] for answer in refused] == ["invalid_credentials"] * 2
+
+
+async def test_voipms_mms(emulator: Emulator, voipms: Account) -> None:
+    """The library voipms lists SMS and MMS by methods of their own, though their ids may be the same, or both by one."""
+    texts = arrive(voipms, SENDER[2:], RECIPIENT[2:])[:2]
+    messages = {"sender": SENDER[2:], "recipient": RECIPIENT[2:], "wire": "mms"}
+    rows = []
+    for row, text in zip(texts, ("A long text, which the phone made an MMS", ""), strict=True):
+        time = row["time"] + timedelta(hours=1)
+        voipms.send(text, message_id=row["id"], received_at=time, **messages)
+        rows.append(row | {"text": text, "time": time})
+    days = {"date_from": "2026-11-19", "date_to": "2026-11-21"}
+    mms, one, short, both, none = await ask(
+        emulator,
+        "voipms",
+        voipms,
+        ("mms", {**days, "mms_type": True, "all_messages": False, "limit": 1000}),
+        ("mms", {**days, "mms": int(rows[0]["id"])}),
+        ("messages", {**days, "sms_type": True, "limit": 1000}),
+        ("mms", {**days, "mms_type": True, "all_messages": True, "limit": 1000}),
+        ("mms", {"date_from": "2026-11-18", "date_to": "2026-11-19"}),
+    )
+    assert known(mms) == at_voipms(rows)
+    assert known(one) == at_voipms(rows[:1])
+    assert [bool(row["media"]) for row in mms["sms"]] == [True, False]
+    assert [row["media"] for row in mms["sms"]] == [
+        [row["col_media1"]] if row["col_media1"] else [] for row in mms["sms"]
+    ]
+    assert not [row for row in known(short) if row in known(mms)]
+    assert sorted(known(both), key=str) == sorted(known(short) + known(mms), key=str)
+    assert none == "There are no SMS messages"
+
+
+async def test_voipms_numbers(emulator: Emulator, voipms: Account) -> None:
+    """Both libraries read the numbers; what a form that is saved leaves out is switched off."""
+    numbers = voipms.protocol.numbers(voipms)
+    numbers[0].settings |= {"sms_email": "anna@example.com", "sms_email_enabled": "1"}
+    numbers.append(make_number("2025550143"))
+    before = [number.settings.copy() for number in numbers]
+    url = "https://ha.example/api/webhook/abc?to={TO}&id={ID}"
+    callback = {"sms_url_callback": url, "sms_url_callback_enabled": "1", "sms_url_callback_retry": "1"}
+    form = {given: (before[0] | callback)[name] for name, given in SETTINGS.items()} | {"method": "setSMS"}
+    address, listed, saved, one, unknown, bad = await ask(
+        emulator,
+        "voipms_api",
+        voipms,
+        ("address", {}),
+        ("numbers", {}),
+        ("post", {**form, "did": "2025550142"}),
+        ("numbers", {"did": "2025550142"}),
+        ("post", {**form, "did": "2025550199"}),
+        ("post", {**form, "did": "2025550142", "url_callback": "nonsense"}),
+    )
+    assert (address["status"], address["ip"]) == ("success", "127.0.0.1")
+    assert (listed["status"], listed["dids"]) == ("success", before)
+    assert (saved["status"], one["dids"]) == ("success", [before[0] | callback])
+    assert (unknown["status"], bad["status"]) == ("invalid_did", "invalid_callback")
+    saved, listed, none = await ask(
+        emulator,
+        "voipms",
+        voipms,
+        ("set_sms", {"did": 2025550142, "enable": True, "email_enabled": True, "email_address": "anna@example.com"}),
+        ("numbers", {}),
+        ("numbers", {"did": 2025550199}),
+    )
+    assert (saved["status"], listed["dids"]) == ("success", before)
+    assert none == "There are no DIDs"
 
 
 @pytest.fixture

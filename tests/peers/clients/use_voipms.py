@@ -28,13 +28,19 @@ class Account:
         except TypeError as error:
             return str(error)
 
-    def media(self, **filters: Any) -> Any:
-        """List what a picture message holds."""
-        return self._client.dids.get.media_mms(**filters)
-
     def numbers(self, did: int | None = None) -> Any:
-        """List the numbers, or one of them."""
-        return self._client.dids.get.dids_info(did=did)
+        """List the numbers, or one of them, or return the library's sentence that there are none."""
+        try:
+            return self._client.dids.get.dids_info(did=did)
+        except TypeError as error:
+            return str(error)
+
+    def set_sms(self, did: int, *, enable: bool, **settings: Any) -> Any:
+        """Save the settings of a number, or return the library's sentence of a refusal."""
+        try:
+            return self._client.dids.set.sms(did, enable, **settings)
+        except TypeError as error:
+            return str(error)
 
     def messages(self, **filters: Any) -> Any:
         """List messages, or return the library's sentence that there are none."""
