@@ -84,6 +84,10 @@ class Elks(Protocol):
         return found[1].decode() if found else None
 
     @override
+    def registered(self, account: Account) -> list[str]:
+        return [row["sms_url"] for row in account.webhooks if row["sms_url"]]
+
+    @override
     def first_webhooks(self) -> list[dict[str, Any]]:
         """The numbers that an account has, with what is set at each: a number for all."""
         return [number(NUMBER)]

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from emulator import Account, Emulator, twilio_account as state
+from emulator.elks import number as elks_number
 from emulator.voipms import SETTINGS, make_number
 from tests.conftest import PASSWORD, USERNAME
 
@@ -436,7 +437,7 @@ async def test_voipms_api(emulator: Emulator, voipms: Account) -> None:
 
 
 async def test_voipms_mms(emulator: Emulator, voipms: Account) -> None:
-    """The library voipms lists SMS and MMS by methods of their own, though their ids may be the same, or both by one."""
+    """The library voipms lists SMS and MMS apart, whose ids may be the same, or both together."""
     texts = arrive(voipms, SENDER[2:], RECIPIENT[2:])[:2]
     messages = {"sender": SENDER[2:], "recipient": RECIPIENT[2:], "wire": "mms"}
     rows = []
@@ -457,10 +458,7 @@ async def test_voipms_mms(emulator: Emulator, voipms: Account) -> None:
     )
     assert known(mms) == at_voipms(rows)
     assert known(one) == at_voipms(rows[:1])
-    assert [bool(row["media"]) for row in mms["sms"]] == [True, False]
-    assert [row["media"] for row in mms["sms"]] == [
-        [row["col_media1"]] if row["col_media1"] else [] for row in mms["sms"]
-    ]
+    assert [row["media"] for row in mms["sms"]] == [[mms["sms"][0]["col_media1"]], []]
     assert not [row for row in known(short) if row in known(mms)]
     assert sorted(known(both), key=str) == sorted(known(short) + known(mms), key=str)
     assert none == "There are no SMS messages"
@@ -644,3 +642,49 @@ async def test_elks(emulator: Emulator, elks: Account) -> None:
     assert account["id"] == USERNAME
     (refused,) = await ask(emulator, "elks", elks, ("ask", {"path": "me"}), password="wrong")
     assert refused.startswith("401 - ")
+
+
+async def test_elks_mms(emulator: Emulator, elks: Account) -> None:
+    """The library elks reads the history of MMS page by page, which isn't that of SMS, and one with its pictures."""
+    arrive(elks)
+    rows = []
+    for number in range(12):
+        time, text = TIME + timedelta(hours=1, minutes=number), f"A long text {number}" if number else ""
+        message = elks.send(text, sender=SENDER, recipient=RECIPIENT, received_at=time, wire="mms")
+        rows.append({"id": message.message_id, "created": f"{time:%Y-%m-%dT%H:%M:%S.%f}", "message": text})
+    pages, short, one = await ask(
+        emulator,
+        "elks",
+        elks,
+        ("messages", {"path": "mms", "limit": "5"}),
+        ("messages", {"limit": "100"}),
+        ("ask", {"path": f"mms/{rows[0]['id']}"}),
+    )
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [{name: row[name] for name in rows[0]} for page in pages for row in page] == rows[::-1]
+    assert [row["message"] for page in short for row in page] == [*reversed(TEXTS)]
+    assert rows[0].items() <= one.items()
+    assert len(one["images"]) == 2
+
+
+async def test_elks_numbers(emulator: Emulator, elks: Account) -> None:
+    """The library elks lists the numbers, sets addresses at one, which leaves the others alone, and clears them."""
+    elks.webhooks.append(elks_number("+46700000000", sms_url="https://before.example/"))
+    url = "https://ha.example/api/webhook/abc?a=1&b=%2B"
+    listed, before, changed, kept, cleared, unknown = await ask(
+        emulator,
+        "elks",
+        elks,
+        ("ask", {"path": "numbers"}),
+        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}"}),
+        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "sms_url": url, "sms_replies": "no"}),
+        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "mms_url": url}),
+        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "sms_url": "none"}),
+        ("ask", {"path": "numbers/n0", "method": "POST", "sms_url": url}),
+    )
+    assert sorted(row["number"] for row in listed["data"]) == ["+44771234567", "+46700000000"]
+    assert changed == before | {"sms_url": url}
+    assert kept == changed | {"mms_url": url}
+    assert cleared == before | {"mms_url": url}
+    assert elks.webhooks[1]["sms_url"] == "https://before.example/"
+    assert unknown.startswith("404 - ")
