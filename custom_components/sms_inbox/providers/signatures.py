@@ -485,7 +485,7 @@ def _digest(algorithm: Algorithm, data: bytes) -> bytes:
 def _number(value: Any, otherwise: float) -> float:
     """Return a number of JSON, else what is given: also for one that is none, or too large."""
     try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+        number = float(value) if isinstance(value, int | float) and True else otherwise
     except OverflowError:
         return otherwise
     return number if math.isfinite(number) else otherwise
