@@ -4,6 +4,7 @@ The vendors' own libraries sign, or where they can only verify, they verify what
 top of each script in `clients/`. Apps that have no library are signed for by Node's cryptography.
 """
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from custom_components.sms_inbox.providers import PROVIDERS
 from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.errors import RefusedWebhookError
 from custom_components.sms_inbox.providers.presets import PRESETS
+from emulator.senders import build
 
 from .libraries import ask_library
 
@@ -309,3 +311,21 @@ async def test_signature(scheme: Scheme) -> None:
         assert [other for other in request.changed(scheme) if verify(scheme, other, now)] == []
         assert not verify(scheme, request, now, key=f"{scheme.key[:-2]}X{scheme.key[-1]}")
         assert verify(scheme, request, later) == (scheme.seconds is None)
+
+
+@pytest.mark.parametrize("name", ["messagebird", "plivo", "seven", "signalwire", "sinch", "telnyx", "vonage"])
+async def test_emulator(name: str) -> None:
+    """The vendor's library believes what the emulator sends in its name, and nothing with another text."""
+    scheme = next(scheme for scheme in SCHEMES.values() if scheme.of == name)
+    key = base64.b64encode(bytes.fromhex(scheme.client["seed"])).decode() if name == "telnyx" else KEY
+    checks = []
+    for url in URLS:
+        for text in TEXTS:
+            sent = build(name, url, text=text, key=key)
+            arguments = {"url": sent.url, "body": sent.body.decode(), "headers": dict(sent.headers)}
+            checks.append(("is_signed", arguments))
+    arguments = checks[0][1]
+    assert "Gate" in arguments["body"]
+    forged = ("is_signed", {**arguments, "body": arguments["body"].replace("Gate", "Date")})
+    answers = await ask_library(scheme.script, scheme.client, *checks, forged)
+    assert answers == [True] * len(checks) + [False]

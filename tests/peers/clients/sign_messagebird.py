@@ -4,6 +4,7 @@ import hashlib
 
 import jwt
 from messagebird import RequestValidator
+from messagebird.error import ValidationError
 from talk import talk
 
 
@@ -25,9 +26,18 @@ class Account:
         }
         if body:
             claims["payload_hash"] = hashlib.sha256(body.encode()).hexdigest()
-        token = jwt.encode(claims, self._key, algorithm)
-        RequestValidator(self._key).validate_signature(token, url, body.encode())  # raises where it doesn't accept it
-        return {"MessageBird-Signature-JWT": token}
+        headers = {"MessageBird-Signature-JWT": jwt.encode(claims, self._key, algorithm)}
+        assert self.is_signed(url, body, headers)
+        return headers
+
+    def is_signed(self, url: str, body: str, headers: dict[str, str]) -> bool:
+        """Check a request."""
+        token = headers["MessageBird-Signature-JWT"]
+        try:
+            RequestValidator(self._key).validate_signature(token, url, body.encode())
+        except ValidationError:
+            return False
+        return True
 
 
 if __name__ == "__main__":

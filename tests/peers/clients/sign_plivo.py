@@ -24,8 +24,15 @@ class Plivo:
         form = dict(parse_qsl(body, keep_blank_values=True))
         base = construct_post_url(url, form).decode()
         signature = get_signature_v3(self._key.encode(), base, NONCE).decode()
-        assert validate_v3_signature("POST", url, NONCE, self._key, signature, form)
-        return {header: signature, "X-Plivo-Signature-V3-Nonce": NONCE}
+        headers = {header: signature, "X-Plivo-Signature-V3-Nonce": NONCE}
+        assert self.is_signed(url, body, headers, header)
+        return headers
+
+    def is_signed(self, url: str, body: str, headers: dict[str, str], header: str = "X-Plivo-Signature-V3") -> bool:
+        """Check a form."""
+        form = dict(parse_qsl(body, keep_blank_values=True))
+        nonce = headers["X-Plivo-Signature-V3-Nonce"]
+        return validate_v3_signature("POST", url, nonce, self._key, headers[header], form)
 
     def version_2(self, url: str) -> dict[str, str]:
         """Sign an address."""

@@ -16,10 +16,13 @@ class Account {
     const lines = [time, NONCE, "POST", url, createHash("md5").update(body).digest("hex")];
     const signature = createHmac("sha256", this.key).update(lines.join("\n")).digest("hex");
     const headers = { "X-Timestamp": String(time), "X-Nonce": NONCE, "X-Signature": signature };
-    const verifier = new WebhookVerifier({ signingSecret: this.key });
-    const answer = await verifier.verify({ headers, body, method: "POST", url });
-    if (!answer.valid) throw new Error(answer.error);
+    if (!(await this.is_signed({ url, body, headers }))) throw new Error("refused by the library");
     return headers;
+  }
+
+  async is_signed({ url, body, headers }) {
+    const verifier = new WebhookVerifier({ signingSecret: this.key });
+    return (await verifier.verify({ headers, body, method: "POST", url })).valid;
   }
 }
 

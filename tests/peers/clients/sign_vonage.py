@@ -27,6 +27,12 @@ class Account:
             assert auth.check_signature({**form, "sig": signature})
         return {"sig": signature}
 
+    def is_signed(self, url: str, body: str, headers: dict[str, str]) -> bool:
+        """Check a form by HMAC with SHA-256; where it is sent to doesn't matter."""
+        del url, headers
+        auth = Auth(api_key="key", signature_secret=self._key, signature_method="sha256")
+        return auth.check_signature(dict(parse_qsl(body, keep_blank_values=True)))
+
 
 if __name__ == "__main__":
     talk(Account)
