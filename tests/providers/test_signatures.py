@@ -535,6 +535,15 @@ def test_vonage() -> None:
     assert reason == "signed without a time"
 
 
+def test_incoming_sms() -> None:
+    """Where the app can't sign, a header with the key is enough."""
+    signature = PRESETS["incoming_sms"].signature
+    assert signature
+    signature.verify(made(b"{}", {"X-Token": "t0ken"}), "t0ken")
+    refused(signature, made(b"{}", {"X-Token": ""}), "t0ken")
+    refused(signature, made(b"{}", {"X-Signature": "t0ken"}), "t0ken")
+
+
 def test_signalwire() -> None:
     """One hash of two is enough, but one must be there."""
     signature = PRESETS["signalwire"].signature
