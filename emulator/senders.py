@@ -174,7 +174,7 @@ def httpsms(sms: Sms) -> Outgoing:
 
 
 def incoming_sms(sms: Sms) -> Outgoing:
-    """The app "Incoming SMS to URL forwarder": JSON by its template; the key is a header that a person sets."""
+    """The app "Incoming SMS to URL forwarder": JSON by its template; the body is signed."""
     row = {
         "from": sms.sender,
         "text": sms.text,
@@ -182,7 +182,8 @@ def incoming_sms(sms: Sms) -> Outgoing:
         "receivedStamp": str(sms.milliseconds + 1000),
         "sim": "sim1",
     }
-    return _json(sms.url, row, _token(sms), content_type="application/json; charset=utf-8")
+    request = _json(sms.url, row, content_type="application/json; charset=utf-8")
+    return _more(request, {"X-Signature": sms.hash(request.body).hex()} if sms.key else {})
 
 
 def infobip(sms: Sms) -> Outgoing:
@@ -343,7 +344,7 @@ def slzb(sms: Sms) -> Outgoing:
     offset = sms.at.astimezone(sms.zone).utcoffset()
     quarters = int(offset.total_seconds() // 900) if offset else 0
     stamp = f"{sms.local('%y/%m/%d,%H:%M:%S')}{quarters:+03}"
-    return _json(sms.url, {"i": 3, "from": sms.sender, "ts": stamp, "text": sms.text})
+    return _json(sms.url, {"i": 3, "st": "unread", "from": sms.sender, "ts": stamp, "text": sms.text})
 
 
 def smseagle(sms: Sms) -> Outgoing:
