@@ -878,15 +878,18 @@ async def test_url_at_a_place(
         await provider.set_webhook(place.place_id, ADDRESS)
     assert row == before | {field: f"{ADDRESS}#rc=5&rp=all"}
     assert [place.url for place in await provider.webhook_places("")] == [ADDRESS]
-    row[field] = f"{ADDRESS}#rc=3"
+    row[field] = f"{ADDRESS}#rc=3"  # somebody's own wish
     await provider.set_webhook(place.place_id, ADDRESS)
     assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 1
+    row[field] = ADDRESS  # pasted by hand
+    await provider.set_webhook(place.place_id, ADDRESS)
+    assert row[field] == f"{ADDRESS}#rc=5&rp=all"
     for _ in range(2):
         await provider.set_webhook(place.place_id, "")
     assert not row[field]
     account.send("Hello")  # a service without a URL would drop it
     assert [message.text for page in await poll(provider) for message in page.messages] == ["Hello"]
-    assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 2
+    assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 3
     account.extra |= {"numbers": [], "services": []}
     for gone in (place.place_id, "SMS Inbox", "PN1/../x", "MG1"):
         await provider.set_webhook(gone, "")
