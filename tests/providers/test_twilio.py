@@ -27,8 +27,9 @@ from custom_components.sms_inbox.providers.errors import (
     ProviderError,
     RateLimitedError,
     RefusedWebhookError,
+    TemporaryError,
 )
-from custom_components.sms_inbox.providers.http import HttpClient
+from custom_components.sms_inbox.providers.http import HttpClient, HttpResponse
 from custom_components.sms_inbox.providers.twilio import Twilio
 from custom_components.sms_inbox.providers.twilio_webhooks import messaging_url
 import emulator as emulated
@@ -878,15 +879,18 @@ async def test_url_at_a_place(
         await provider.set_webhook(place.place_id, ADDRESS)
     assert row == before | {field: f"{ADDRESS}#rc=5&rp=all"}
     assert [place.url for place in await provider.webhook_places("")] == [ADDRESS]
-    row[field] = f"{ADDRESS}#rc=3"
+    row[field] = f"{ADDRESS}#rc=3"  # somebody's own wish
     await provider.set_webhook(place.place_id, ADDRESS)
     assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 1
+    row[field] = ADDRESS  # pasted by hand
+    await provider.set_webhook(place.place_id, ADDRESS)
+    assert row[field] == f"{ADDRESS}#rc=5&rp=all"
     for _ in range(2):
         await provider.set_webhook(place.place_id, "")
     assert not row[field]
     account.send("Hello")  # a service without a URL would drop it
     assert [message.text for page in await poll(provider) for message in page.messages] == ["Hello"]
-    assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 2
+    assert [request.method for _, request in emulator.requests.since(0)].count("POST") == 3
     account.extra |= {"numbers": [], "services": []}
     for gone in (place.place_id, "SMS Inbox", "PN1/../x", "MG1"):
         await provider.set_webhook(gone, "")
@@ -959,6 +963,28 @@ async def test_services_that_may_not_be_read(account: emulated.Account, make_pro
     provider = make_provider("twilio", password=SECRET, key_id=KEY)
     assert [place.name for place in await provider.webhook_places("")] == [twilio_account.FIRST_NUMBER]
     assert await provider.problems() == ()
+
+
+@pytest.mark.parametrize(("host", "is_told"), [("api.dublin.ie1.twilio.com", False), ("api.twilio.com", True)])
+async def test_no_server_of_messaging_services(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, host: str, *, is_told: bool
+) -> None:
+    """A region may have none; elsewhere that is an outage. Each request goes to one of the two servers."""
+    asked = []
+
+    async def answer(http: HttpClient, *_: Any, **_options: Any) -> HttpResponse:
+        asked.append(http.url.host)
+        if http.url.host != host:
+            raise TemporaryError("no answer")
+        return HttpResponse(status=200, headers={}, body=b'{"incoming_phone_numbers":[{"sid":"PN1"}]}', elapsed=0.0)
+
+    monkeypatch.setattr(HttpClient, "request", answer)
+    provider = Twilio(session, Account(username=SID, password=TOKEN, url=f"https://{host}"))
+    if is_told:
+        await expect(provider.webhook_places(""), TemporaryError, None)
+    else:
+        assert [place.name for place in await provider.webhook_places("")] == ["PN1"]
+    assert asked == [host, host.replace("api.", "messaging.")]
 
 
 @pytest.mark.parametrize(
