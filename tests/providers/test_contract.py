@@ -463,8 +463,8 @@ async def test_registering(provider: Provider, account: Account, server: CannedS
 
 def registered(account: Account) -> list[str]:
     """Return the URLs that the vendor calls, whatever else it holds of them."""
-    names = ("url", "action_address", "sms_url")
-    return [url for webhook in account.webhooks for name in names if (url := webhook.get(name))]
+    held, names = [*account.webhooks, *account.places], ("url", "action_address", "sms_url")
+    return [url for each in held for name in names if (url := each.get(name))]
 
 
 async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:
