@@ -669,22 +669,22 @@ async def test_elks_mms(emulator: Emulator, elks: Account) -> None:
 
 async def test_elks_numbers(emulator: Emulator, elks: Account) -> None:
     """The library elks lists the numbers, sets addresses at one, which leaves the others alone, and clears them."""
-    elks.webhooks.append(elks_number("+46700000000", sms_url="https://before.example/"))
+    elks.places.append(elks_number("+46700000000", sms_url="https://before.example/"))
     url = "https://ha.example/api/webhook/abc?a=1&b=%2B"
     listed, before, changed, kept, cleared, unknown = await ask(
         emulator,
         "elks",
         elks,
         ("ask", {"path": "numbers"}),
-        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}"}),
-        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "sms_url": url, "sms_replies": "no"}),
-        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "mms_url": url}),
-        ("ask", {"path": f"numbers/{elks.webhooks[0]['id']}", "method": "POST", "sms_url": "none"}),
+        ("ask", {"path": f"numbers/{elks.places[0]['id']}"}),
+        ("ask", {"path": f"numbers/{elks.places[0]['id']}", "method": "POST", "sms_url": url, "sms_replies": "no"}),
+        ("ask", {"path": f"numbers/{elks.places[0]['id']}", "method": "POST", "mms_url": url}),
+        ("ask", {"path": f"numbers/{elks.places[0]['id']}", "method": "POST", "sms_url": "none"}),
         ("ask", {"path": "numbers/n0", "method": "POST", "sms_url": url}),
     )
     assert sorted(row["number"] for row in listed["data"]) == ["+44771234567", "+46700000000"]
     assert changed == before | {"sms_url": url}
     assert kept == changed | {"mms_url": url}
     assert cleared == before | {"mms_url": url}
-    assert elks.webhooks[1]["sms_url"] == "https://before.example/"
+    assert elks.places[1]["sms_url"] == "https://before.example/"
     assert unknown.startswith("404 - ")

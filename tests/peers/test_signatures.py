@@ -280,6 +280,9 @@ SCHEMES["plivo, of the main account"] = replace(
 SCHEMES["plivo, version 2"] = replace(
     SCHEMES["plivo, version 3"], needs=("url",), method="version_2", options={}, signs=("path",)
 )
+SCHEMES["incoming_sms"] = replace(
+    SCHEMES["textbee"], of="incoming_sms", fields=lambda text: {"from": "+447700900121", "text": text}
+)
 SCHEMES["smsgate, cloud"] = replace(SCHEMES["smsgate"], of="smsgate_cloud")
 SCHEMES["signalwire, SHA-256"] = replace(SCHEMES["signalwire"], options={"algorithm": "sha256"})
 SCHEMES["signalwire, provider"] = replace(SCHEMES["signalwire"], of="twilio")
