@@ -28,3 +28,8 @@ def described(signature: Mapping[str, str]) -> Signature:
     """Return the signature that a person has described, see `Account.signature`."""
     del signature
     return Signature()
+
+
+ALGORITHMS = ("sha256", "sha1", "sha512")
+ENCODINGS = ("hex", "base64")
+SIGNED = ("body", "body_time", "time_body", "time_dot_body", "url_body", "token")
