@@ -1,7 +1,6 @@
 """Options of an account: storage and retention, its webhook, and the field mapping of what can't be polled."""
 
 from collections.abc import Iterable
-from datetime import UTC
 from typing import Any
 import zoneinfo
 
