@@ -83,7 +83,7 @@ async def test_webhook_that_fails(
     received: list[Event],
     announce: Announce,
 ) -> None:
-    """A message without a request is delivered by a poll; then there are as many polls as before, and an issue says why."""
+    """A message without a request is delivered by a poll; then polls are as many as before, and an issue says why."""
     await set_up(hass, entry)
     usual = await polls(emulator, clock, 600)
     await announce("One")

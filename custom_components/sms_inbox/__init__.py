@@ -55,9 +55,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, async_stop))
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_note_change))
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
-    if coordinator.provider.registers and CONF_WEBHOOK_ID in entry.options:
-        entry.async_on_unload(async_at_started(hass, partial(_async_check_webhook, entry)))
-        entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_webhook, timedelta(days=1)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_check_vendor, entry)))
+    entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_vendor, timedelta(days=1)))
     return True
 
 
@@ -104,7 +103,7 @@ async def _async_forget_removed(hass: HomeAssistant) -> None:
 
 
 @callback
-def _async_check_webhook(entry: SmsInboxConfigEntry, hass: HomeAssistant) -> None:
-    """Check in the background that the vendor still has the webhook's URL."""
-    check = entry.runtime_data.async_check_webhook()
-    entry.async_create_background_task(hass, check, f"{entry.title} checks its webhook")
+def _async_check_vendor(entry: SmsInboxConfigEntry, hass: HomeAssistant) -> None:
+    """Look at the vendor in the background for what polls don't show."""
+    check = entry.runtime_data.async_check_vendor()
+    entry.async_create_background_task(hass, check, f"{entry.title} looks at its settings")

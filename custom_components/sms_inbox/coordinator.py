@@ -145,7 +145,16 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if push.poll:
             self._poll_now.start()
 
-    async def async_check_webhook(self, _: object = None) -> None:
+    async def async_check_vendor(self, _: object = None) -> None:
+        """Look at the vendor for what polls don't show: what keeps messages from being listed, and the webhook."""
+        try:
+            self._issues.async_show_problems(await self.provider.problems())
+        except ProviderError as err:
+            _LOGGER.debug("The settings of %s at the provider could not be looked at: %s", self.name, err)
+        if self.provider.registers:
+            await self.async_check_webhook()
+
+    async def async_check_webhook(self) -> None:
         """Check that the vendor still has the webhook's URL; show an issue where another one stands there now."""
         try:
             elsewhere = await registration.async_check(self.hass, self.config_entry, self.provider)

@@ -1,6 +1,6 @@
 """Raises and clears all repair issues, and the request to log in again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,10 @@ from .texts import readable
 
 FAILURES = ("outage", "refused")
 WEBHOOK = ("no_sender", "webhook_elsewhere", "webhook_failing")
-OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *WEBHOOK, *FAILURES)
+SOLVABLE = ("no_poll_rule",)
+PROBLEMS = (*SOLVABLE, "service_without_webhook")
+"""What at the vendor keeps messages from being listed, see `Provider.problems`."""
+OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *WEBHOOK, *PROBLEMS, *FAILURES)
 REFUSALS = {
     "account_suspended",
     "api_not_enabled",
@@ -101,6 +104,15 @@ class Issues:
             )
         else:
             self._clear("deprecated_api")
+
+    @callback
+    def async_show_problems(self, problems: Collection[str]) -> None:
+        """Show what at the vendor keeps messages from being listed, and clear what no longer does."""
+        for problem in PROBLEMS:
+            if problem in problems:
+                self._show(problem, ir.IssueSeverity.ERROR, fixable=problem in SOLVABLE)
+            else:
+                self._clear(problem)
 
     @callback
     def async_show_webhook_elsewhere(self, places: Sequence[str]) -> None:

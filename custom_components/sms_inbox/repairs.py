@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any, override
 
+import voluptuous as vol
+
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
@@ -18,6 +20,7 @@ from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
 from .credentials import Validation, async_validate
 from .inbox import as_it_is, async_get_store
+from .issues import SOLVABLE
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
@@ -29,6 +32,7 @@ _LOGGER = logging.getLogger(__name__)
 
 CHOICE = "choice"
 DELIVER, DISCARD = "deliver", "discard"
+SOLVE = "solve"
 TAKE_OVER, LEAVE = "take_over", "leave"
 
 
@@ -43,6 +47,8 @@ async def async_create_fix_flow(
         return UnreadableFlow(told["entry_id"])
     if issue_id.startswith("deprecated_api_"):
         return DeprecatedApiFlow(told["entry_id"])
+    if problem := next((problem for problem in SOLVABLE if issue_id.startswith(f"{problem}_")), None):
+        return ProblemFlow(told["entry_id"], problem)
     if issue_id.startswith("webhook_elsewhere_"):
         return WebhookElsewhereFlow(told["entry_id"])
     return ConfirmRepairFlow()
@@ -144,6 +150,34 @@ class UnreadableFlow(AccountFlow):
                 "raw": readable(self._shown[1].decode("utf-8", "replace")),
             },
         )
+
+
+class ProblemFlow(AccountFlow):
+    """Change at the vendor what keeps messages from being listed."""
+
+    def __init__(self, entry_id: str, problem: str) -> None:
+        """Take which account it is, and the problem."""
+        super().__init__(entry_id)
+        self._problem = problem
+
+    async def async_step_confirm(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Solve the problem."""
+        return await self.async_step_init({CHOICE: SOLVE})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Ask whether it may be changed, and change it."""
+        placeholders = {"account": entry.title}
+        if (user_input or {}).get(CHOICE) != SOLVE:
+            return self.async_show_form(
+                step_id="confirm", data_schema=vol.Schema({}), description_placeholders=placeholders
+            )
+        try:
+            await entry.runtime_data.provider.solve(self._problem)
+        except ProviderError as err:
+            return self.async_abort(reason="not_solved", description_placeholders={**placeholders, "error": str(err)})
+        await entry.runtime_data.async_check_vendor()
+        return self.async_create_entry(data={})
 
 
 class WebhookElsewhereFlow(AccountFlow):

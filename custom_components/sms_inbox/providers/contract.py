@@ -313,6 +313,25 @@ class Provider(ABC):
         """
         raise NotImplementedError
 
+    async def problems(self) -> tuple[str, ...]:
+        """Return what at the vendor keeps messages from being listed, as translation keys.
+
+        It is empty where nothing is known.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        return ()
+
+    async def solve(self, problem: str) -> None:
+        """Solve a problem at the vendor that `problems` has returned; one that is solved already is left alone.
+
+        Raises:
+            NotImplementedError: Only a person can solve it.
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError(problem)
+
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return the vendor's own code or word for what went wrong, None where the response has none.
 
