@@ -95,6 +95,8 @@ class Account:
     """With what calls are signed, for vendors that have a key beside the password."""
     webhooks: list[dict[str, Any]] = field(default_factory=list)
     """What the customer registered to be called, by the vendor's API."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only this vendor's accounts have, such as API keys, as JSON; the file of its protocol says what."""
     messages: list[Message] = field(default_factory=list)
     unread: deque[Message] = field(default_factory=deque)
     _last_id: int = field(default_factory=lambda: int(time.time() * 1000))

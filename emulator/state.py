@@ -185,7 +185,9 @@ class State:
         try:
             for stored in storage.read(self._data):
                 messages = stored.pop("messages")
-                called = {key: stored.pop(key) for key in ("callback", "signing_key", "webhooks") if key in stored}
+                called = {
+                    key: stored.pop(key) for key in ("callback", "signing_key", "webhooks", "extra") if key in stored
+                }
                 account = self.add_account(**stored)
                 for key, value in called.items():
                     setattr(account, key, value)

@@ -159,7 +159,7 @@ class WebhookEndpoint:
         coordinator.async_note_request(push)
         if self._noted.take():
             await self._async_note(coordinator)
-        return coordinator.provider.webhook_response
+        return push.response or coordinator.provider.webhook_response
 
     async def _async_read(self, provider: Provider, request: web.Request, body: bytes) -> PushResult:
         """Read a request; a large one in a thread, one at a time, since that can take a while.

@@ -427,7 +427,8 @@ async def have_webhook(provider: Provider, account: Account, server: CannedServe
     account.callback = ADDRESS
     if provider.registers:
         server.answer = {"status": 200}
-        await provider.set_webhook("SMS Inbox", str(server.make_url("/api/webhook/abc")))
+        [place] = await provider.webhook_places("SMS Inbox")
+        await provider.set_webhook(place.place_id, str(server.make_url("/api/webhook/abc")))
 
 
 def request_of(outgoing: Outgoing) -> WebhookRequest:
@@ -451,11 +452,11 @@ async def test_registering(provider: Provider, account: Account, server: CannedS
     assert place.url == ""
     for url in (first, first, second):
         await provider.set_webhook(place.place_id, url)
-        assert [webhook["url"] for webhook in account.webhooks] == [url]
+        assert account.protocol.registered(account) == [url]
         assert [place.url for place in await provider.webhook_places("SMS Inbox")] == [url]
     for _ in range(2):
         await provider.set_webhook(place.place_id, "")
-        assert account.webhooks == []
+        assert account.protocol.registered(account) == []
 
 
 async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:

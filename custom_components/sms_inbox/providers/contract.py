@@ -8,17 +8,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, NumberFormat, Page, PushResult
+from ..model import Cursor, Message, NumberFormat, Page, PushResult, WebhookResponse
 from .errors import AuthenticationError
 from .http import HttpClient, HttpResponse, check_url
 from .parsing import well_formed
+
+__all__ = ["Account", "Identity", "Provider", "WebhookPlace", "WebhookRequest", "WebhookResponse"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,15 +105,6 @@ class WebhookRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WebhookResponse:
-    """The response that a vendor needs for an accepted webhook request; a wrong one costs money or messages."""
-
-    status: int = HTTPStatus.OK
-    body: str = ""
-    content_type: str = "text/plain"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookPlace:
     """A place at the vendor that holds the URL of one webhook: a phone number, a service, an entry of a list.
 
@@ -156,7 +148,7 @@ class Provider(ABC):
         registers: Whether the webhook's URL can be stored at the vendor by its API, see `webhook_places`.
         signs: Whether a person can enter the key with which it signs webhook requests, see `Account.signing_key`.
         needs_https: Whether it only accepts webhook URLs that begin with https.
-        webhook_response: The response to an accepted webhook request.
+        webhook_response: The response to an accepted webhook request, unless its result has one of its own.
         read_until: What the provider received before has been handed over, by its own clock; None where it doesn't say.
     """
 
@@ -290,6 +282,14 @@ class Provider(ABC):
         del record
         return None
 
+    async def problems(self) -> tuple[str, ...]:
+        """Return what at the vendor keeps messages from arriving though all is well here, as hints of errors are.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        return ()
+
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return where the vendor can hold the URL of a webhook, with what is there now.
 
@@ -341,9 +341,10 @@ class Provider(ABC):
         return None
 
     def basic_auth(self) -> dict[str, str]:
-        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8."""
+        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8; of the API key where there is one."""
+        username = self._account.key_id or self._account.username
         try:
-            return {"Authorization": aiohttp.encode_basic_auth(self._account.username, self._account.password)}
+            return {"Authorization": aiohttp.encode_basic_auth(username, self._account.password)}
         except ValueError:
             # From None: the error's own text may hold what was typed.
             raise AuthenticationError("the user name or password has a character that none can have") from None
