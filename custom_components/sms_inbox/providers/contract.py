@@ -282,14 +282,6 @@ class Provider(ABC):
         del record
         return None
 
-    async def problems(self) -> tuple[str, ...]:
-        """Return what at the vendor keeps messages from arriving though all is well here, as hints of errors are.
-
-        Raises:
-            ProviderError: One of its kinds.
-        """
-        return ()
-
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return where the vendor can hold the URL of a webhook, with what is there now.
 
