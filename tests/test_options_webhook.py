@@ -93,6 +93,15 @@ async def switch(hass: HomeAssistant, entry: MockConfigEntry, *, on: bool, **typ
     return result
 
 
+async def paste(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> ConfigFlowResult:
+    """Switch the webhook on, with a URL that a person pastes at the vendor."""
+    if PROVIDERS[entry.data["provider"]].registers:
+        typed["register"] = False
+    result = await switch(hass, entry, on=True, **typed)
+    assert result["step_id"] == "webhook_url"
+    return result
+
+
 async def close(hass: HomeAssistant, result: ConfigFlowResult) -> None:
     """Close the dialog."""
     hass.config_entries.options.async_abort(result["flow_id"])
@@ -136,7 +145,7 @@ async def receive_before_next_step(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
     """Switch the webhook on, and let a request come before the dialog's next step, which then shows it at once."""
-    result = await switch(hass, entry, on=True)
+    result = await paste(hass, entry)
     account.callback = suggested(result["data_schema"])["webhook_url"]
     account.send("Hello")
     await settle_requests(hass, emulator)
@@ -716,7 +725,7 @@ async def test_signing_key(
 async def test_key_comes_and_goes(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """It is saved when it is entered, stays when the field is left empty, and is forgotten when that is asked for."""
     await set_up(hass, entry)
-    await switch_on(hass, entry)
+    await close(hass, await paste(hass, entry))
     webhook_id = entry.options["webhook_id"]
     await switch_on(hass, entry, signing_key=f" {KEY}\n")
     assert entry.options == {"webhook_id": webhook_id, "signing_key": KEY}
@@ -733,7 +742,7 @@ async def test_request_before_a_change(
     """A request that came before a change doesn't prove that the webhook works after it."""
     await set_up(hass, entry)
     await receive_before_next_step(hass, entry, account, emulator)
-    result = await answer(hass, await switch(hass, entry, on=True, signing_key=KEY), {})
+    result = await answer(hass, await paste(hass, entry, signing_key=KEY), {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     account.signing_key = KEY
     account.send("After")
@@ -864,7 +873,7 @@ class TestCloud:
     ) -> None:
         """What the cloud hands on is no request of HTTP, and arrives."""
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloudhook=True)
+        result = await paste(hass, entry, cloudhook=True)
         message = account.send("Kia ora ☺")
         account.callback = suggested(result["data_schema"])["webhook_url"]
         [outgoing] = account.protocol.calls(message, account)
