@@ -29,6 +29,7 @@ REFUSALS = {
     "expired",
     "ip_not_enabled",
     "missing_permission",
+    "no_credit",
     "no_inbox",
     "subaccount",
     "wrong_region",
