@@ -66,6 +66,10 @@ class Carrier:
         """The id of a new message, where ids are no numbers."""
         return str(uuid.uuid4())
 
+    def first_webhooks(self) -> list[dict[str, Any]]:
+        """What an account has from the beginning of what `Account.webhooks` holds."""
+        return []
+
     def check(self, message: Message) -> None:
         """Raise ValueError for a message that this provider can't carry."""
         if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):

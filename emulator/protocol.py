@@ -131,6 +131,11 @@ class Protocol(Carrier, ABC):
         """Whether the vendor stops to tell of a message after this answer, be it taken or given up."""
         return 200 <= status < 300
 
+    def is_taken(self, status: int, body: str) -> bool:
+        """The same, for vendors that look at the body of the answer, too."""
+        del body
+        return self.is_settled(status)
+
     def wrong_method(self) -> Answer:
         """What a method other than `methods` gets."""
         return html_page(405, "Method Not Allowed")

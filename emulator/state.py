@@ -96,6 +96,7 @@ class State:
                 on_change=self.save_soon,
                 on_message=self.caller.tell,
                 now=self.now,
+                webhooks=protocol.first_webhooks(),
             )
         account.time_zone = _zone(time_zone) if time_zone else account.time_zone
         account.page_size = page_size or account.page_size
