@@ -187,15 +187,15 @@ class VoipMs(Protocol):
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
         """What a number has: a URL callback, whose variables are filled in, and a webhook, whose address stays.
 
-        The account's own URL callback is for all numbers. If there is but one number, all messages are for it.
+        The account's URL callback is that of numbers without one. If there is but one number, all messages are for it.
         """
         if message.raw is not None:
             return []
         numbers = self.numbers(account)
         own = [number for number in numbers if len(numbers) == 1 or number.settings["did"] == message.recipient]
-        urls = filter(None, [account.callback, *(number.url for number in own)])
+        urls = [number.url for number in own if number.url] or [account.callback]
         webhooks = [number.settings["webhook"] for number in own if number.settings["webhook_enabled"] == "1"]
-        return [_url_callback(url, message) for url in urls] + [_webhook(url, message) for url in webhooks]
+        return [_url_callback(url, message) for url in urls if url] + [_webhook(url, message) for url in webhooks]
 
     @override
     def is_taken(self, status: int, body: str) -> bool:

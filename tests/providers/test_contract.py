@@ -327,6 +327,8 @@ async def test_fault(
     call: str,
 ) -> None:
     """Each trouble of a server is its own error, and loses nothing."""
+    if (provider.key, fault) == ("voipms", "html"):
+        error = TemporaryError  # pages of what stands before its server are frequent, and pass
     account.send("Secret text")
     emulator.fault(provider.key, fault, count=None, **options)
     with pytest.raises(error) as raised:

@@ -26,6 +26,7 @@ from .errors import (
 from .parsing import mail_time
 
 MAXIMUM_BODY = 4 * 1024 * 1024
+TOO_LARGE = f"the answer is larger than {MAXIMUM_BODY} bytes"
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
@@ -189,7 +190,7 @@ class HttpClient:
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > MAXIMUM_BODY:
-                        raise ProtocolError(f"the answer is larger than {MAXIMUM_BODY} bytes")
+                        raise ProtocolError(TOO_LARGE)
             finally:
                 self.is_receiving = False
             elapsed = time.monotonic() - started
