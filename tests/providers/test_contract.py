@@ -100,6 +100,14 @@ async def test_identity_is_stable_and_ignores_case(key: str, make_provider: Make
     assert first.account_id == second.account_id == second.account_id.casefold()
 
 
+@pytest.mark.parametrize("key", ["bulletin", "bulksms_eapi"], indirect=True)
+def test_same_user_at_another_server(key: str, make_provider: MakeProvider) -> None:
+    """Where a user name is all that there is, it is another account at another server, not at the official one."""
+    urls = (PROVIDERS[key].default_url, f"{PROVIDERS[key].default_url}/x", "https://other.example", "http://10.0.0.5")
+    ids = [make_provider(key, url=url).account_at_server("Anna") for url in urls]
+    assert ids == ["anna", "anna", "other.example anna", "10.0.0.5 anna"]
+
+
 async def test_empty_inbox(provider: Provider) -> None:
     """An empty inbox is an empty page."""
     messages, page = await drain(provider)
