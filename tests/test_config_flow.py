@@ -473,9 +473,9 @@ async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Acc
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
 @pytest.mark.usefixtures("account")
 async def test_unique_id(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
-    """An account is known by its user name where that is all there is, wherever its server is."""
+    """An account is known by its user name where that is all there is, and by a server that is not the official one."""
     entry = await add(hass, emulator, provider)
-    assert entry.unique_id == f"{provider}_{USERNAME}"
+    assert entry.unique_id == f"{provider}_127.0.0.1 {USERNAME}"
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
@@ -612,7 +612,7 @@ async def test_reconfigure_spelling(hass: HomeAssistant, emulator: Emulator, pro
     result = await answer(hass, await reconfigure(hass, entry), user_input)
     assert result["reason"] == "reconfigure_successful"
     assert entry.data["username"] == USERNAME.upper()
-    assert entry.unique_id == f"{provider}_{USERNAME}"
+    assert entry.unique_id == f"{provider}_127.0.0.1 {USERNAME}"
 
 
 @pytest.mark.usefixtures("account")
