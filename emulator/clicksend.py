@@ -93,7 +93,7 @@ class ClickSend(Protocol):
         return found[1].decode() if found else None
 
     @override
-    def first_webhooks(self) -> list[dict[str, Any]]:
+    def first_places(self) -> list[dict[str, Any]]:
         """The rule that lists every message; without one, none is listed."""
         rule = {"dedicated_number": "*", "rule_name": "Poll", "message_search_type": 0, "message_search_term": "*"}
         return [{"id": 1, **rule, "action": "POLL", "action_address": "", "body": None, "enabled": 1}]
@@ -135,14 +135,14 @@ class ClickSend(Protocol):
         """A request for each rule with the action URL, and to the callback, by a form; a raw record is sent as JSON."""
         rules = [rule for rule in _matching(account, message) if rule["action"] == "URL"]
         wanted = [(rule["action_address"], rule.get("webhook_type") or "post") for rule in rules]
-        if account.callback:
+        if account.callback and account.callback not in dict(wanted):
             wanted.append((account.callback, "post"))
         row = _row(message, account)
         return [_outgoing(url, form if message.raw is None else "json", row) for url, form in wanted]
 
     @override
     def registered(self, account: Account) -> list[str]:
-        return [rule["action_address"] for rule in account.webhooks if rule["action"] == "URL"]
+        return [rule["action_address"] for rule in account.places if rule["action"] == "URL"]
 
     def _list(self, call: Call, account: Account) -> Answer:
         """A row for each unread message and each rule that lists it."""
@@ -165,26 +165,26 @@ class ClickSend(Protocol):
     def _rules(self, call: Call, account: Account) -> Answer:
         """List the rules, the newest first, or make one."""
         if call.method == "POST":
-            number = max((rule["id"] for rule in account.webhooks), default=0) + 1
+            number = max((rule["id"] for rule in account.places), default=0) + 1
             return self._save(call, account, {"id": number, "body": None})
         if call.method != "GET":
             return self.wrong_method()
         if (place := _place(call, account)) is None:
             return _error("BAD_REQUEST")
-        rules = account.webhooks[::-1]
+        rules = account.places[::-1]
         data = json.loads(_pages(RULES, place, len(rules)))
         data["data"] = [self._shown(rule) for rule in rules[place]]
         return _answer("Your list of inbound rules.", json.dumps(data).encode())
 
     def _rule(self, call: Call, account: Account, rule_id: str) -> Answer:
         """Show, change or delete a rule."""
-        rule = next((rule for rule in account.webhooks if str(rule["id"]) == rule_id), None)
+        rule = next((rule for rule in account.places if str(rule["id"]) == rule_id), None)
         if rule is None:
             return self.not_found()
         if call.method == "PUT":
             return self._save(call, account, rule)
         if call.method == "DELETE":
-            account.webhooks = [other for other in account.webhooks if other is not rule]
+            account.places = [other for other in account.places if other is not rule]
             account.on_change()
             return _answer("Your record has been deleted.", b"[]")
         if call.method != "GET":
@@ -196,8 +196,8 @@ class ClickSend(Protocol):
         if (fields := _fields(call.body, is_new="action" not in rule)) is None:
             return _error("BAD_REQUEST")
         rule |= fields
-        if rule not in account.webhooks:
-            account.webhooks = [*account.webhooks, rule]
+        if rule not in account.places:
+            account.places = [*account.places, rule]
         account.on_change()
         return _answer("Your record has been saved.", json.dumps(self._shown(rule)).encode())
 
@@ -250,7 +250,7 @@ def _pages(path: str, place: slice, total: int) -> bytes:
 
 def _matching(account: Account, message: Message) -> list[dict[str, Any]]:
     """The rules that act on a message."""
-    return [rule for rule in account.webhooks if rule["enabled"] and _matches(rule, message)][:RULES_AT_ONCE]
+    return [rule for rule in account.places if rule["enabled"] and _matches(rule, message)][:RULES_AT_ONCE]
 
 
 def _matches(rule: Mapping[str, Any], message: Message) -> bool:

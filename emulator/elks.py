@@ -85,10 +85,11 @@ class Elks(Protocol):
 
     @override
     def registered(self, account: Account) -> list[str]:
-        return [row["sms_url"] for row in account.webhooks if row["sms_url"]]
+        """The addresses that are set at the numbers."""
+        return [row["sms_url"] for row in account.places if row["sms_url"]]
 
     @override
-    def first_webhooks(self) -> list[dict[str, Any]]:
+    def first_places(self) -> list[dict[str, Any]]:
         """The numbers that an account has, with what is set at each: a number for all."""
         return [number(NUMBER)]
 
@@ -112,7 +113,7 @@ class Elks(Protocol):
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
         """A form for the address at the number, and for the callback; of a raw record the text alone is known."""
         name = "mms_url" if _is_mms(message) else "sms_url"
-        set_ = [row[name] for row in account.webhooks if (row["active"], row["number"]) == ("yes", message.recipient)]
+        set_ = [row[name] for row in account.places if (row["active"], row["number"]) == ("yes", message.recipient)]
         form = {"direction": "incoming", "message": message.text}
         if message.raw is None:
             form |= {
@@ -127,7 +128,7 @@ class Elks(Protocol):
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return [
             Outgoing(method="POST", url=url, headers=headers, body=urlencode(form).encode())
-            for url in (account.callback, *set_)
+            for url in dict.fromkeys((account.callback, *set_))
             if url.startswith("http")
         ]
 
@@ -159,12 +160,12 @@ class Elks(Protocol):
             if call.method != "GET":
                 return self.wrong_method()
             try:
-                page, following = _page(call, account.webhooks, account.page_size, lambda row: _moment(row["created"]))
+                page, following = _page(call, account.places, account.page_size, lambda row: _moment(row["created"]))
             except BadRequestError as error:
                 return _text(400, str(error))
             rows = [_shown(row, settings=self.lists_settings) for row in page]
             return self._json(b'{"data": ' + json.dumps(rows).encode() + following + b"}")
-        row = next((row for row in account.webhooks if row["id"] == id_), None)
+        row = next((row for row in account.places if row["id"] == id_), None)
         if row is None:
             return self.not_found()
         if call.method == "POST":
@@ -178,7 +179,7 @@ class Elks(Protocol):
 
 
 def number(digits: str, **settings: Any) -> dict[str, Any]:
-    """A number of an account, for `Account.webhooks`."""
+    """A number of an account, for `Account.places`."""
     return {
         "id": f"n{zlib.crc32(digits.encode()):08x}",
         "active": "yes",

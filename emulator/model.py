@@ -66,8 +66,8 @@ class Carrier:
         """The id of a new message, where ids are no numbers."""
         return str(uuid.uuid4())
 
-    def first_webhooks(self) -> list[dict[str, Any]]:
-        """What an account has from the beginning of what `Account.webhooks` holds."""
+    def first_places(self) -> list[dict[str, Any]]:
+        """The places that an account has from the beginning, see `Account.places`."""
         return []
 
     def content_id(self, message: Message) -> str | None:
@@ -106,6 +106,8 @@ class Account:
     """What the customer registered to be called, by the vendor's API."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only this vendor's accounts have, such as API keys, as JSON; the file of its protocol says what."""
+    places: list[dict[str, Any]] = field(default_factory=list)
+    """Numbers or rules at which the customer sets what is done with a message."""
     messages: list[Message] = field(default_factory=list)
     unread: deque[Message] = field(default_factory=deque)
     _last_id: int = field(default_factory=lambda: int(time.time() * 1000))

@@ -96,7 +96,7 @@ class State:
                 on_change=self.save_soon,
                 on_message=self.caller.tell,
                 now=self.now,
-                webhooks=protocol.first_webhooks(),
+                places=protocol.first_places(),
             )
         account.time_zone = _zone(time_zone) if time_zone else account.time_zone
         account.page_size = page_size or account.page_size
@@ -187,7 +187,9 @@ class State:
             for stored in storage.read(self._data):
                 messages = stored.pop("messages")
                 called = {
-                    key: stored.pop(key) for key in ("callback", "signing_key", "webhooks", "extra") if key in stored
+                    key: stored.pop(key)
+                    for key in ("callback", "signing_key", "webhooks", "extra", "places")
+                    if key in stored
                 }
                 account = self.add_account(**stored)
                 for key, value in called.items():

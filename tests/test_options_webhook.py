@@ -862,7 +862,7 @@ class TestCloud:
         await hass.config_entries.async_remove(result["result"].entry_id)
         assert cloud.hooks == {}
 
-    @pytest.mark.parametrize("provider", [key for key in NOTIFYING if key not in ("bulksms", "voipms")], indirect=True)
+    @pytest.mark.parametrize("provider", NOTIFYING, indirect=True)
     async def test_request(
         self,
         hass: HomeAssistant,

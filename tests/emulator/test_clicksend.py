@@ -305,7 +305,7 @@ async def test_rules(client: Client, emulator: Emulator, account: Account, monke
 
 async def test_marking_what_two_rules_list(client: Client, emulator: Emulator, account: Account) -> None:
     """One id is marked once, and the answer counts its rows."""
-    account.webhooks.append(RULE | {"id": 2, "dedicated_number": "*"})
+    account.places.append(RULE | {"id": 2, "dedicated_number": "*"})
     account.send("Hello", message_id="A")
     assert json.loads((await put(client, emulator, "/sms/inbound-read/A")).body)["data"] == 2
     assert await ids(client) == []
@@ -318,13 +318,13 @@ async def test_marking_what_two_rules_list(client: Client, emulator: Emulator, a
 )
 async def test_rule_for_some_messages(client: Client, account: Account, kind: int, term: str, found: str) -> None:
     """A rule is for the messages that it searches for; a disabled one for none, and only ten act on one message."""
-    account.webhooks = [RULE | {"id": 1, "message_search_type": kind, "message_search_term": term}]
+    account.places = [RULE | {"id": 1, "message_search_type": kind, "message_search_term": term}]
     for message_id, text in (("A", "Open"), ("B", "open the gate"), ("C", "Gate")):
         account.send(text, recipient="+2", message_id=message_id)
     assert sorted(await ids(client)) == sorted(found)
-    account.webhooks[0]["enabled"] = 0
+    account.places[0]["enabled"] = 0
     assert await ids(client) == []
-    account.webhooks = [RULE | {"id": number} for number in range(1, 13)]
+    account.places = [RULE | {"id": number} for number in range(1, 13)]
     assert len(await ids(client, limit="100")) == 30
 
 
@@ -333,7 +333,7 @@ async def test_wrong_rule(client: Client, emulator: Emulator, account: Account, 
     """A rule that lacks something is refused."""
     assert await rules(client, emulator, "POST", json=RULE | change) is None
     assert await rules(client, emulator, "POST", data=b"[]") is None
-    assert len(account.webhooks) == 1
+    assert len(account.places) == 1
 
 
 @pytest.mark.parametrize(("webhook_type", "method"), [("post", "POST"), ("get", "GET"), ("json", "POST")])
@@ -342,7 +342,7 @@ def test_rule_that_calls(account: Account, webhook_type: str, method: str) -> No
     address = "https://home.example/x"
     url = RULE | {"action": "URL", "action_address": address, "webhook_type": webhook_type}
     message = account.send("Hi", recipient="+2")
-    account.webhooks = [url | {"id": 1}, url | {"id": 2, "dedicated_number": "+9"}, RULE | {"id": 3}]
+    account.places = [url | {"id": 1}, url | {"id": 2, "dedicated_number": "+9"}, RULE | {"id": 3}]
     [call] = account.protocol.calls(message, account)
     assert (call.method, call.url.partition("?")[0]) == (method, address)
 

@@ -220,7 +220,7 @@ async def test_mms(client: Client, account: Account) -> None:
 def test_call_of_an_mms(account: Account) -> None:
     """It goes to the number's address for MMS, with the addresses of the pictures (V72)."""
     sms, mms = account.send("a", recipient="+461"), account.send("b", recipient="+461", wire="mms")
-    account.webhooks = [
+    account.places = [
         number("+461", sms_url="https://home.example/sms", mms_url="https://home.example/mms"),
         number("+462", mms_url="https://elsewhere.example/"),
     ]
@@ -229,7 +229,7 @@ def test_call_of_an_mms(account: Account) -> None:
     assert parse_qs(call.body.decode()).keys() >= {"id", "from", "to", "message", "image", "image2"}
     [call] = account.protocol.calls(sms, account)
     assert (call.url, b"image" in call.body) == ("https://home.example/sms", False)
-    account.webhooks[0] |= {"sms_url": '{"forward":"+46700000000"}', "mms_url": ""}
+    account.places[0] |= {"sms_url": '{"forward":"+46700000000"}', "mms_url": ""}
     assert [account.protocol.calls(message, account) for message in (sms, mms)] == [[], []]
 
 
@@ -246,12 +246,12 @@ async def test_numbers(client: Client, emulator: Emulator, account: Account) -> 
     path = f"/{row['id']}"
     changed = await ask(client, emulator, path, sms_url="https://home.example/x", sms_replies="no", name="Gate")
     assert changed == row | {"sms_url": "https://home.example/x", "name": "Gate"} == await ask(client, emulator, path)
-    assert account.webhooks[0]["sms_replies"] == "no"
+    assert account.places[0]["sms_replies"] == "no"
     assert (await ask(client, emulator, ""))["data"] == [row | {"name": "Gate"}]
     for cleared in ("none", " "):
         assert await ask(client, emulator, path, sms_url=cleared, name=cleared) == row
     assert (await ask(client, emulator, path, active="no"))["active"] == "no"
-    account.webhooks.append(number("+462", created="2017-01-01T10:00:00.000000"))
+    account.places.append(number("+462", created="2017-01-01T10:00:00.000000"))
     account.page_size = 1
     page = await ask(client, emulator, "")
     assert ([row["active"] for row in page["data"]], page["next"]) == (["no"], row["created"])

@@ -334,7 +334,7 @@ async def test_two_rules_list_all_twice(
     emulator: Emulator, make_provider: MakeProvider, account: emulation.Account
 ) -> None:
     """Equal rows are one message, and marking its id once takes away all of them."""
-    account.webhooks.append(POLL | {"message_search_type": 0})
+    account.places.append(POLL | {"message_search_type": 0})
     account.send("Hello", message_id="a", received_at=TEN)
     account.send("Other", message_id="a", received_at=TEN)
     messages, page = await drain(make_provider("clicksend"))
@@ -593,7 +593,7 @@ async def test_rule_of_ours(
     monkeypatch.setattr(Protocol, "shows_webhook_type", shows_webhook_type)
     account.page_size = 2
     others = [THEIRS, THEIRS | {"id": 8, "action": "URL", "rule_name": f"{NAME}x"}, POLL | {"id": 9, "rule_name": NAME}]
-    account.webhooks = [dict(rule) for rule in others]
+    account.places = [dict(rule) for rule in others]
     provider = make_provider("clicksend")
     [place] = await provider.webhook_places(NAME)
     assert (place.place_id, place.name, place.url) == (NAME, NAME, "")
@@ -610,14 +610,14 @@ async def test_rule_of_ours(
         "body": None,
         "id": 10,
     }
-    assert account.webhooks == [*others, rule]
-    account.webhooks += [POLL | {"id": number, "rule_name": "x"} for number in range(20, 25)]
+    assert account.places == [*others, rule]
+    account.places += [POLL | {"id": number, "rule_name": "x"} for number in range(20, 25)]
     await provider.set_webhook(NAME, URL_B)
-    assert account.webhooks[3] == rule | {"action_address": URL_B}
+    assert account.places[3] == rule | {"action_address": URL_B}
     assert [place.url for place in await provider.webhook_places(NAME)] == [URL_B]
     await provider.set_webhook(NAME, "")
-    assert [rule["id"] for rule in account.webhooks] == [7, 8, 9, 20, 21, 22, 23, 24]
-    assert account.webhooks[:3] == others
+    assert [rule["id"] for rule in account.places] == [7, 8, 9, 20, 21, 22, 23, 24]
+    assert account.places[:3] == others
 
 
 @pytest.mark.parametrize("change", [{"enabled": 0}, {"webhook_type": "json"}, {"action_address": URL_B}])
@@ -627,9 +627,9 @@ async def test_rule_of_ours_that_was_changed(
     """It is put right where it would not call us, and for which messages it is stays; a second one is deleted."""
     provider = make_provider("clicksend")
     ours = THEIRS | {"action": "URL", "action_address": URL_A, "webhook_type": "post"}
-    account.webhooks = [dict(ours | change), dict(ours | change | {"id": 9})]
+    account.places = [dict(ours | change), dict(ours | change | {"id": 9})]
     await provider.set_webhook(NAME, URL_A)
-    [kept] = account.webhooks
+    [kept] = account.places
     assert {**kept, "id": 7} == ours
     emulator.requests.clear()
     await provider.set_webhook(NAME, URL_A)
@@ -658,7 +658,7 @@ async def test_rule_that_lists(
 ) -> None:
     """Without a rule with the action POLL nothing is listed; one is made that lists all, and never a second one."""
     account.page_size = 3
-    account.webhooks = [dict(rule) for rule in rules]
+    account.places = [dict(rule) for rule in rules]
     provider = make_provider("clicksend")
     assert await provider.problems() == expected
     emulator.requests.clear()
@@ -666,7 +666,7 @@ async def test_rule_that_lists(
         await provider.solve("no_poll_rule")
     made = [request for request in emulator.requests if request.method != "GET"]
     assert [request.method for request in made] == ["POST"] * len(expected)
-    assert account.webhooks[: len(rules)] == rules
+    assert account.places[: len(rules)] == rules
     assert await provider.problems() == ()
     if expected:
         account.send("Hello")
@@ -675,22 +675,22 @@ async def test_rule_that_lists(
 
 async def test_rule_that_listed(make_provider: MakeProvider, account: emulation.Account) -> None:
     """The one that we made is switched on again."""
-    account.webhooks = []
+    account.places = []
     provider = make_provider("clicksend")
     await provider.solve("no_poll_rule")
-    [rule] = account.webhooks
+    [rule] = account.places
     rule["enabled"] = 0
     await provider.solve("no_poll_rule")
-    assert [rule["enabled"] for rule in account.webhooks] == [1]
-    assert account.webhooks == [rule]
+    assert [rule["enabled"] for rule in account.places] == [1]
+    assert account.places == [rule]
 
 
 async def test_unknown_problem(make_provider: MakeProvider, account: emulation.Account) -> None:
     """Nothing is done about it."""
-    before = list(account.webhooks)
+    before = list(account.places)
     with pytest.raises(NotImplementedError):
         await make_provider("clicksend").solve("something else")
-    assert account.webhooks == before
+    assert account.places == before
 
 
 @pytest.mark.parametrize("rows", [["x", None, 5, [], {}], [{"action": "URL", "rule_name": NAME}]])

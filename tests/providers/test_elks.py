@@ -468,7 +468,7 @@ async def test_places(
         number("+465", sms_url="none"),
     ]
     created = datetime(2018, 2, 7, tzinfo=UTC)
-    account.webhooks = [
+    account.places = [
         row | {"created": f"{created + timedelta(days=day):%Y-%m-%dT%H:%M:%S.%f}"} for day, row in enumerate(rows)
     ]
     places = await make_provider("elks").webhook_places(PLACE)
@@ -478,8 +478,8 @@ async def test_places(
 
 async def test_register(emulator: Emulator, make_provider: MakeProvider, account: Emulated) -> None:
     """The addresses for SMS and MMS are set, and no answer is sent back (V72); what is as wanted is left alone."""
-    account.webhooks = [number("+461", voice_start="https://elsewhere.example/call", name="Gate"), number("+462")]
-    [mine, other] = account.webhooks
+    account.places = [number("+461", voice_start="https://elsewhere.example/call", name="Gate"), number("+462")]
+    [mine, other] = account.places
     before = dict(mine)
     provider = make_provider("elks")
     await provider.set_webhook(mine["id"], URL_A)
@@ -511,8 +511,8 @@ async def test_address_for_mms_of_another(
     make_provider: MakeProvider, account: Emulated, mms_url: str, capabilities: list[str], sms_url: str
 ) -> None:
     """It is never touched, nor that of a number without MMS."""
-    account.webhooks = [number("+461", sms_url=sms_url, mms_url=mms_url, capabilities=capabilities)]
-    [row] = account.webhooks
+    account.places = [number("+461", sms_url=sms_url, mms_url=mms_url, capabilities=capabilities)]
+    [row] = account.places
     provider = make_provider("elks")
     await provider.set_webhook(row["id"], URL_A)
     assert (row["sms_url"], row["mms_url"]) == (URL_A, mms_url)
@@ -528,14 +528,14 @@ async def test_number_that_is_gone(make_provider: MakeProvider, account: Emulate
         await provider.set_webhook(place_id, URL_A)
     assert raised.value.hint == "webhook_place_gone"
     await provider.set_webhook(place_id, "")
-    assert account.webhooks == [number("+44771234567")]
+    assert account.places == [number("+44771234567")]
 
 
 async def test_number_that_was_given_back(make_provider: MakeProvider, account: Emulated) -> None:
     """Nothing is set at it."""
-    account.webhooks = [number("+461", active="no")]
+    account.places = [number("+461", active="no")]
     with pytest.raises(ConfigurationError) as raised:
-        await make_provider("elks").set_webhook(account.webhooks[0]["id"], URL_A)
+        await make_provider("elks").set_webhook(account.places[0]["id"], URL_A)
     assert raised.value.hint == "webhook_place_gone"
 
 
