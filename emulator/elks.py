@@ -85,6 +85,7 @@ class Elks(Protocol):
 
     @override
     def registered(self, account: Account) -> list[str]:
+        """The addresses that are set at the numbers."""
         return [row["sms_url"] for row in account.places if row["sms_url"]]
 
     @override

@@ -70,6 +70,11 @@ class Carrier:
         """The places that an account has from the beginning, see `Account.places`."""
         return []
 
+    def content_id(self, message: Message) -> str | None:
+        """The id that follows from what a message is, where it does: an equal message is the same one then."""
+        del message
+        return None
+
     def check(self, message: Message) -> None:
         """Raise ValueError for a message that this provider can't carry."""
         if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
@@ -137,7 +142,7 @@ class Account:
         Without `received_at` it is received now, by the vendor's clock.
         """
         message = Message(
-            message_id=self._new_id() if message_id is None else message_id,
+            message_id=message_id or "",
             text=text,
             sender=sender,
             recipient=recipient,
@@ -149,7 +154,11 @@ class Account:
             wire=wire,
             sent=sent,
         )
+        if message_id is None:
+            message.message_id = self.protocol.content_id(message) or self._new_id()
         self._check(message)
+        if same := self._same(message):
+            return same
         self.add(message)
         self.on_message(self, message)
         return message
@@ -194,6 +203,12 @@ class Account:
     async def wait(self) -> None:
         """Wait until woken."""
         await self._woken.wait()
+
+    def _same(self, message: Message) -> Message | None:
+        """The message that is there already, for a vendor that takes equal ones for one."""
+        if self.protocol.content_id(message) != message.message_id:
+            return None
+        return next((other for other in self.messages if other.message_id == message.message_id), None)
 
     def _new_id(self) -> str:
         if not self.protocol.numeric_ids:

@@ -332,6 +332,15 @@ class Provider(ABC):
         del response
         return None
 
+    def account_at_server(self, username: str) -> str:
+        """Return the id of an account that has no other than its user name, whose case doesn't matter.
+
+        The same name at another server is another account, so the id holds the host, unless it is the official one.
+        """
+        host = self._http.url.host or ""
+        is_official = host == URL(self.default_url).host
+        return (username if is_official else f"{host} {username}").casefold()
+
     def basic_auth(self) -> dict[str, str]:
         """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8; of the API key where there is one."""
         username = self._account.key_id or self._account.username
