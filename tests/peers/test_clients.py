@@ -566,7 +566,7 @@ async def test_bulksms_credentials(emulator: Emulator, bulksms: Account) -> None
     assert profile["username"] == USERNAME
     assert (refused[0], refused[1]["status"], refused[1]["title"]) == (400, 400, "Bad Request")
     ((status, problem),) = await ask(emulator, "bulksms", bulksms, call, password="wrong")
-    assert (status, problem["status"], problem["title"]) == (401, 401, "Unauthorized")
+    assert (status, problem["status"], problem["title"]) == (401, 401, "Authentication Failed")
 
 
 async def test_bulksms_webhooks(emulator: Emulator, bulksms: Account) -> None:
