@@ -467,7 +467,7 @@ class TestStore:
         assert person.is_available
         assert not is_told()
 
-    @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+    @pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)
     async def test_mark_that_can_not_be_stored(
         self,
         hass: HomeAssistant,

@@ -255,15 +255,17 @@ async def test_more_in_a_second_than_a_page_holds(emulator: Emulator, make_provi
     assert len(emulator.requests) == 5
 
 
-@pytest.mark.parametrize("microseconds", [1000, 9])
-async def test_many_in_a_second_at_once(make_provider: MakeProvider, account: Emulated, microseconds: int) -> None:
-    """All of them come with the next poll, and none of them only with the hourly check."""
+@pytest.mark.parametrize(("twins", "microseconds"), [(1, 1000), (1, 9), (3, 8000)])
+async def test_many_in_a_second_at_once(
+    make_provider: MakeProvider, account: Emulated, twins: int, microseconds: int
+) -> None:
+    """All of them come with the next poll, and none only with the hourly check, also of some at the same time."""
     provider = make_provider("elks")
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     account.send("Before", received_at=now)
     _, page = await drain(provider)
     for place in range(350):
-        at = now + timedelta(minutes=1, microseconds=place * microseconds)
+        at = now + timedelta(minutes=1, microseconds=place // twins * microseconds)
         account.send(f"Message {place}", received_at=at)
     messages, _ = await drain(provider, page.cursor)
     assert sorted(message.text for message in messages) == sorted(f"Message {place}" for place in range(350))
@@ -381,10 +383,12 @@ async def test_one_history_that_fails(
     account.send("Waiting", wire=other)
     for place in range(3):
         account.send(f"Message {place}", wire=wire)
+        emulator.requests.clear()
         page = await provider.fetch(page.cursor)
         assert ([message.text for message in page.messages], page.more) == ([f"Message {place}"], True)
         with pytest.raises(error):
             await provider.fetch(page.cursor)
+        assert len(emulator.requests) == 2
     with pytest.raises(error):
         await provider.fetch(page.cursor)
     emulator.clear_faults()
