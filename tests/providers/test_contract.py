@@ -102,7 +102,7 @@ async def test_identity_is_stable_and_ignores_case(key: str, make_provider: Make
     assert first.account_id == second.account_id == second.account_id.casefold()
 
 
-@pytest.mark.parametrize("key", ["bulletin", "bulksms_eapi"], indirect=True)
+@pytest.mark.parametrize("key", ["bulletin", "bulksms_eapi", "voipms", "elks"], indirect=True)
 def test_same_user_at_another_server(key: str, make_provider: MakeProvider) -> None:
     """Where a user name is all that there is, it is another account at another server, not at the official one."""
     urls = (PROVIDERS[key].default_url, f"{PROVIDERS[key].default_url}/x", "https://other.example", "http://10.0.0.5")
