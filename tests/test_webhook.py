@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import timedelta
+import gzip
 import hashlib
 import hmac
 from http import HTTPStatus
@@ -18,7 +19,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.sms_inbox.diagnostics import async_get_config_entry_diagnostics
+from custom_components.sms_inbox.inbox import async_get_store
 from custom_components.sms_inbox.store import Store, StoreError
+from custom_components.sms_inbox.store.quarantine import oldest
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -263,12 +266,69 @@ async def test_several_in_a_request(hass: HomeAssistant, entry: ConfigEntry, pos
 
 
 async def test_nothing_in_it(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
-    """A request without a field is refused and counted."""
-    assert await post({}) == HTTPStatus.BAD_REQUEST
+    """A request with neither body nor query is refused and counted; an empty list has nothing to keep."""
+    assert await post() == HTTPStatus.BAD_REQUEST
     assert await post(method="GET") == HTTPStatus.BAD_REQUEST
+    assert await post([]) == HTTPStatus.OK
     assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"no fields": 2}
     assert received == []
     assert not issue(hass, entry)
+
+
+async def test_what_is_not_understood(
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]
+) -> None:
+    """A template that escapes nothing is kept and accepted, and so is whatever else is neither JSON nor a form."""
+    bodies = [
+        b'{"from":"+447700900123","text":"Press "OPEN" now"}',
+        b"<sms><text>Open</text></sms>",
+        b"{}",
+        b"\xff\x00",
+    ]
+    for body in bodies:
+        assert await post(body) == HTTPStatus.OK
+    await settle(hass)
+    assert received == []
+    assert issue(hass, entry)
+    assert await async_get_store(hass).read(oldest, entry.entry_id, 10) == list(enumerate(bodies, 1))
+    await name_fields(hass, entry, text="(body)")
+    assert texts(received) == [bodies[0].decode(), bodies[1].decode(), "\u00ff\x00"]
+
+
+async def test_list_inside_an_object(
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]
+) -> None:
+    """Each message has its own sender; the one without a text is kept, and its sender never comes to another text."""
+    rows = [
+        {"from": "+447700900121", "type": "mms"},
+        {"from": "+447999888777", "text": "gate"},
+        {"from": "2345", "text": "two"},
+    ]
+    assert await post({"messages": rows}, query="to=%2B447700900999") == HTTPStatus.OK
+    await settle(hass)
+    assert [(event.data["sender"], event.data["text"], event.data["recipient"]) for event in received] == [
+        ("+447999888777", "gate", "+447700900999"),
+        ("2345", "two", "+447700900999"),
+    ]
+    assert issue(hass, entry)
+
+
+async def test_same_request_again(hass: HomeAssistant, post: Post, received: list[Event]) -> None:
+    """A sender that tries again makes no second event if the request holds a time, and a second one if it doesn't."""
+    for _ in range(3):
+        assert await post({"from": "+447700900121", "text": "one", "sentStamp": "1795288504000"}) == HTTPStatus.OK
+    for _ in range(2):
+        assert await post({"from": "+447700900121", "text": "two"}) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["one", "two", "two"]
+
+
+async def test_compressed(hass: HomeAssistant, post: Post, received: list[Event]) -> None:
+    """A body may be compressed."""
+    body = gzip.compress(json.dumps({"from": "+447700900121", "text": "Open"}).encode())
+    assert await post(body, Content_Encoding="gzip") == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["Open"]
 
 
 async def test_body_that_does_not_come(hass: HomeAssistant, entry: ConfigEntry, client: TestClient[Any, Any]) -> None:
@@ -298,7 +358,7 @@ async def test_signature(
     assert await post(body + b" ", X_Signature=signature) == HTTPStatus.FORBIDDEN
     await settle(hass)
     assert received == []
-    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"wrong signature": 3}
+    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"wrong signature": 2, "no signature": 1}
     assert await post(body, X_Signature=signature) == HTTPStatus.OK
     await sign_with(hass, entry)
     assert await post(body) == HTTPStatus.OK

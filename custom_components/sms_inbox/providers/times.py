@@ -16,6 +16,7 @@ SECONDS = 100_000_000_000
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d)(:(?P<second>\d\d)([.,](?P<fraction>\d{1,9}))?)?( ?(?P<half>[ap]m))?"
 ZONE = r"( ?(?P<zone>z|utc|gmt|(utc|gmt)?[+-]\d\d(:?\d\d)?))?"
+DIGITS = r"(?P<hour>\d\d)(?P<minute>\d\d)((?P<second>\d\d)(?P<fraction>\d{3})?)?"
 FORMS = tuple(
     re.compile(form, re.ASCII | re.IGNORECASE)
     for form in (
@@ -24,21 +25,20 @@ FORMS = tuple(
         rf"(?P<one>\d\d?)[-/](?P<other>\d\d?)[-/](?P<year>\d{{4}})[T ,]{{1,2}}{CLOCK}{ZONE}",
         # A modem's: the zone is in quarters of an hour (3GPP TS 27.005).
         rf"(?P<short_year>\d\d)/(?P<month>\d\d)/(?P<day>\d\d)[ ,]{{1,2}}{CLOCK}(?P<quarters>[+-]\d\d)?",
-        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)((?P<second>\d\d)(?P<fraction>\d{3})?)?"
-        + ZONE,
+        rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)T?{DIGITS}{ZONE}",
         rf"[a-z]{{3}},? (?P<name>[a-z]{{3}}) {{1,2}}(?P<day>\d\d?) {CLOCK}{ZONE}( [a-z]{{3,4}})? (?P<year>\d{{4}})",
     )
 )
-NUMBER = re.compile(r"\d{9,19}(\.\d{1,9})?|\d\.\d{1,18}e\+?\d\d?", re.ASCII | re.IGNORECASE)
+NUMBER = re.compile(r"[1-9]\d{8,18}(\.\d{1,9})?|\d\.\d{1,18}e\+?\d\d?", re.ASCII | re.IGNORECASE)
 TO_THE_SECOND = re.compile(r"\d:\d\d:\d\d|T\d{6}", re.ASCII)
 
 
 def time_of(value: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime | None:
     """Return a time in UTC; None for what is none, and for one before 2000 or more than two days ahead.
 
-    Understood are ISO 8601, a modem's `yy/MM/dd,hh:mm:ss+zz`, `YYYYmmddHHMMSS`, `DD.MM.YYYY HH:MM`, RFC 2822, what C and
-    Java write (`Sat Nov 21 10:00:00 2026`), and seconds, milliseconds, microseconds or nanoseconds since 1970. A date
-    alone is no time. Day and month between slashes or hyphens are told apart only where one of them is above 12.
+    Understood are ISO 8601, a modem's `yy/MM/dd,hh:mm:ss+zz`, `YYYYmmddHHMMSS`, `DD.MM.YYYY HH:MM`, RFC 2822, what C
+    and Java write (`Sat Nov 21 10:00:00 2026`), and seconds, milliseconds, microseconds or nanoseconds since 1970. A
+    date alone is no time. Of slashes or hyphens, day and month are told apart only where one of them is above 12.
 
     Args:
         value: As it came.

@@ -5,13 +5,13 @@ fields, and those without a name are looked for under the names that are usual, 
 
 - The object that holds a text is the message; a list of them holds several. A name counts inside it, else in an object
   around it. A field inside another is named with a dot: `data.text`.
-- Body and query count together, the body first. A plain text is the text, if the other fields are in the query or it is
-  neither JSON nor a form.
-- Text is UTF-8, else in the charset that is announced, else Windows-1252. Times are as `times` says; without a zone they
-  are in the one that a person has chosen.
+- Body and query count together, the body first. A plain text is the text if the other fields are in the query, or if it
+  is neither JSON nor a form.
+- Text is UTF-8, else in the charset that is announced, else Windows-1252. Times are in the forms that `times` reads;
+  without a zone they are in the one that a person has chosen.
 - Each sender writes numbers in its own way, a channel in front of them included.
-- An id counts under the name that was given, else beside the text; with another content it is another message's. Without
-  an id, the same bytes again are the same message if they hold a time to the second; else each request is a new one.
+- An id counts under the name that was given, else beside the text; with another content it is that of another message.
+  Without an id, the same bytes again are the same message if they hold a time to the second; else each is a new one.
 - What can't be understood is kept. Only a request with neither body nor query is refused.
 """
 
@@ -28,6 +28,7 @@ from .errors import RefusedWebhookError
 from .presets import OTHER, PRESETS
 from .signatures import described
 from .webhook_fields import Reader, fields_of, lacks_sender, parse
+from .webhook_messages import Mapped
 from .webhook_names import NAMES
 from .webhook_records import record_of_request
 
@@ -50,7 +51,8 @@ class Webhook(Provider):
         """Take the account, and the preset of its app or service."""
         super().__init__(session, account)
         self._preset = PRESETS.get(account.preset, OTHER)
-        self._reader = Reader(preset=self._preset, given=account.fields, zone=account.time_zone)
+        self._mapped = Mapped(preset=self._preset, given=account.fields)
+        self._reader = Reader(mapped=self._mapped, zone=account.time_zone)
         self.webhook_response = self._preset.response
 
     @override
@@ -67,16 +69,16 @@ class Webhook(Provider):
     @override
     def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the messages of a request; a record without a text is unreadable until a person names its field."""
-        self._verify(request)
-        given = (".".join(self._reader.names.get(name, ())) for name in ("sender", "text"))
+        request = self._verified(request)
+        given = [".".join(names) for name in ("sender", "text") for names in self._mapped.paths.get(name, ())]
         if not (record := record_of_request(request, given)):
             raise RefusedWebhookError("no fields", status=HTTPStatus.BAD_REQUEST)
         messages: list[Message] = []
         unreadable: list[bytes] = []
-        for each in self._reader.split(record):
+        for each, may_have_one in self._reader.split(record):
             if self._reader.is_about_something_else(each):
                 continue
-            if message := self._reader.read(each, request.at):
+            if may_have_one and (message := self._reader.read(each, request.at)):
                 messages.append(message)
             else:
                 unreadable.append(each)
@@ -91,12 +93,13 @@ class Webhook(Provider):
         """Read a record with the names that a person has given since."""
         return None if self._reader.is_about_something_else(record) else self._reader.read(record)
 
-    def _verify(self, request: WebhookRequest) -> None:
-        """Refuse what isn't signed as it should be."""
+    def _verified(self, request: WebhookRequest) -> WebhookRequest:
+        """Return what may be read of a request; refuse one that isn't signed as it should be."""
         if key := self._account.signing_key:
-            (self._preset.signature or described(self._account.signature)).verify(request, key)
-        elif self._preset.needs_key:
+            return (self._preset.signature or described(self._account.signature)).verify(request, key)
+        if self._preset.needs_key:
             raise RefusedWebhookError("no signing key")
+        return request
 
 
 def _distinct(messages: list[Message]) -> list[Message]:

@@ -136,6 +136,13 @@ ACCESSORIES = frozenset(
         *("errors", "labels", "headers"),
     )
 )
+# The place of each name in the order in which they are looked for.
+RANKS = {field: {name: rank for rank, name in enumerate(names)} for field, names in NAMES.items()}
+SURE = {name: rank for rank, name in enumerate(SENDERS)}
+EITHER = dict.fromkeys(SENDER_OR_RECIPIENT, 0)
+UNSURE = {name: rank for rank, name in enumerate(UNSURE_SENDERS)}
+PARTS = {name: rank for rank, name in enumerate(PARTS_OF_A_NUMBER)}
+CONTACT = {"contact": 0}
 LONGEST_NAME = 200
 LONGEST_SENDER = 64
 LONGEST_PLACEHOLDER = 64

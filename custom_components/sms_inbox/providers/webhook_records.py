@@ -35,8 +35,25 @@ UNANNOUNCED = ("", "application/octet-stream")
 FORM = "application/x-www-form-urlencoded"
 NO_FORM_NAME = re.compile(rb"""[\x00-\x20"'<>{}\\]""")
 DEEPEST_NAME = 6
+OPENING = frozenset('{["')
 TEXTS = frozenset(NAMES["text"])
 BESIDE_A_TEXT = frozenset((*SENDERS, *SENDER_OR_RECIPIENT, *TEXTS))
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of names and values; different values of one name are a list."""
+    row = dict(pairs)
+    if len(row) == len(pairs):
+        return row
+    values: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if all(each == found[0] for each in found) else found for name, found in values.items()}
+
+
+DECODER = json.JSONDecoder(
+    strict=False, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object_of
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,11 +112,11 @@ def query_of(record: bytes) -> bytes:
 def content_of(record: bytes) -> Content:
     """Return what is in a record."""
     query, body = _halves(record)
-    value = _json(body) if (is_json := _is_json(body)) else None
-    if not isinstance(value, dict | list):
-        value = None if is_json or not _is_form(body) else _nested(_pairs(body))
+    value = _loaded(text) if (is_json := (text := _json_text(body)).lstrip()[:1] in OPENING) else None
+    if value is None and not is_json and _is_form(body):
+        value = _nested(_pairs(body))
     text = _decoded(body.removeprefix(BOM_UTF8)) if value is None else ""
-    return Content(query=_nested(_pairs(query)), body=value, text=text, source=body)
+    return Content(query=_nested(_pairs(query)) if query else {}, body=value, text=text, source=body)
 
 
 def _halves(record: bytes) -> tuple[bytes, bytes]:
@@ -121,9 +138,7 @@ def _is_text(kind: str, body: bytes, query: bytes, given: Iterable[str]) -> bool
     is_beside = any(plain(name) in BESIDE_A_TEXT or name.casefold() in exact for name in names)
     if kind == "text/plain":
         has_text = bool(body) or not any(plain(name) in TEXTS or name.casefold() in exact for name in names)
-        return (is_beside and has_text) or bool(
-            body and not isinstance(_json(body), dict | list) and not _has_text(body)
-        )
+        return (is_beside and has_text) or bool(body and _loaded(_json_text(body)) is None and not _has_text(body))
     return kind in UNANNOUNCED and is_beside and bool(body) and not _is_json(body) and not _is_form(body)
 
 
@@ -135,7 +150,7 @@ def _has_text(body: bytes) -> bool:
 
 def _is_json(body: bytes) -> bool:
     """Return whether a body can be nothing but a JSON object, list or string, though it may be broken."""
-    return _json_text(body).lstrip()[:1] in ("{", "[", '"')
+    return _json_text(body).lstrip()[:1] in OPENING
 
 
 def _is_form(body: bytes) -> bool:
@@ -186,42 +201,25 @@ def _json_text(body: bytes) -> str:
     return _decoded(body.removeprefix(BOM_UTF8))
 
 
-def _json(body: bytes) -> Any:
-    """Return what JSON says, its numbers as they are written; None where it says nothing.
+def _loaded(text: str) -> dict[str, Any] | list[Any] | None:
+    """Return an object or a list in JSON, its numbers as they are written; None where it is neither.
 
     Line breaks inside texts do no harm. Of a name that occurs more than once in an object, all values are returned.
     """
     try:
-        return _loads(_json_text(body))
+        value = DECODER.decode(text)
     except ValueError, RecursionError:
         return None
-
-
-def _loads(text: str) -> Any:
-    """Return what JSON says."""
-    return json.loads(
-        text, strict=False, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object_of
-    )
+    return value if isinstance(value, dict | list) else None
 
 
 def _list_of_lines(body: bytes) -> bytes:
     """Return lines of JSON as a list; as they came where one is none."""
     try:
-        rows = [_loads(line) for line in _decoded(body.removeprefix(BOM_UTF8)).split("\n") if line.strip()]
+        rows = [DECODER.decode(line) for line in _decoded(body.removeprefix(BOM_UTF8)).split("\n") if line.strip()]
         return json.dumps(rows, separators=(",", ":")).encode()
     except ValueError, RecursionError:
         return body
-
-
-def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of names and values; different values of one name are a list."""
-    row = dict(pairs)
-    if len(row) == len(pairs):
-        return row
-    values: dict[str, list[Any]] = {}
-    for name, value in pairs:
-        values.setdefault(name, []).append(value)
-    return {name: found[0] if all(each == found[0] for each in found) else found for name, found in values.items()}
 
 
 def _form_of_parts(announced: str, body: bytes) -> bytes:
