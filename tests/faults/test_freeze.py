@@ -245,7 +245,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "small escapes": ("application/x-www-form-urlencoded", b"text=" + b"%a%" * 650),
     "small fields": ("application/json", b"[" * 1000 + b"]" * 1000),
     "small lists of lists": ("application/json", b"[" + b"[{}]," * 200 + b"{}]"),
-    "small messages in lists of one": ("application/json", b'{"a":[' * 15 + TINY * 20 + b"{}" + b"]}" * 15),
+    "small messages in lists of one": ("application/json", b'{"a":[' * 11 + TINY * 20 + b"{}" + b"]}" * 11),
     "small messages": ("application/json", b"[" + b'{"text":1},' * 92 + b"{}]"),
     "small names": ("application/json", b'{"text":"gate"' + b',"a":1' * 160 + b"}"),
     **{
@@ -265,7 +265,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
         json.dumps({"text": "gate"} | {f"field{number}": 1 for number in range(15_000)}).encode(),
     ),
     "deep fields": ("application/json", b'{"a":' * 40_000 + b"1" + b"}" * 40_000),
-    "many messages at some depth": ("application/json", b'{"a":[' * 15 + TINY * 6500 + b"{}" + b"]}" * 15),
+    "many messages at some depth": ("application/json", b'{"a":[' * 11 + TINY * 6500 + b"{}" + b"]}" * 11),
     "one name many times": ("application/json", b'{"text":"gate"' + b',"a":{"b":1}' * 20_000 + b"}"),
     "much around messages": ("application/json", b'{"a":"' + b"x" * 130_000 + b'","sms":[' + TINY * 3000 + b"{}]}"),
     "broken JSON": ("application/json", TINY * 6600),

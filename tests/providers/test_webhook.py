@@ -591,6 +591,8 @@ def test_nothing_lost_nothing_mixed(seed: int) -> None:
     for message in result.messages:
         assert message.text == "2 new" or message.sender == "" or (message.sender, message.text) in pairs
     texts = [message.text for message in result.messages]
+    records = [message.raw for message in result.messages] + list(result.unreadable)
+    assert any(b"2 new" in record for record in records) is ("2 new" in json.dumps(body))
     for _, text in pairs:
         assert texts.count(text) + sum(text in record.decode() for record in result.unreadable) == (
             text in json.dumps(body)

@@ -102,7 +102,7 @@ class Cutter:
         for path in units:
             for length, name in enumerate(path):
                 self._busy.setdefault(path[:length], set()).add(name)
-        self._around: dict[Path, dict[str, Any]] = {}
+        self._around: dict[tuple[Path, bool], dict[str, Any]] = {}
 
     def cut(self, path: Path) -> bytes | None:
         """Return the record of the message at a path; None where only the whole body shows it.
@@ -113,25 +113,32 @@ class Cutter:
         if path == self._units[0] and path in self._busy and not isinstance(self._body, list):
             return None
         value = at(self._body, path)
+        has_sender = isinstance(value, dict) and self._mapped.has_sender(value)
         for length in range(len(path) - 1, -1, -1):
             around = at(self._body, path[:length])
             if isinstance(around, dict):
                 has_others = len(self._busy[path[:length]]) > 1 and not isinstance(value, list)
-                value = {**self._fields_around(path[:length], around), path[length]: [value] if has_others else value}
+                value = {
+                    **self._fields_around(path[:length], around, has_sender),
+                    path[length]: [value] if has_others else value,
+                }
             elif length:
                 value = [value]
         return record_of(value)
 
-    def _fields_around(self, path: Path, around: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of an object around messages, as far as there is room; none if it has a text itself."""
-        if path not in self._around:
+    def _fields_around(self, path: Path, around: dict[str, Any], has_sender: bool) -> dict[str, Any]:  # noqa: FBT001
+        """Return the fields of an object around a message, as far as there is room.
+
+        None are returned where they have a text with which the object would be taken for the message.
+        """
+        if (path, has_sender) not in self._around:
             fields = {name: value for name, value in around.items() if name not in self._busy[path]}
-            if self._mapped.text_of(fields) is not None:
+            if self._mapped.text_of(fields) is not None and (not has_sender or self._mapped.has_sender(fields)):
                 fields = {}
             if len(record_of(fields)) > self._budget:
                 fields = _as_much_as_fits(fields, self._budget)
-            self._around[path] = fields
-        return self._around[path]
+            self._around[path, has_sender] = fields
+        return self._around[path, has_sender]
 
 
 def innermost(body: Any) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from .parsing import text_of, well_formed
 from .webhook_names import ASIDES, GROUPS, PARTS, RANKS, SURE, is_placeholder, plain
 
-DEEPEST = 40
+DEEPEST = 24
 DEEPEST_GROUP = 3
 LONGEST_PATH = 200
 MOST_NAMES_OF_A_PATH = 16
