@@ -38,8 +38,15 @@ NEW_WEBHOOK: dict[str, Any] = {
     "contactEmailAddress": None,
     "onWebApp": True,
 }
-ERRORS = {"bad-request": 400, "unauthorized": 401, "forbidden": 403, "not-found": 404, "method-not-allowed": 405}
-"""How the addresses of the vendor's pages on errors end."""
+ERRORS = {
+    "bad-request": 400,
+    "authentication-failed": 401,
+    "forbidden": 403,
+    "insufficient-credits": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+}
+"""How the addresses of the vendor's pages on errors end, as clients have seen them; others can be made up."""
 
 
 class BadRequestError(Exception):
@@ -66,7 +73,7 @@ class BulkSms(Protocol):
     @override
     def unauthorized(self) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="BulkSMS"'}
-        return _problem("unauthorized", "The credentials are missing or wrong.", headers=challenge)
+        return _problem("authentication-failed", "The credentials are missing or wrong.", headers=challenge)
 
     @override
     def not_found(self) -> Answer:

@@ -13,6 +13,10 @@ DESCRIPTIONS = {
     22: "internal fatal error",
     23: "invalid credentials",
     24: "invalid last_retrieved_id",
+    25: "insufficient credits",
+    26: "upstream credits not available",
+    27: "daily quota exceeded",
+    28: "upstream quota exceeded",
     40: "temporarily unavailable",
 }
 

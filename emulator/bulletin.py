@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol, html_page
 
+CONNECT = "/connect"
 FEED_SIZE = 8
 FEED_SIZE_MAX = 300
 JAVA_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-*_ ")
@@ -58,7 +59,15 @@ WIRES: dict[str, Callable[[str], str]] = {
 
 
 class Bulletin(Protocol):
-    """`/api/1/sms/in` and `/api/2/sms/list`; a user name and password by Basic, query or form."""
+    """`/api/1/sms/in` and `/api/2/sms/list`; a user name and password by Basic, query or form.
+
+    Below `/connect` is the sibling product for the same accounts: `/api/1/sms/in` and `/api/1/sms/queue`.
+    """
+
+    connect_takes_basic = True
+    """Whether it takes Basic there: nothing public says so."""
+    connect_takes_post = True
+    """Whether it takes anything but GET there: its one public client asks by GET alone."""
 
     key = "bulletin"
     name = "Bulletin Messenger"
@@ -76,7 +85,7 @@ class Bulletin(Protocol):
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
-        if call.basic:
+        if call.basic and (self.connect_takes_basic or not call.path.startswith(CONNECT)):
             return call.basic
         if "userId" in call.fields and "password" in call.fields:
             return call.fields["userId"], call.fields["password"]
@@ -96,6 +105,8 @@ class Bulletin(Protocol):
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:
+        if call.path.startswith(CONNECT):
+            return await self._connect(call, account)
         match call.path:
             case "/api/1/sms/in":
                 return await self._inbound(call, account)
@@ -123,6 +134,17 @@ class Bulletin(Protocol):
     def is_settled(self, status: int) -> bool:
         """What is 400 or more is repeated for two days."""
         return status < 400
+
+    async def _connect(self, call: Call, account: Account) -> Answer:
+        """Hand out a message, or tell how many wait."""
+        path = call.path.removeprefix(CONNECT)
+        if path not in ("/api/1/sms/in", "/api/1/sms/queue"):
+            return self.not_found()
+        if call.method != "GET" and not self.connect_takes_post:
+            return self.wrong_method()
+        if path == "/api/1/sms/in":
+            return await self._inbound(call, account)
+        return Answer(body=f"statusCount=0&inCount={len(account.unread)}".encode(), content_type=self.content_type)
 
     async def _inbound(self, call: Call, account: Account) -> Answer:
         if not await call.wait_unread(account):

@@ -14,20 +14,37 @@ from .protocol import Answer, Call, Outgoing, Protocol, with_query
 
 INBOUND = "/sms/inbound"
 READ = "/sms/inbound-read/"
+RULES = "/automations/sms/inbound"
 PAGE_MAX = 100
 TYPES = ("post", "get", "json")
+ACTIONS = (
+    *("AUTO_REPLY", "EMAIL_USER", "EMAIL_FIXED", "URL", "SMS", "POLL", "GROUP_SMS", "MOVE_CONTACT", "SMPP", "NONE"),
+    *("CREATE_CONTACT", "CREATE_CONTACT_PLUS_EMAIL", "CREATE_CONTACT_PLUS_NAME", "CREATE_CONTACT_PLUS_NAME_EMAIL"),
+)
+RULES_AT_ONCE = 10
+"""How many of the rules that match a message act on it; the oldest do."""
+NEEDED = ("dedicated_number", "message_search_type", "message_search_term", "action", "action_address", "enabled")
 ERRORS = {
     "BAD_REQUEST": (400, "The request was invalid."),
     "UNAUTHORIZED": (401, "Authorization failed."),
+    "MISSING_CREDENTIALS": (401, "There is not enough to log in with."),
+    "INVALID_CREDENTIALS": (401, "The username or the key is wrong."),
+    "ACCOUNT_NOT_ACTIVATED": (403, "Your account has not been activated."),
+    "INSUFFICIENT_CREDIT": (403, "There is no credit left."),
+    "NOT_ENOUGH_PERMISSION_TO_LIST_ID": (403, "You do not have enough permission for this list."),
     "FORBIDDEN": (403, "Access is denied."),
     "NOT_FOUND": (404, "There is nothing here."),
     "TOO_MANY_REQUESTS": (429, "There were too many requests."),
     "INTERNAL_SERVER_ERROR": (500, "Something went wrong at our end."),
 }
+TEST_LOGINS = {"notactive": ("UNAUTHORIZED", "Your account is not active."), "banned": ("FORBIDDEN", "Account banned.")}
+"""Usernames that the vendor's documents give for tests, whatever the password; how it words its refusal they don't."""
+NO_CREDIT = "nocredit"
+"""Another of them: all works but what costs something."""
 
 
 class ClickSend(Protocol):
-    """`/account`, `/sms/inbound` and `/sms/inbound-read/{message_id}`, by Basic authentication."""
+    """The account, the list of received messages and the rules that fill it, by Basic authentication."""
 
     key = "clicksend"
     name = "ClickSend"
@@ -36,13 +53,19 @@ class ClickSend(Protocol):
     page_size = PAGE_MAX
     ids = False
     binary = False
-    methods = ("GET", "POST", "PUT")
+    methods = ("GET", "POST", "PUT", "DELETE")
     opening = b'{"http_code":200,"data":{"data":[{"body":"'
     errors: Mapping[str, int] = {code: status for code, (status, _) in ERRORS.items()}
     hides_read = True
     """Whether the list leaves out what was marked read one by one; the documents say so of marking all."""
     newest_first = True
     """Whether the list is sorted so; the documents only show it."""
+    rule_id = "inbound_rule_id"
+    """What a rule's id is called; a sample in the documents has `sms_inbound_rule_id`."""
+    shows_webhook_type = True
+    """Whether a rule shows the form of its requests; some samples don't."""
+    fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"http": 403, "code": "FORBIDDEN", "message": ""}}
+    """A refusal in the vendor's words, of which only the code is documented; `http` is the status."""
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -70,7 +93,30 @@ class ClickSend(Protocol):
         return found[1].decode() if found else None
 
     @override
+    def first_places(self) -> list[dict[str, Any]]:
+        """The rule that lists every message; without one, none is listed."""
+        rule = {"dedicated_number": "*", "rule_name": "Poll", "message_search_type": 0, "message_search_term": "*"}
+        return [{"id": 1, **rule, "action": "POLL", "action_address": "", "body": None, "enabled": 1}]
+
+    @override
+    def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
+        return _error(options["code"], options["http"], options["message"])
+
+    @override
     async def answer(self, call: Call, account: Account) -> Answer:
+        if account.username in TEST_LOGINS:
+            code, said = TEST_LOGINS[account.username]
+            answer = _error(code, said=said)
+        elif call.path.rstrip("/") == RULES:
+            answer = self._rules(call, account)
+        elif call.path.startswith(f"{RULES}/"):
+            answer = self._rule(call, account, call.path.removeprefix(f"{RULES}/"))
+        else:
+            answer = await self._inbox(call, account)
+        return answer
+
+    async def _inbox(self, call: Call, account: Account) -> Answer:
+        """The account, and its received messages."""
         match call.method, call.path:
             case "GET", "/account":
                 return _answer("Here's your account", json.dumps(_profile(account)).encode())
@@ -86,39 +132,82 @@ class ClickSend(Protocol):
 
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
-        """A form, as an inbound rule with the action URL has it by default; a raw record is sent as JSON."""
-        if not account.callback:
-            return []
-        if message.raw is not None:
-            return [_outgoing(account.callback, "json", message.raw)]
-        return [_outgoing(account.callback, "post", _row(message, account))]
+        """A request for each rule with the action URL, and to the callback, by a form; a raw record is sent as JSON."""
+        rules = [rule for rule in _matching(account, message) if rule["action"] == "URL"]
+        wanted = [(rule["action_address"], rule.get("webhook_type") or "post") for rule in rules]
+        if account.callback and account.callback not in dict(wanted):
+            wanted.append((account.callback, "post"))
+        row = _row(message, account)
+        return [_outgoing(url, form if message.raw is None else "json", row) for url, form in wanted]
+
+    @override
+    def registered(self, account: Account) -> list[str]:
+        return [rule["action_address"] for rule in account.places if rule["action"] == "URL"]
 
     def _list(self, call: Call, account: Account) -> Answer:
-        page, limit = call.fields.get("page", "1"), call.fields.get("limit", "15")
-        if not re.fullmatch("[1-9][0-9]{0,8}", page) or not re.fullmatch("1[5-9]|[2-9][0-9]|100", limit):
-            return _error("BAD_REQUEST")
-        shown = [each for each in account.messages if not each.sent and not (each.read and self.hides_read)]
+        """A row for each unread message and each rule that lists it."""
+        shown = [
+            message
+            for message in account.messages
+            if not message.sent and not (message.read and self.hides_read)
+            for _ in range(_listings(account, message))
+        ]
         shown.sort(key=lambda message: message.received_at)
         if self.newest_first:
             shown.reverse()
-        size, number = min(int(limit), account.page_size), int(page)
-        start = (number - 1) * size
-        part = tuple(shown[start : start + size])
-        pages = {
-            "total": len(shown),
-            "per_page": size,
-            "current_page": number,
-            "last_page": -(-len(shown) // size),
-            "next_page_url": f"{INBOUND}?page={number + 1}" if start + size < len(shown) else None,
-            "prev_page_url": f"{INBOUND}?page={number - 1}" if number > 1 else None,
-            "from": start + 1 if part else None,
-            "to": start + len(part) if part else None,
-        }
+        if (place := _place(call, account)) is None:
+            return _error("BAD_REQUEST")
+        part = tuple(shown[place])
         rows = b",".join(_row(message, account) for message in part)
-        return _answer("Here are your data.", json.dumps(pages)[:-1].encode() + b', "data": [' + rows + b"]}", part)
+        pages = _pages(INBOUND, place, len(shown))
+        return _answer("Here are your data.", pages[:-1] + b', "data": [' + rows + b"]}", part)
+
+    def _rules(self, call: Call, account: Account) -> Answer:
+        """List the rules, the newest first, or make one."""
+        if call.method == "POST":
+            number = max((rule["id"] for rule in account.places), default=0) + 1
+            return self._save(call, account, {"id": number, "body": None})
+        if call.method != "GET":
+            return self.wrong_method()
+        if (place := _place(call, account)) is None:
+            return _error("BAD_REQUEST")
+        rules = account.places[::-1]
+        data = json.loads(_pages(RULES, place, len(rules)))
+        data["data"] = [self._shown(rule) for rule in rules[place]]
+        return _answer("Your list of inbound rules.", json.dumps(data).encode())
+
+    def _rule(self, call: Call, account: Account, rule_id: str) -> Answer:
+        """Show, change or delete a rule."""
+        rule = next((rule for rule in account.places if str(rule["id"]) == rule_id), None)
+        if rule is None:
+            return self.not_found()
+        if call.method == "PUT":
+            return self._save(call, account, rule)
+        if call.method == "DELETE":
+            account.places = [other for other in account.places if other is not rule]
+            account.on_change()
+            return _answer("Your record has been deleted.", b"[]")
+        if call.method != "GET":
+            return self.wrong_method()
+        return _answer("Your inbound rule.", json.dumps(self._shown(rule)).encode())
+
+    def _save(self, call: Call, account: Account, rule: dict[str, Any]) -> Answer:
+        """Change a rule, or add a new one."""
+        if (fields := _fields(call.body, is_new="action" not in rule)) is None:
+            return _error("BAD_REQUEST")
+        rule |= fields
+        if rule not in account.places:
+            account.places = [*account.places, rule]
+        account.on_change()
+        return _answer("Your record has been saved.", json.dumps(self._shown(rule)).encode())
+
+    def _shown(self, rule: Mapping[str, Any]) -> dict[str, Any]:
+        """A rule as the API shows it."""
+        hidden = ("id",) if self.shows_webhook_type else ("id", "webhook_type")
+        return {self.rule_id: rule["id"], **{name: value for name, value in rule.items() if name not in hidden}}
 
     def _mark_read(self, message_id: str, account: Account) -> Answer:
-        """All rows of an id, however many; the answer is how many were unread."""
+        """All rows of an id, however many rules list them; the answer is how many were unread."""
         found = [message for message in account.messages if message.message_id == message_id]
         unread = [message for message in found if not message.read]
         for message in unread:
@@ -128,7 +217,73 @@ class ClickSend(Protocol):
         account.on_change()
         if not found:
             return self.not_found()
-        return _answer("Inbound messages have been marked as read.", str(len(unread)).encode())
+        rows = sum(_listings(account, message) for message in unread)
+        return _answer("Inbound messages have been marked as read.", str(rows).encode())
+
+
+def _place(call: Call, account: Account) -> slice | None:
+    """The rows of the page that is asked for, None where it can't be."""
+    page, limit = call.fields.get("page", "1"), call.fields.get("limit", "15")
+    if not re.fullmatch("[1-9][0-9]{0,8}", page) or not re.fullmatch("1[5-9]|[2-9][0-9]|100", limit):
+        return None
+    size = min(int(limit), account.page_size)
+    start = (int(page) - 1) * size
+    return slice(start, start + size)
+
+
+def _pages(path: str, place: slice, total: int) -> bytes:
+    """What stands around the rows of a page."""
+    size, number = place.stop - place.start, place.stop // (place.stop - place.start)
+    count = max(min(total, place.stop) - place.start, 0)
+    pages = {
+        "total": total,
+        "per_page": size,
+        "current_page": number,
+        "last_page": -(-total // size),
+        "next_page_url": f"{path}?page={number + 1}" if place.stop < total else None,
+        "prev_page_url": f"{path}?page={number - 1}" if number > 1 else None,
+        "from": place.start + 1 if count else None,
+        "to": place.start + count if count else None,
+    }
+    return json.dumps(pages).encode()
+
+
+def _matching(account: Account, message: Message) -> list[dict[str, Any]]:
+    """The rules that act on a message."""
+    return [rule for rule in account.places if rule["enabled"] and _matches(rule, message)][:RULES_AT_ONCE]
+
+
+def _matches(rule: Mapping[str, Any], message: Message) -> bool:
+    """Whether a rule is for a message; of a raw record nothing is known, so each is."""
+    if message.raw is not None:
+        return True
+    text, term = message.text.casefold(), str(rule["message_search_term"]).casefold()
+    found = (True, text.startswith(term), term in text, term not in text)[rule["message_search_type"]]
+    return found and rule["dedicated_number"] in ("*", message.recipient)
+
+
+def _listings(account: Account, message: Message) -> int:
+    """How many rules list a message."""
+    return sum(rule["action"] == "POLL" for rule in _matching(account, message))
+
+
+def _fields(body: bytes, *, is_new: bool) -> dict[str, Any] | None:
+    """What a rule is made of, None where something is missing or wrong."""
+    needed = (*NEEDED, "rule_name") if is_new else NEEDED
+    try:
+        given = json.loads(body)
+        fields = {name: given[name] for name in needed}
+        fields |= {name: given[name] for name in ("rule_name", "body", "webhook_type") if name in given}
+    except ValueError, TypeError, KeyError:
+        return None
+    is_wrong = (
+        any(fields[name] in (None, "") for name in needed)
+        or fields["action"] not in ACTIONS
+        or fields["message_search_type"] not in range(4)
+        or fields["enabled"] not in (0, 1)
+        or fields.get("webhook_type", "post") not in TYPES
+    )
+    return None if is_wrong else fields
 
 
 async def _pretend(call: Call, account: Account) -> Answer:
@@ -196,7 +351,7 @@ def _profile(account: Account) -> Mapping[str, Any]:
         "user_email": "user@example.com",
         "active": 1,
         "banned": 0,
-        "balance": "1117.461060",
+        "balance": "0.000000" if account.username == NO_CREDIT else "1117.461060",
         "user_first_name": "First",
         "user_last_name": "Last",
         "account_name": "Example",
@@ -219,8 +374,8 @@ def _answer(said: str, data: bytes, messages: tuple[Message, ...] = ()) -> Answe
     return Answer(body=whole, content_type=ClickSend.content_type, messages=messages)
 
 
-def _error(code: str, status: int | None = None) -> Answer:
-    documented, said = ERRORS.get(code, (400, code))
+def _error(code: str, status: int | None = None, said: str = "") -> Answer:
+    documented, usual = ERRORS.get(code, (400, code))
     status = status or documented
-    body = {"http_code": status, "response_code": code, "response_msg": said, "data": None}
+    body = {"http_code": status, "response_code": code, "response_msg": said or usual, "data": None}
     return Answer(status=status, body=json.dumps(body).encode(), content_type=ClickSend.content_type)

@@ -1,4 +1,4 @@
-"""46elks: the history of all SMS, sent and received, which a client walks backwards."""
+"""46elks: the histories of all SMS and MMS, sent and received, which a client walks backwards, and the numbers."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, override
 from urllib.parse import urlencode
+import zlib
 
 from .alphabet import parts
 from .model import Account, Message
@@ -16,6 +17,12 @@ NO_LOGIN = "API access requires Basic HTTP authentication. Read documentation or
 NOT_FOUND = "Not found"
 WRONG_METHOD = "Method not allowed"
 COST = 3500
+MMS = "mms"
+NUMBER = "+44771234567"
+SETTINGS = ("sms_url", "mms_url", "voice_start", "name")
+"""What a customer sets at a number, and the API shows."""
+CLEARED = ("none", " ")
+ALLOCATED = datetime(2018, 2, 7, 14, 14, 14, 834000, UTC)
 
 
 class BadRequestError(Exception):
@@ -23,7 +30,10 @@ class BadRequestError(Exception):
 
 
 class Elks(Protocol):
-    """`/sms`, `/sms/{id}` and `/me`, by Basic authentication, and the call to a number's `sms_url`."""
+    """`/sms`, `/mms`, `/numbers` and `/me`, by Basic authentication, and the calls to a number's addresses.
+
+    The wire form `mms` makes a message an MMS.
+    """
 
     key = "elks"
     name = "46elks"
@@ -32,11 +42,17 @@ class Elks(Protocol):
     page_size = LIMIT
     replies = False
     binary = False
+    wires = ("sms", MMS)
+    images = 2
+    """How many pictures an MMS has."""
+    lists_settings = False
+    """Whether the list of numbers shows what is set at each, as each alone does; the documents' sample doesn't."""
     opening = b'{"data": [{"id": "'
     errors: Mapping[str, int] = {
         "Invalid limit": 400,
         "Invalid start": 400,
         NO_LOGIN: 401,
+        "Missing key from": 403,
         NOT_FOUND: 404,
         WRONG_METHOD: 405,
     }
@@ -68,23 +84,36 @@ class Elks(Protocol):
         return found[1].decode() if found else None
 
     @override
+    def registered(self, account: Account) -> list[str]:
+        """The addresses that are set at the numbers."""
+        return [row["sms_url"] for row in account.places if row["sms_url"]]
+
+    @override
+    def first_places(self) -> list[dict[str, Any]]:
+        """The numbers that an account has, with what is set at each: a number for all."""
+        return [number(NUMBER)]
+
+    @override
     async def answer(self, call: Call, account: Account) -> Answer:
+        kind, _, id_ = call.path.removeprefix("/").partition("/")
+        if kind == "numbers":
+            return self._numbers(call, account, id_)
         if call.method != "GET":
             return self.wrong_method()
         if call.path == "/me":
             return self._json(json.dumps(_information(account)).encode())
-        if call.path == "/sms":
-            return self._history(call, account)
+        if call.path in ("/sms", "/mms"):
+            return self._history(call, account, is_mms=kind == MMS)
         for message in account.messages:
-            if call.path == f"/sms/{message.message_id}":
-                return self._json(_row(message), (message,))
+            if (id_, kind == MMS) == (message.message_id, _is_mms(message)):
+                return self._json(_row(message, self.images), (message,))
         return self.not_found()
 
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
-        """A form for the `sms_url`; of a raw record the text alone is known."""
-        if not account.callback:
-            return []
+        """A form for the address at the number, and for the callback; of a raw record the text alone is known."""
+        name = "mms_url" if _is_mms(message) else "sms_url"
+        set_ = [row[name] for row in account.places if (row["active"], row["number"]) == ("yes", message.recipient)]
         form = {"direction": "incoming", "message": message.text}
         if message.raw is None:
             form |= {
@@ -93,39 +122,104 @@ class Elks(Protocol):
                 "to": message.recipient,
                 "created": _iso(message.received_at),
             }
+        if _is_mms(message):
+            images = _images(message, self.images)
+            form |= {f"image{place if place > 1 else ''}": url for place, url in enumerate(images, start=1)}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return [Outgoing(method="POST", url=account.callback, headers=headers, body=urlencode(form).encode())]
+        return [
+            Outgoing(method="POST", url=url, headers=headers, body=urlencode(form).encode())
+            for url in dict.fromkeys((account.callback, *set_))
+            if url.startswith("http")
+        ]
 
     @override
     def is_settled(self, status: int) -> bool:
         """Anything but 200 to 204 is tried again."""
         return 200 <= status <= 204
 
-    def _history(self, call: Call, account: Account) -> Answer:
+    def _history(self, call: Call, account: Account, *, is_mms: bool) -> Answer:
         """The newest rows first; `start` is the later of the two times, and both leave out their own moment.
 
         `next` is the time of the last row shown, so a client that takes it for `start` as it is misses its twins.
         """
+        recipient = None if is_mms else call.fields.get("to")
+        messages = [
+            message
+            for message in account.messages
+            if _is_mms(message) is is_mms and recipient in (None, message.recipient)
+        ]
         try:
-            start, end = _time(call, "start"), _time(call, "end")
-            limit = min(_limit(call), account.page_size)
+            page, following = _page(call, messages, account.page_size, lambda message: message.received_at)
         except BadRequestError as error:
             return _text(400, str(error))
-        recipient = call.fields.get("to")
-        tests: list[Callable[[Message], bool]] = [
-            lambda message: start is None or message.received_at < start,
-            lambda message: end is None or message.received_at > end,
-            lambda message: recipient in (None, message.recipient),
-        ]
-        found = [message for message in account.messages if all(test(message) for test in tests)]
-        found.sort(key=lambda message: message.received_at)
-        found.reverse()
-        page = found[:limit]
-        following = f', "next": "{_iso(page[-1].received_at)}"'.encode() if len(found) > limit else b""
         return self._json(b'{"data": [' + b", ".join(map(_row, page)) + b"]" + following + b"}", tuple(page))
+
+    def _numbers(self, call: Call, account: Account, id_: str) -> Answer:
+        """List the numbers, the newest first, with those that were given back; or show or change one."""
+        if not id_:
+            if call.method != "GET":
+                return self.wrong_method()
+            try:
+                page, following = _page(call, account.places, account.page_size, lambda row: _moment(row["created"]))
+            except BadRequestError as error:
+                return _text(400, str(error))
+            rows = [_shown(row, settings=self.lists_settings) for row in page]
+            return self._json(b'{"data": ' + json.dumps(rows).encode() + following + b"}")
+        row = next((row for row in account.places if row["id"] == id_), None)
+        if row is None:
+            return self.not_found()
+        if call.method == "POST":
+            known = (*SETTINGS, "sms_replies", "active")
+            row |= {name: "" if value in CLEARED else value for name, value in call.fields.items() if name in known}
+            account.on_change()
+        return self._json(json.dumps(_shown(row, settings=True)).encode())
 
     def _json(self, body: bytes, messages: tuple[Message, ...] = ()) -> Answer:
         return Answer(body=body, content_type=self.content_type, messages=messages)
+
+
+def number(digits: str, **settings: Any) -> dict[str, Any]:
+    """A number of an account, for `Account.places`."""
+    return {
+        "id": f"n{zlib.crc32(digits.encode()):08x}",
+        "active": "yes",
+        "country": "gb",
+        "number": digits,
+        "capabilities": ["sms", "mms", "voice"],
+        "created": _iso(ALLOCATED),
+        "sms_replies": "yes",
+        **dict.fromkeys(SETTINGS, ""),
+        **settings,
+    }
+
+
+def _shown(row: Mapping[str, Any], *, settings: bool) -> dict[str, Any]:
+    """A number as the API shows it; whether it replies isn't shown, nor is what is not set."""
+    hidden = ("sms_replies", *(() if settings else SETTINGS[:3]))
+    return {name: value for name, value in row.items() if name not in hidden and value != ""}
+
+
+def _page[Row](
+    call: Call, rows: list[Row], page_size: int, moment: Callable[[Row], datetime]
+) -> tuple[list[Row], bytes]:
+    """The rows of a page, and what an answer says of the next one."""
+    start, end = _time(call, "start"), _time(call, "end")
+    limit = min(_limit(call), page_size)
+    found = [row for row in rows if (not start or moment(row) < start) and (not end or moment(row) > end)]
+    found.sort(key=moment)
+    found.reverse()
+    page = found[:limit]
+    return page, f', "next": "{_iso(moment(page[-1]))}"'.encode() if len(found) > limit else b""
+
+
+def _is_mms(message: Message) -> bool:
+    """Whether a message is an MMS; of a raw record its id says that."""
+    return message.wire == MMS or (message.raw is not None and message.message_id.startswith("m"))
+
+
+def _images(message: Message, count: int) -> list[str]:
+    """The addresses of an MMS's pictures."""
+    return [f"https://api.46elks.com/a1/images/{message.message_id}-i{place}" for place in range(count)]
 
 
 def _text(status: int, text: str, headers: dict[str, str] | None = None) -> Answer:
@@ -137,11 +231,16 @@ def _time(call: Call, name: str) -> datetime | None:
     if (value := call.fields.get(name)) is None:
         return None
     try:
-        time = datetime.fromisoformat(value)
+        return _moment(value)
     except ValueError:
         raise BadRequestError(f"Invalid {name}") from None
+
+
+def _moment(value: str) -> datetime:
+    """A time in UTC that doesn't say so; ValueError for anything else."""
+    time = datetime.fromisoformat(value)
     if time.tzinfo:
-        raise BadRequestError(f"Invalid {name}")
+        raise ValueError("A time has no zone.")
     return time.replace(tzinfo=UTC)
 
 
@@ -152,7 +251,8 @@ def _limit(call: Call) -> int:
     return min(int(limit), LIMIT)
 
 
-def _row(message: Message) -> bytes:
+def _row(message: Message, images: int = 0) -> bytes:
+    """A row of a history, or with the number of its pictures a message alone."""
     if message.raw is not None:
         return message.raw
     row: dict[str, Any] = {
@@ -167,6 +267,8 @@ def _row(message: Message) -> bytes:
     if message.sent:
         row |= {"status": "delivered", "delivered": f"{message.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         row |= {"parts": parts(message.text)}
+    if images and _is_mms(message):
+        row |= {"images": [f"{message.message_id}-i{place}" for place in range(images)]}
     return json.dumps(row, ensure_ascii=False).encode()
 
 

@@ -64,9 +64,8 @@ class Exchanges:
             interrupted=self._is_interrupted,
         )
         username, password = protocol.credentials(call) or ("", "")
-        account = self._state.accounts.get((protocol.key, username))
-        if account is not None and account.password != password:
-            account = None
+        accounts = [account for (key, _), account in self._state.accounts.items() if key == protocol.key]
+        account = protocol.account_of(username, password, accounts)
         return replace(call, username=username or None), account
 
     async def _decide(self, protocol: Protocol, call: Call, account: Account | None) -> tuple[Answer, Fault | None]:

@@ -1,6 +1,7 @@
 """A gammu REST gateway: what lies on a SIM card, by its place in a list that closes up when something is deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 import json
 import re
 from typing import override
@@ -12,10 +13,23 @@ WRONG_METHOD = "The method is not allowed for the requested URL."
 NOTHING = {"Date": "", "Number": "", "State": "", "Text": ""}
 
 
-class Gammu(Protocol):
-    """`/sms`, `/sms/{n}` and `/getsms`, by Basic authentication.
+DATES: Mapping[str, Callable[[datetime], str]] = {
+    "plain": lambda local: f"{local:%Y-%m-%d %H:%M:%S}",
+    "iso": lambda local: f"{local:%Y-%m-%dT%H:%M:%S}",
+    "fraction": lambda local: f"{local:%Y-%m-%d %H:%M:%S}.000000",
+    "offset": lambda local: local.isoformat(" ", "seconds"),
+    "utc": lambda local: local.astimezone(UTC).isoformat(" ", "seconds"),
+    "label": lambda local: f"{local:%Y-%m-%d %H:%M:%S}+00:00",
+    "short": lambda local: f"{local:%y-%m-%d %H:%M:%S}",
+    "modem": lambda local: f"{local:%y/%m/%d,%H:%M:%S}{_quarters(local):+03d}",
+}
+"""The forms of a time; `label` is local time which claims to be UTC."""
 
-    A real gateway has one modem and asks nobody who deletes; here the user name says whose modem it is.
+
+class Gammu(Protocol):
+    """`/sms`, `/sms/{n}` and `/getsms`, by Basic authentication; those of the forks beside them.
+
+    A real gateway has one modem, and most ask nobody who deletes; here the user name says whose modem it is.
     """
 
     key = "gammu"
@@ -26,8 +40,14 @@ class Gammu(Protocol):
     replies = False
     binary = False
     methods = ("GET", "DELETE")
+    wires = tuple(DATES)
     opening = b'[{"Date": "2026-11-21 10:00:00", "Number": "'
-    errors: Mapping[str, int] = {"Sms with id '0' not found": 404, WRONG_METHOD: 405, "Internal Server Error": 500}
+    errors: Mapping[str, int] = {
+        "Sms with id '0' not found": 404,
+        WRONG_METHOD: 405,
+        "Internal Server Error": 500,
+        "Service timed out": 503,
+    }
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -47,14 +67,17 @@ class Gammu(Protocol):
         place = re.fullmatch(r"/sms/(\d+)", call.path)
         if place:
             return self._one(call, account, int(place[1]))
-        if call.path in ("/sms", "/getsms") and call.method != "GET":
-            return self.wrong_method()
-        match call.path:
-            case "/sms":
-                return self._answer(account, account.messages)
-            case "/getsms":
-                return self._take(account)
-        return self.not_found()
+        handlers: dict[str, tuple[str, Callable[[Account], Answer]]] = {
+            "/sms": ("GET", lambda account: self._answer(account, account.messages)),
+            "/getsms": ("GET", self._take),
+            "/sms/getsms": ("GET", self._take),
+            "/sms/deleteall": ("DELETE", self._delete_all),
+            "/status/sms_capacity": ("GET", self._capacity),
+        }
+        if call.path not in handlers:
+            return self.not_found()
+        method, handler = handlers[call.path]
+        return handler(account) if call.method == method else self.wrong_method()
 
     @override
     def wrong_method(self) -> Answer:
@@ -63,6 +86,17 @@ class Gammu(Protocol):
     @override
     def vendor_error(self, word: str, status: int) -> Answer:
         return _told(status, word)
+
+    def _delete_all(self, account: Account) -> Answer:
+        """Delete all messages."""
+        for message in list(account.messages):
+            _delete(account, message)
+        return Answer(status=204)
+
+    def _capacity(self, account: Account) -> Answer:
+        """Tell how full the SIM card is."""
+        capacity = {"SIMUsed": len(account.messages), "SIMSize": 50, "PhoneUsed": 0, "PhoneSize": 0, "TemplatesUsed": 0}
+        return Answer(body=json.dumps(capacity).encode() + b"\n", content_type=self.content_type)
 
     def _one(self, call: Call, account: Account, place: int) -> Answer:
         """Show or delete what has a place in the list."""
@@ -104,9 +138,14 @@ def _row(message: Message, account: Account) -> bytes:
     if message.raw is not None:
         return message.raw
     row = {
-        "Date": message.received_at.astimezone(account.zone).strftime("%Y-%m-%d %H:%M:%S"),
+        "Date": DATES[message.wire or "plain"](message.received_at.astimezone(account.zone)),
         "Number": message.recipient if message.sent else message.sender,
         "State": "Sent" if message.sent else "Read" if message.fetches else "UnRead",
         "Text": message.text,
     }
     return json.dumps(row).encode()
+
+
+def _quarters(local: datetime) -> int:
+    """The offset as modems write it: in quarters of an hour."""
+    return (local.utcoffset() or timedelta()) // timedelta(minutes=15)

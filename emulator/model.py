@@ -66,6 +66,15 @@ class Carrier:
         """The id of a new message, where ids are no numbers."""
         return str(uuid.uuid4())
 
+    def first_places(self) -> list[dict[str, Any]]:
+        """The places that an account has from the beginning, see `Account.places`."""
+        return []
+
+    def content_id(self, message: Message) -> str | None:
+        """The id that follows from what a message is, where it does: an equal message is the same one then."""
+        del message
+        return None
+
     def check(self, message: Message) -> None:
         """Raise ValueError for a message that this provider can't carry."""
         if self.numeric_ids and not re.fullmatch(r"[0-9]+", message.message_id):
@@ -95,6 +104,10 @@ class Account:
     """With what calls are signed, for vendors that have a key beside the password."""
     webhooks: list[dict[str, Any]] = field(default_factory=list)
     """What the customer registered to be called, by the vendor's API."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only this vendor's accounts have, such as API keys, as JSON; the file of its protocol says what."""
+    places: list[dict[str, Any]] = field(default_factory=list)
+    """Numbers or rules at which the customer sets what is done with a message."""
     messages: list[Message] = field(default_factory=list)
     unread: deque[Message] = field(default_factory=deque)
     _last_id: int = field(default_factory=lambda: int(time.time() * 1000))
@@ -129,7 +142,7 @@ class Account:
         Without `received_at` it is received now, by the vendor's clock.
         """
         message = Message(
-            message_id=self._new_id() if message_id is None else message_id,
+            message_id=message_id or "",
             text=text,
             sender=sender,
             recipient=recipient,
@@ -141,7 +154,11 @@ class Account:
             wire=wire,
             sent=sent,
         )
+        if message_id is None:
+            message.message_id = self.protocol.content_id(message) or self._new_id()
         self._check(message)
+        if same := self._same(message):
+            return same
         self.add(message)
         self.on_message(self, message)
         return message
@@ -186,6 +203,12 @@ class Account:
     async def wait(self) -> None:
         """Wait until woken."""
         await self._woken.wait()
+
+    def _same(self, message: Message) -> Message | None:
+        """The message that is there already, for a vendor that takes equal ones for one."""
+        if self.protocol.content_id(message) != message.message_id:
+            return None
+        return next((other for other in self.messages if other.message_id == message.message_id), None)
 
     def _new_id(self) -> str:
         if not self.protocol.numeric_ids:

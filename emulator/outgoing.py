@@ -60,7 +60,7 @@ class Caller:
             began = datetime.now(UTC)
             status, body = await self._ask(outgoing)
             self._calls.note(Called(began, account.provider, account.username, message.message_id, status, body))
-            if status and protocol.is_settled(status):
+            if status and protocol.is_taken(status, body):
                 return
             await asyncio.sleep(self.repeat)
 

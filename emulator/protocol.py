@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 import re
@@ -97,6 +97,11 @@ class Protocol(Carrier, ABC):
     def credentials(self, call: Call) -> tuple[str, str] | None:
         """The user name and password in a request."""
 
+    def account_of(self, username: str, password: str, accounts: Iterable[Account]) -> Account | None:
+        """The account that a user name and a password are of, None where they are of none."""
+        found = (account for account in accounts if (account.username, account.password) == (username, password))
+        return next(found, None)
+
     @abstractmethod
     def unauthorized(self) -> Answer:
         """What a wrong user name or password gets."""
@@ -118,9 +123,18 @@ class Protocol(Carrier, ABC):
         del message, account
         return []
 
+    def registered(self, account: Account) -> list[str]:
+        """The addresses that the customer registered to be called, by the vendor's API."""
+        return [webhook["url"] for webhook in account.webhooks]
+
     def is_settled(self, status: int) -> bool:
         """Whether the vendor stops to tell of a message after this answer, be it taken or given up."""
         return 200 <= status < 300
+
+    def is_taken(self, status: int, body: str) -> bool:
+        """The same, for vendors that look at the body of the answer, too."""
+        del body
+        return self.is_settled(status)
 
     def wrong_method(self) -> Answer:
         """What a method other than `methods` gets."""

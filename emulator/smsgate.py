@@ -3,12 +3,13 @@
 import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from hashlib import sha256
 import hmac
 import json
 import re
 from typing import Any, override
 import uuid
-import zlib
 
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol
@@ -17,9 +18,21 @@ MAXIMUM_LIMIT = 500
 WRONG_TYPE = "Invalid type"
 WRONG_LIMIT = f"limit must be between 1 and {MAXIMUM_LIMIT}"
 WRONG_ORDER = "Start date cannot be after end date"
+NO_SCOPE = "Insufficient permissions"
+NO_INBOX = "Not implemented"
 SHOWN_BYTES = 64
 """How much of a data message the inbox shows."""
+SMS, MMS, MMS_NOTIFICATION = "sms", "mms", "mms-notification"
 TYPES = ("SMS", "DATA_SMS", "MMS", "MMS_DOWNLOADED")
+KINDS = {
+    "SMS": ("text", "sms:received"),
+    "DATA_SMS": ("data", "sms:data-received"),
+    "MMS": ("mms-header", "mms:received"),
+    "MMS_DOWNLOADED": ("mms", "mms:downloaded"),
+}
+"""What ids in the inbox begin with, and the event by which clients are told."""
+PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS = (
     *("sms:received", "sms:data-received", "sms:sent", "sms:delivered", "sms:failed", "sms:cancelled"),
     *("mms:received", "mms:downloaded", "system:ping", "app:started"),
@@ -34,7 +47,11 @@ class BadRequestError(Exception):
 
 
 class SmsGate(Protocol):
-    """`/`, `/device`, `/inbox` and `/webhooks`, by Basic authentication."""
+    """`/`, `/device`, `/inbox` and `/webhooks`, by Basic authentication.
+
+    The app takes messages for one that have the same sender, time, SIM card and text. A message with the wire form
+    `mms` is an MMS with a picture, one with `mms-notification` one that was not downloaded: its text is the subject.
+    """
 
     key = "smsgate"
     name = "SMS Gateway for Android (local server)"
@@ -44,7 +61,8 @@ class SmsGate(Protocol):
     signed = True
     methods = ("GET", "POST", "DELETE")
     opening = b'[{"id":"text:1","type":"SMS","contentPreview":"'
-    errors: Mapping[str, int] = {WRONG_TYPE: 400, WRONG_LIMIT: 400, WRONG_ORDER: 400}
+    errors: Mapping[str, int] = {WRONG_TYPE: 400, WRONG_LIMIT: 400, WRONG_ORDER: 400, NO_SCOPE: 403, NO_INBOX: 501}
+    wires = (SMS, MMS, MMS_NOTIFICATION)
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -72,6 +90,12 @@ class SmsGate(Protocol):
         return found[1].decode() if found else None
 
     @override
+    def content_id(self, message: Message) -> str:
+        kind = _type(message)
+        value = _java_hash(_source(message)) if kind.startswith("MMS") else _hash(message)
+        return f"{KINDS[kind][0]}:{value}"
+
+    @override
     async def answer(self, call: Call, account: Account) -> Answer:
         handlers: dict[tuple[str, str], Callable[[Call, Account], Answer]] = {
             ("GET", "/"): self._status,
@@ -95,7 +119,7 @@ class SmsGate(Protocol):
         """One call for each webhook that is for this kind of message; nothing is said of a raw row."""
         if message.raw is not None:
             return []
-        event = "sms:received" if message.data is None else "sms:data-received"
+        event = KINDS[_type(message)][1]
         return [_call_of(webhook, message, account) for webhook in account.webhooks if webhook["event"] == event]
 
     def _status(self, _call: Call, _account: Account) -> Answer:
@@ -134,8 +158,9 @@ class SmsGate(Protocol):
         ]
         found.sort(key=lambda message: (message.received_at, message.message_id), reverse=True)
         page = tuple(found[offset : offset + min(limit, account.page_size)])
+        with_files = call.fields.get("includeAttachments") == "true"
         return Answer(
-            body=b"[" + b",".join(_row(message, account) for message in page) + b"]",
+            body=b"[" + b",".join(_row(message, account, with_files=with_files) for message in page) + b"]",
             content_type=self.content_type,
             headers={"X-Total-Count": str(len(found))},
             messages=page,
@@ -200,33 +225,82 @@ def _call_of(webhook: dict[str, Any], message: Message, account: Account) -> Out
 
 
 def _payload(message: Message, account: Account) -> dict[str, Any]:
-    """What a call says of a message: its id is another one than in the inbox, and what is unknown is left out."""
-    content = {"message": message.text} if message.data is None else {"data": base64.b64encode(message.data).decode()}
+    """What a call says of a message: its id in another notation than in the inbox, and nothing of what is unknown."""
     known = {"recipient": message.recipient, "simNumber": 1} if message.recipient else {}
-    return {
-        **content,
-        "receivedAt": _iso(message.received_at, account),
-        "messageId": f"{zlib.crc32(message.message_id.encode()):x}",
-        "sender": message.sender,
-        **known,
-        "phoneNumber": message.sender,
-    }
+    common = {"receivedAt": _iso(message.received_at, account), "sender": message.sender, **known}
+    subject = {"subject": message.text} if message.text else {}
+    match _type(message):
+        case "MMS":
+            return {"messageId": "m1", "transactionId": _source(message), **subject, "size": len(PICTURE), **common}
+        case "MMS_DOWNLOADED":
+            body = {"body": message.text} if message.text else {}
+            file = {**_file(), "data": base64.b64encode(PICTURE).decode()}
+            return {"messageId": _source(message), **body, "attachments": [file], **common}
+    content = {"message": message.text} if message.data is None else {"data": base64.b64encode(message.data).decode()}
+    return {**content, "messageId": f"{_hash_in(message):x}", **common, "phoneNumber": message.sender}
 
 
-def _row(message: Message, account: Account) -> bytes:
+def _row(message: Message, account: Account, *, with_files: bool) -> bytes:
     if message.raw is not None:
         return message.raw
     known = {"recipient": message.recipient, "simNumber": 1} if message.recipient else {}
+    kind = _type(message)
+    instead = {"MMS": "MMS notification", "MMS_DOWNLOADED": "MMS content"}.get(kind, "")
     row = {
         "id": message.message_id,
-        "type": "SMS" if message.data is None else "DATA_SMS",
+        "type": kind,
         "sender": message.sender,
         **known,
-        "contentPreview": message.text if message.data is None else _preview(message.data),
+        "contentPreview": (message.text or instead) if message.data is None else _preview(message.data),
         "createdAt": _iso(message.received_at, account),
-        "attachments": [],
+        "attachments": [_file()] if with_files and kind == "MMS_DOWNLOADED" else [],
     }
     return json.dumps(row, ensure_ascii=False).encode()
+
+
+def _file() -> dict[str, Any]:
+    return {"partId": 1, "contentType": "image/jpeg", "name": "picture.jpg", "size": len(PICTURE)}
+
+
+def _type(message: Message) -> str:
+    if message.wire in (MMS, MMS_NOTIFICATION):
+        return "MMS" if message.wire == MMS_NOTIFICATION else "MMS_DOWNLOADED"
+    return "SMS" if message.data is None else "DATA_SMS"
+
+
+def _source(message: Message) -> str:
+    """What the network calls an MMS, from which the app makes its id."""
+    known = f"{message.wire} {message.sender} {_milliseconds(message)} {message.text}"
+    return f"mms_{sha256(known.encode()).hexdigest()[:10]}"
+
+
+def _hash(message: Message) -> int:
+    """The app's hash of an SMS, by the rules of Java."""
+    time = _milliseconds(message)
+    subscription = 1 if message.recipient else 0
+    content = message.text if message.data is None else message.data.hex()
+    parts = (_java_hash(message.sender), time ^ time >> 32, subscription, _java_hash(content))
+    return _signed(reduce(lambda value, part: 31 * value + part, parts))
+
+
+def _hash_in(message: Message) -> int:
+    """The hash in an id of the inbox, without a sign; of an id that was given otherwise another one."""
+    found = re.fullmatch(r"(?:text|data):(-?[0-9]{1,10})", message.message_id)
+    return (int(found[1]) if found else _hash(message)) & 0xFFFFFFFF
+
+
+def _java_hash(text: str) -> int:
+    units = text.encode("utf-16-be")
+    pairs = zip(units[::2], units[1::2], strict=True)
+    return _signed(reduce(lambda value, pair: (31 * value + (pair[0] << 8 | pair[1])) % (1 << 32), pairs, 0))
+
+
+def _signed(value: int) -> int:
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _milliseconds(message: Message) -> int:
+    return (message.received_at - EPOCH) // timedelta(milliseconds=1)
 
 
 def _preview(data: bytes) -> str:
@@ -236,7 +310,7 @@ def _preview(data: bytes) -> str:
 def _is_of(message: Message, kind: str) -> bool:
     if message.raw is not None:
         return True
-    return not message.sent and kind in ("", "SMS" if message.data is None else "DATA_SMS")
+    return not message.sent and kind in ("", _type(message))
 
 
 def _shown(moment: datetime) -> datetime:

@@ -96,6 +96,7 @@ class State:
                 on_change=self.save_soon,
                 on_message=self.caller.tell,
                 now=self.now,
+                places=protocol.first_places(),
             )
         account.time_zone = _zone(time_zone) if time_zone else account.time_zone
         account.page_size = page_size or account.page_size
@@ -185,7 +186,11 @@ class State:
         try:
             for stored in storage.read(self._data):
                 messages = stored.pop("messages")
-                called = {key: stored.pop(key) for key in ("callback", "signing_key", "webhooks") if key in stored}
+                called = {
+                    key: stored.pop(key)
+                    for key in ("callback", "signing_key", "webhooks", "extra", "places")
+                    if key in stored
+                }
                 account = self.add_account(**stored)
                 for key, value in called.items():
                     setattr(account, key, value)

@@ -86,5 +86,7 @@ def _account_to_json(account: Account) -> dict[str, Any]:
         "callback": account.callback,
         "signing_key": account.signing_key,
         "webhooks": account.webhooks,
+        "extra": account.extra,
+        "places": account.places,
         "messages": [message_to_json(message) for message in account.messages],
     }

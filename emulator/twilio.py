@@ -1,16 +1,21 @@
-"""Twilio REST API 2010-04-01: an account, and the list of its messages, the newest first, page by page."""
+"""Twilio REST API 2010-04-01: an account, its phone numbers, and its messages, the newest first, page by page.
+
+Below `/messaging` is what the vendor has at another host: the messaging services. What an account has beside messages,
+`twilio_account` says.
+"""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 import hmac
 import json
 import re
 from typing import Any, override
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 import uuid
 
+from . import twilio_account as state
 from .alphabet import parts
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol, number_of
@@ -36,9 +41,18 @@ ERRORS = {
     20429: (429, "Too Many Requests"),
     20500: (500, "Internal Server Error"),
     20503: (503, "Service Unavailable"),
+    21502: (400, "The SmsUrl is not valid"),
+    70051: (401, "Authorization Failed"),
     90010: (403, "Account is not active"),
 }
-"""The vendor's codes; which HTTP status an account gets that is not active is not documented."""
+"""The vendor's codes; the HTTP status of an account that is not active, or of a key without a right, is unknown."""
+MESSAGING = "/messaging/v1/Services"
+SETTINGS = {"SmsUrl": "sms_url", "SmsMethod": "sms_method", "SmsFallbackUrl": "sms_fallback_url"}
+SERVICE_SETTINGS = {
+    "InboundRequestUrl": "inbound_request_url",
+    "InboundMethod": "inbound_method",
+    "UseInboundWebhookOnNumber": "use_inbound_webhook_on_number",
+}
 CREATED = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +61,7 @@ class BadRequestError(Exception):
 
 
 class Twilio(Protocol):
-    """`/Accounts/{Sid}.json`, `/Accounts/{Sid}/Messages.json` and `/Accounts/{Sid}/Messages/{Sid}.json`, by Basic."""
+    """The account, its messages, numbers and services, by Basic with the account's token or an API key."""
 
     key = "twilio"
     name = "Twilio"
@@ -57,13 +71,20 @@ class Twilio(Protocol):
     signed = True
     username_in_path = True
     binary = False
-    methods = ("GET",)
+    methods = ("GET", "POST")
     opening = b'{"messages":[{"body":"'
     errors: Mapping[str, int] = {str(code): status for code, (status, _) in ERRORS.items()}
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
         return call.basic
+
+    @override
+    def account_of(self, username: str, password: str, accounts: Iterable[Account]) -> Account | None:
+        """With an API key, too."""
+        accounts = list(accounts)
+        by_key = (account for account in accounts if state.has_secret(account, username, password))
+        return super().account_of(username, password, accounts) or next(by_key, None)
 
     @override
     def unauthorized(self) -> Answer:
@@ -93,9 +114,33 @@ class Twilio(Protocol):
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:
-        base = f"/{VERSION}/Accounts/{account.username}"
-        if call.path == f"{base}.json":
-            return _json(json.dumps(_account(account)).encode())
+        base, username = f"/{VERSION}/Accounts/{account.username}", call.username or ""
+        areas = {
+            f"{base}.json": "account",
+            f"{base}/Messages": "messages",
+            f"{base}/IncomingPhoneNumbers": "numbers",
+            MESSAGING: "services",
+        }
+        right = next((right for area, right in areas.items() if call.path.startswith(area)), "")
+        code = (state.error_of(account) if right != "account" else None) or state.refusal(account, username, right)
+        if code:
+            return _problem(code)
+        match right:
+            case "account":
+                return self._asked(call, lambda: _json(json.dumps(_account(account)).encode()))
+            case "messages":
+                return self._asked(call, lambda: self._messages(call, account, base))
+            case "numbers":
+                return self._numbers(call, account, f"{base}/IncomingPhoneNumbers")
+            case "services":
+                return self._services(call, account)
+        return self.not_found()
+
+    def _asked(self, call: Call, answer: Callable[[], Answer]) -> Answer:
+        """The answer to a GET; nothing else is possible here."""
+        return answer() if call.method == "GET" else self.wrong_method()
+
+    def _messages(self, call: Call, account: Account, base: str) -> Answer:
         if call.path == f"{base}/Messages.json":
             return self._list(call, account)
         for message in account.messages:
@@ -103,31 +148,74 @@ class Twilio(Protocol):
                 return _json(_row(message, account), (message,))
         return self.not_found()
 
+    def _numbers(self, call: Call, account: Account, base: str) -> Answer:
+        numbers = state.numbers_of(account)
+        if call.path == f"{base}.json":
+            return self._asked(call, lambda: _number_page(call, account, numbers))
+        number = next((row for row in numbers if call.path == f"{base}/{row['sid']}.json"), None)
+        if number is None:
+            return self.not_found()
+        return _changed(call, account, number, SETTINGS)
+
+    def _services(self, call: Call, account: Account) -> Answer:
+        services = state.services_of(account)
+        if call.path == MESSAGING:
+            return self._asked(call, lambda: _meta_page(call, account, "services", services))
+        sid, _, rest = call.path.removeprefix(f"{MESSAGING}/").partition("/")
+        service = next((row for row in services if row["sid"] == sid), None)
+        if service is not None and not rest:
+            return _changed(call, account, service, SERVICE_SETTINGS)
+        if service is None or rest != "PhoneNumbers":
+            return self.not_found()
+        members = [row for row in state.numbers_of(account) if row["sid"] in service["numbers"]]
+        rows = [
+            {
+                "account_sid": account.username,
+                "capabilities": [name.upper() for name, can in row["capabilities"].items() if can],
+                "phone_number": row["phone_number"],
+                "service_sid": sid,
+                "sid": row["sid"],
+            }
+            for row in members
+        ]
+        return self._asked(call, lambda: _meta_page(call, account, "phone_numbers", rows))
+
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
-        """A form that tells of a received message, and no time."""
-        if not account.callback:
+        """A form that tells of a received message, and no time; or JSON, as SignalWire has it for SWML."""
+        if not (url := state.address_of(account, message)):
             return []
+        if account.extra.get("handler") == "swml":
+            return [_swml_call(message, account, url)]
         form = {"Body": message.text}
         if message.raw is None:
+            media = {"MediaContentType0": "image/jpeg", "MediaUrl0": f"https://api.example/{message.message_id}"}
             form |= {
                 "AccountSid": account.username,
                 "ApiVersion": VERSION,
                 "From": message.sender,
                 "MessageSid": message.message_id,
-                "NumMedia": "0",
+                "NumMedia": _media(message),
                 "NumSegments": str(parts(message.text)),
                 "SmsMessageSid": message.message_id,
                 "SmsSid": message.message_id,
                 "SmsStatus": "received",
                 "To": message.recipient,
+                **(media if _media(message) != "0" else {}),
             }
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": "TwilioProxy/1.1",
-            "X-Twilio-Signature": _signature(account, form),
+            **_signed(account, url + "".join(f"{name}{form[name]}" for name in sorted(form))),
         }
-        return [Outgoing(method="POST", url=account.callback, headers=headers, body=urlencode(form).encode())]
+        return [Outgoing(method="POST", url=url, headers=headers, body=urlencode(form).encode())]
+
+    @override
+    def registered(self, account: Account) -> list[str]:
+        """Without what says how often the vendor tries again."""
+        urls = [row["sms_url"] for row in state.numbers_of(account)]
+        urls += [row["inbound_request_url"] for row in state.services_of(account)]
+        return [url.partition("#")[0] for url in urls if url]
 
     @override
     def is_settled(self, status: int) -> bool:
@@ -174,7 +262,8 @@ def _search(fields: Mapping[str, str], account: Account) -> list[Message]:
     found = [
         message
         for message in reversed(account.messages)
-        if all(compare(message.received_at.astimezone(UTC).date(), day) for compare, day in days)
+        if not state.is_dropped(account, message)
+        and all(compare(message.received_at.astimezone(UTC).date(), day) for compare, day in days)
         and (message.raw is not None or _is_between(message, fields))
     ]
     return sorted(found, key=lambda message: message.received_at.replace(microsecond=0), reverse=True)
@@ -219,10 +308,11 @@ def _row(message: Message, account: Account) -> bytes:
     if message.raw is not None:
         return message.raw
     base, time = f"/{VERSION}/Accounts/{account.username}/Messages/{message.message_id}", _rfc2822(message.received_at)
+    arriving = state.is_receiving(account, message)
     row = {
         "account_sid": account.username,
         "api_version": VERSION,
-        "body": message.text,
+        "body": "" if arriving else message.text,
         "date_created": time,
         "date_sent": time,
         "date_updated": time,
@@ -231,12 +321,12 @@ def _row(message: Message, account: Account) -> bytes:
         "error_message": None,
         "from": message.sender,
         "messaging_service_sid": None,
-        "num_media": "0",
+        "num_media": _media(message),
         "num_segments": str(parts(message.text)),
         "price": None,
         "price_unit": "USD",
         "sid": message.message_id,
-        "status": "delivered" if message.sent else "received",
+        "status": "delivered" if message.sent else "receiving" if arriving else "received",
         "subresource_uris": {"media": f"{base}/Media.json", "feedback": f"{base}/Feedback.json"},
         "to": message.recipient,
         "uri": f"{base}.json",
@@ -251,22 +341,123 @@ def _account(account: Account) -> dict[str, Any]:
         "auth_token": account.password,
         "date_created": _rfc2822(CREATED),
         "date_updated": _rfc2822(CREATED),
-        "friendly_name": account.username,
+        "friendly_name": account.extra.get("friendly_name", account.username),
         "owner_account_sid": account.username,
         "sid": account.username,
-        "status": "active",
+        "status": state.status_of(account),
         "subresource_uris": {"messages": f"{base}/Messages.json"},
         "type": "Full",
         "uri": f"{base}.json",
     }
 
 
-def _signature(account: Account, form: Mapping[str, str]) -> str:
-    """The address and the form, sorted by its names, signed with the token of the account."""
-    signed = account.callback + "".join(f"{name}{form[name]}" for name in sorted(form))
-    return base64.b64encode(
-        hmac.new((account.signing_key or account.password).encode(), signed.encode(), "sha1").digest()
-    ).decode()
+def _media(message: Message) -> str:
+    """How many pictures a message has: the ids of those with some begin with MM."""
+    return "1" if message.message_id.startswith("MM") else "0"
+
+
+def _signed(account: Account, text: str) -> dict[str, str]:
+    """The headers of a form that is signed: with the account's token, its SharedKey, or SignalWire's signing key."""
+    shared = account.extra.get("shared_key")
+    key, algorithm = account.signing_key or account.password, "HMAC_SHA1"
+    settings = {}
+    if shared:
+        key, algorithm = shared["secret"], shared["algorithm"]
+        settings = {"X-Twilio-Webhooks-Signature-Settings": f"key={shared['sid']},algorithm={algorithm}"}
+    digest = hmac.digest(key.encode(), text.encode(), algorithm.removeprefix("HMAC_").lower())
+    name = "X-SignalWire-Signature" if account.extra.get("handler") == "cxml" else "X-Twilio-Signature"
+    return {name: base64.b64encode(digest).decode(), **settings}
+
+
+def _swml_call(message: Message, account: Account, url: str) -> Outgoing:
+    """A request for an SWML document; its id is not the one that the list has."""
+    content: dict[str, Any] = {
+        "message_id": str(uuid.uuid5(uuid.NAMESPACE_OID, message.message_id)),
+        "project_id": account.username,
+        "direction": "inbound",
+        "type": "mms" if _media(message) != "0" else "sms",
+        "from": message.sender,
+        "to": message.recipient,
+        "body": message.text,
+        "media": [],
+        "segments": parts(message.text),
+        "timestamp": message.received_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    body = json.dumps({"message": content, "params": {}}, ensure_ascii=False).encode()
+    key = (account.signing_key or account.password).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-SignalWire-Signature": hmac.digest(key, url.encode() + body, "sha1").hex(),
+        "X-SignalWire-Sha256-Signature": hmac.digest(key, url.encode() + body, "sha256").hex(),
+    }
+    return Outgoing(method="POST", url=url, headers=headers, body=body)
+
+
+def _number_page(call: Call, account: Account, rows: list[dict[str, Any]]) -> Answer:
+    try:
+        size, number = min(_page_size(call.fields), account.page_size), _page_number(call.fields)
+    except BadRequestError as error:
+        return _problem(20001, str(error))
+    start, address = number * size, call.path
+
+    def page(number: int) -> str:
+        return f"{address}?PageSize={_page_size(call.fields)}&Page={number}"
+
+    return _json(
+        json.dumps(
+            {
+                "end": max(min(start + size, len(rows)) - 1, 0),
+                "first_page_uri": page(0),
+                "incoming_phone_numbers": rows[start : start + size],
+                "next_page_uri": page(number + 1) if start + size < len(rows) else None,
+                "page": number,
+                "page_size": _page_size(call.fields),
+                "previous_page_uri": page(number - 1) if number else None,
+                "start": start,
+                "uri": page(number),
+            }
+        ).encode()
+    )
+
+
+def _meta_page(call: Call, account: Account, key: str, rows: list[dict[str, Any]]) -> Answer:
+    """A page as the newer APIs have it, with whole addresses."""
+    try:
+        size, number = min(_page_size(call.fields), account.page_size), _page_number(call.fields)
+    except BadRequestError as error:
+        return _problem(20001, str(error))
+
+    def page(number: int) -> str:
+        host = call.headers.get("Host", "")
+        return f"http://{host}/{Twilio.key}{call.path}?PageSize={_page_size(call.fields)}&Page={number}"
+
+    shown = [{name: value for name, value in row.items() if name != "numbers"} for row in rows]
+    meta = {
+        "first_page_url": page(0),
+        "key": key,
+        "next_page_url": page(number + 1) if (number + 1) * size < len(rows) else None,
+        "page": number,
+        "page_size": _page_size(call.fields),
+        "previous_page_url": page(number - 1) if number else None,
+        "url": page(number),
+    }
+    return _json(json.dumps({"meta": meta, key: shown[number * size : (number + 1) * size]}).encode())
+
+
+def _changed(call: Call, account: Account, row: dict[str, Any], settings: Mapping[str, str]) -> Answer:
+    """A number or a service, after what a POST changes; what it leaves out stays as it was."""
+    given = {name: call.fields[name] for name in settings if name in call.fields} if call.method == "POST" else {}
+    for name, value in given.items():
+        if name.endswith("Url") and value and urlsplit(value).scheme not in ("http", "https"):
+            return _problem(21502)
+    for name, value in given.items():
+        field = settings[name]
+        if field.startswith("use_"):
+            row[field] = value == "true"
+        else:
+            row[field] = value or (None if field == "inbound_request_url" else "")
+    account.on_change()
+    return _json(json.dumps({name: value for name, value in row.items() if name != "numbers"}).encode())
 
 
 def _rfc2822(time: datetime) -> str:

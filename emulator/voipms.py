@@ -1,12 +1,13 @@
 """VoIP.ms REST API: one address, a method in the fields, and a status in every answer."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 import json
 import re
 from typing import Any, override
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from .model import Account, Message
@@ -18,9 +19,13 @@ LONGEST = 92
 DESCRIPTIONS = {
     "api_limit_exceeded": "API requests limit per minute has been reached",
     "api_not_enabled": "API has not been enabled or has been disabled",
+    "invalid_callback": "This is not a valid Callback",
+    "invalid_callback_enable": "This is not a valid Callback enable value",
+    "invalid_callback_retry": "This is not a valid Callback retry",
     "invalid_credentials": "Username or Password is incorrect",
     "invalid_date": "This is not a valid date Format is: yyyy-mm-dd",
     "invalid_daterange": "Date Range should be 92 days or less",
+    "invalid_did": "This is not a valid DID",
     "invalid_limit": "This is not a valid Limit",
     "invalid_method": "This is not a valid Method",
     "invalid_timezone": "This is not a valid Timezone",
@@ -30,18 +35,77 @@ DESCRIPTIONS = {
     "method_maintenance": "This API method is under maintenance",
     "missing_credentials": "Username or Password was not provided",
     "missing_method": "Method must be provided when using the REST/JSON API",
+    "no_did": "There are no DIDs",
     "no_sms": "There are no SMS messages",
+    "sms_apply_regulations": "The number was not updated due to SMS regulations",
+    "sms_wait_message": "SMS was not (Enabled/Disabled) for this DID, please wait a minute before you try again.",
     "tls_error": "There was a TLS error, please try later",
     "unavailable_info": "The information you requested is unavailable at this moment",
 }
+
+
+SETTINGS = {
+    "sms_enabled": "enable",
+    "sms_email": "email_address",
+    "sms_email_enabled": "email_enabled",
+    "sms_forward": "sms_forward",
+    "sms_forward_enabled": "sms_forward_enable",
+    "sms_url_callback": "url_callback",
+    "sms_url_callback_enabled": "url_callback_enable",
+    "sms_url_callback_retry": "url_callback_retry",
+    "webhook": "webhook",
+    "webhook_enabled": "webhook_enable",
+    "dialmode": "dialmode",
+    "smpp_enabled": "smpp_enabled",
+    "smpp_url": "smpp_url",
+    "smpp_user": "smpp_user",
+    "smpp_pass": "smpp_pass",
+    "sms_sipaccount": "sms_sipaccount",
+    "sms_sipaccount_enabled": "sms_sipaccount_enabled",
+}
+"""The names of a number's settings in `getDIDsInfo`, and in `setSMS`."""
+FLAGS = {name for name in SETTINGS if name.endswith(("_enabled", "_retry"))}
+CHOICES = {"dialmode": ("1", "2"), **dict.fromkeys(FLAGS, ("0", "1"))}
+SOAP_FAULT = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/'
+    b'envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Client</faultcode><faultstring>Bad Request'
+    b"</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+)
 
 
 class InvalidError(Exception):
     """A request with a parameter that isn't understood; the text is the status."""
 
 
+@dataclass(eq=False, kw_only=True)
+class Number:
+    """A phone number (DID) of an account.
+
+    Its settings are those of `getDIDsInfo`. Each `setSMS` switches off `resets`, whatever it says of them.
+    """
+
+    settings: dict[str, str]
+    resets: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """The URL callback, empty where it is switched off."""
+        return self.settings["sms_url_callback"] if self.settings["sms_url_callback_enabled"] == "1" else ""
+
+
+def make_number(did: str, **settings: str) -> Number:
+    """A number that receives SMS and MMS, with nothing else switched on but what is given."""
+    off = {name: "0" if name in FLAGS else "" for name in SETTINGS}
+    known = {"did": did, "description": "MIAMI, FL", "sms_available": "1", "mms_available": "1", "dialmode": "1"}
+    return Number(settings={**off, **known, "sms_enabled": "1", **settings})
+
+
 class VoipMs(Protocol):
-    """`rest.php` with the methods `getSMS`, `getMMS`, `getBalance` and `getIP`, by query, form, or form in parts."""
+    """`rest.php` by query or by form in parts.
+
+    The methods are `getSMS`, `getMMS`, `getBalance`, `getIP`, `getDIDsInfo` and `setSMS`. A message whose wire form is
+    `mms` is an MMS, and so is a raw row with a field for pictures; SMS and MMS may have the same ids.
+    """
 
     key = "voipms"
     name = "VoIP.ms"
@@ -52,9 +116,23 @@ class VoipMs(Protocol):
     numeric_ids = True
     replies = False
     binary = False
+    wires = ("sms", "mms")
     opening = b'{"status":"success","sms":[{"id":"1","message":"'
-    errors: Mapping[str, int] = {word: 200 for word in DESCRIPTIONS if word != "no_sms"}
-    fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"reason": "ip_not_enabled"}}
+    errors: Mapping[str, int] = {word: 200 for word in DESCRIPTIONS if word not in ("no_sms", "no_did")}
+    fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"reason": "ip_not_enabled"}, "soap": {}}
+
+    def __init__(self) -> None:
+        """Begin without knowing an account's numbers."""
+        self._numbers: WeakKeyDictionary[Account, list[Number]] = WeakKeyDictionary()
+
+    def numbers(self, account: Account) -> list[Number]:
+        """The numbers of an account, which may be changed: at first one."""
+        if account not in self._numbers:
+            number = make_number("2025550142")
+            for webhook in account.webhooks:
+                number.settings |= {"sms_url_callback": webhook["url"], "sms_url_callback_enabled": "1"}
+            self._numbers[account] = [number]
+        return self._numbers[account]
 
     @override
     def credentials(self, call: Call) -> tuple[str, str] | None:
@@ -70,7 +148,7 @@ class VoipMs(Protocol):
 
     @override
     def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
-        return self._status(options["reason"])
+        return _soap_fault() if kind == "soap" else self._status(options["reason"])
 
     @override
     def vendor_error(self, word: str, status: int) -> Answer:
@@ -85,55 +163,91 @@ class VoipMs(Protocol):
     async def answer(self, call: Call, account: Account) -> Answer:
         if call.path != "/rest.php":
             return self.not_found()
-        match call.fields.get("method"):
-            case "getSMS" | "getMMS" as method:
-                return self._list(call, account, method)
-            case "getBalance":
-                return self._json({"status": "success", "balance": {"current_balance": "112.192790"}})
-            case "getIP":
-                return self._json({"status": "success", "ip": "127.0.0.1"})
-            case None:
-                return self._status("missing_method")
-        return self._status("invalid_method")
+        if call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+            return _soap_fault()
+        methods: dict[str, Callable[[Call, Account], Answer]] = {
+            "getSMS": self._list,
+            "getMMS": self._list,
+            "getBalance": lambda *_: self._json({"status": "success", "balance": {"current_balance": "112.192790"}}),
+            "getIP": lambda *_: self._json({"status": "success", "ip": "127.0.0.1"}),
+            "getDIDsInfo": self._describe_numbers,
+            "setSMS": self._set_number,
+        }
+        method = call.fields.get("method")
+        if not method:
+            return self._status("missing_method")
+        if method not in methods:
+            return self._status("invalid_method")
+        try:
+            return methods[method](call, account)
+        except InvalidError as error:
+            return self._status(str(error))
 
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
-        """The SMS URL callback: the customer's address, with its variables filled in."""
-        if not account.callback or message.raw is not None:
-            return []
-        values = {
-            "ID": message.message_id,
-            "TIMESTAMP": _time(message, -5),
-            "FROM": message.sender,
-            "TO": message.recipient,
-            "MESSAGE": message.text,
-            "MEDIA": "",
-        }
-        url = re.sub(r"\{([A-Z]+)\}", lambda found: quote(values.get(found[1], found[0]), safe=""), account.callback)
-        return [Outgoing(method="GET", url=url)]
+        """What a number has: a URL callback, whose variables are filled in, and a webhook, whose address stays.
 
-    def _list(self, call: Call, account: Account, method: str) -> Answer:
-        """The newest messages of some days; all of ours are SMS, so `getMMS` shows them with `all_messages` only."""
-        try:
-            first, last = _days(call.fields, account.now())
-            limit = _number(call.fields, "limit", account.page_size, range(1, 10**9))
-            zone = _number(call.fields, "timezone", -5, range(-12, 14))
-            kind = _number(call.fields, "type", None, range(2))
-        except InvalidError as error:
-            return self._status(str(error))
+        The account's URL callback is that of numbers without one. If there is but one number, all messages are for it.
+        """
+        if message.raw is not None:
+            return []
+        numbers = self.numbers(account)
+        own = [number for number in numbers if len(numbers) == 1 or number.settings["did"] == message.recipient]
+        urls = [number.url for number in own if number.url] or [account.callback]
+        webhooks = [number.settings["webhook"] for number in own if number.settings["webhook_enabled"] == "1"]
+        return [_url_callback(url, message) for url in urls if url] + [_webhook(url, message) for url in webhooks]
+
+    @override
+    def is_taken(self, status: int, body: str) -> bool:
+        """Only `ok` says that a message was taken; the retry is switched on."""
+        return self.is_settled(status) and body.strip() == "ok"
+
+    def _list(self, call: Call, account: Account) -> Answer:
+        """The newest messages of some days: of SMS or of MMS, or with `all_messages` of both, mixed."""
+        is_mms = call.fields["method"] == "getMMS"
+        first, last = _days(call.fields, account.now())
+        limit = _number(call.fields, "limit", account.page_size, range(1, 10**9))
+        zone = _number(call.fields, "timezone", -5, range(-12, 14))
+        kind = _number(call.fields, "type", None, range(2))
+        has_all = call.fields.get("all_messages") == "1"
         found = [
             message
             for message in account.messages
             if first <= message.received_at.astimezone(ZONE).date() <= last
-            and (message.raw is not None or _fits(message, call.fields, kind))
+            and (has_all or _is_mms(message) == is_mms)
+            and (message.raw is not None or _fits(message, call.fields, kind, "mms" if is_mms else "sms"))
         ]
-        if not found or (method == "getMMS" and call.fields.get("all_messages") != "1"):
+        if not found:
             return self._status("no_sms")
         found.sort(key=lambda message: (message.received_at, int(message.message_id)), reverse=True)
         page = tuple(found[:limit])
-        rows = b",".join(_row(message, zone, method) for message in page)
+        rows = b",".join(_row(message, zone, has_media=is_mms) for message in page)
         body = b'{"status":"success","sms":[' + rows + b"]}"
         return Answer(body=body, content_type=self.content_type, messages=page)
+
+    def _describe_numbers(self, call: Call, account: Account) -> Answer:
+        """All numbers, or the one that is asked for."""
+        did = call.fields.get("did")
+        found = [number.settings for number in self.numbers(account) if did in (None, "", number.settings["did"])]
+        return self._json({"status": "success", "dids": found}) if found else self._status("no_did")
+
+    def _set_number(self, call: Call, account: Account) -> Answer:
+        """A form with boxes to tick: what is left out is switched off."""
+        numbers = self.numbers(account)
+        number = next((each for each in numbers if each.settings["did"] == call.fields.get("did")), None)
+        if number is None:
+            raise InvalidError("invalid_did")
+        wanted = {name: call.fields.get(given, "0" if name in FLAGS else "") for name, given in SETTINGS.items()}
+        wanted["dialmode"] = wanted["dialmode"] or "1"
+        for name, choices in CHOICES.items():
+            if wanted[name] not in choices:
+                raise InvalidError("invalid_callback_retry" if name.endswith("retry") else "invalid_callback_enable")
+        if wanted["sms_url_callback_enabled"] == "1" and not re.match("https?://.", wanted["sms_url_callback"]):
+            raise InvalidError("invalid_callback")
+        number.settings |= wanted | dict.fromkeys(number.resets, "0")
+        account.webhooks = [{"did": each.settings["did"], "url": each.url} for each in numbers if each.url]
+        account.on_change()
+        return self._json({"status": "success"})
 
     def _status(self, status: str) -> Answer:
         """What is no success, which is 200 in HTTP's eyes."""
@@ -171,9 +285,15 @@ def _number[Default](fields: Mapping[str, str], name: str, default: Default, all
     return int(value)
 
 
-def _fits(message: Message, fields: Mapping[str, str], kind: int | None) -> bool:
+def _is_mms(message: Message) -> bool:
+    if message.raw is not None:
+        return b'"col_media' in message.raw or b'"media"' in message.raw
+    return message.wire == "mms"
+
+
+def _fits(message: Message, fields: Mapping[str, str], kind: int | None, id_name: str) -> bool:
     """Whether a message is of the kind and has the values that are asked for."""
-    values = {"sms": message.message_id, "did": _did(message), "contact": _contact(message)}
+    values = {id_name: message.message_id, "did": _did(message), "contact": _contact(message)}
     return kind in (None, int(not message.sent)) and all(
         fields.get(name) in (None, "", "0", values[name]) for name in values
     )
@@ -192,7 +312,7 @@ def _time(message: Message, zone: int) -> str:
     return local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _row(message: Message, zone: int, method: str) -> bytes:
+def _row(message: Message, zone: int, *, has_media: bool) -> bytes:
     if message.raw is not None:
         return message.raw
     row: dict[str, Any] = {
@@ -204,5 +324,48 @@ def _row(message: Message, zone: int, method: str) -> bytes:
         "message": message.text,
         "carrier_status": "Information not available",
     }
-    media = {"col_media1": "", "col_media2": "", "col_media3": "", "media": []} if method == "getMMS" else {}
-    return json.dumps(row | media).encode()
+    if has_media:
+        media = _media(message)
+        row |= {f"col_media{number}": url for number, url in enumerate((*media, "", "", "")[:3], 1)} | {"media": media}
+    return json.dumps(row).encode()
+
+
+def _media(message: Message) -> list[str]:
+    """The pictures of an MMS: one without a text has one."""
+    return [f"https://voip.ms/media/{message.message_id}/media.png"] if _is_mms(message) and not message.text else []
+
+
+def _url_callback(url: str, message: Message) -> Outgoing:
+    """The customer's address, with its variables filled in; what is no variable stays."""
+    values = {
+        "ID": message.message_id,
+        "TIMESTAMP": _time(message, -5),
+        "FROM": message.sender,
+        "TO": message.recipient,
+        "MESSAGE": message.text,
+        "MEDIA": ",".join(_media(message)),
+    }
+    filled = re.sub(r"\{([A-Z]+)\}", lambda found: quote(values.get(found[1], found[0]), safe=""), url)
+    return Outgoing(method="GET", url=filled)
+
+
+def _webhook(url: str, message: Message) -> Outgoing:
+    """The webhook for telephone systems: JSON, and the address as it was typed, with all that is in braces."""
+    payload = {
+        "id": int(message.message_id),
+        "type": "MMS" if _is_mms(message) else "SMS",
+        "record_type": "message",
+        "from": {"phone_number": message.sender},
+        "to": [{"status": "webhook_delivered", "phone_number": message.recipient}],
+        "text": message.text,
+        "media": [{"url": url} for url in _media(message)],
+        "received_at": message.received_at.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
+    data = {"id": payload["id"], "event_type": "message.received", "record_type": "event", "payload": payload}
+    body = json.dumps({"data": data}).encode()
+    return Outgoing(method="POST", url=url, headers={"Content-Type": "application/json"}, body=body)
+
+
+def _soap_fault() -> Answer:
+    """What the server says to what it takes for SOAP."""
+    return Answer(body=SOAP_FAULT, content_type="text/xml; charset=utf-8")

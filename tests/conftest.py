@@ -8,13 +8,16 @@ import logging
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp.test_utils import TestClient
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 USERNAME, PASSWORD = "anna", "s3cret-pass"
@@ -181,3 +184,40 @@ def broken_store(*names: str, reason: str = "disk full") -> Iterator[list[str]]:
 
     with patch.object(Store, "write", fail):
         yield failed
+
+
+class Repairs:
+    """The dialogs of Settings, Repairs."""
+
+    def __init__(self, client: TestClient) -> None:
+        """Begin with nothing open."""
+        self._client = client
+
+    async def open(self, issue_id: str) -> dict[str, Any]:
+        """Open an issue's dialog."""
+        return await self._post("", {"handler": DOMAIN, "issue_id": issue_id})
+
+    async def choose(self, dialog: dict[str, Any], option: str) -> dict[str, Any]:
+        """Choose from the menu of a dialog."""
+        assert dialog["type"] == "menu"
+        assert option in dialog["menu_options"]
+        return await self._post(f"/{dialog['flow_id']}", {"next_step_id": option})
+
+    async def submit(self, dialog: dict[str, Any], **typed: str) -> dict[str, Any]:
+        """Fill in the form of a dialog."""
+        assert dialog["type"] == "form"
+        return await self._post(f"/{dialog['flow_id']}", typed)
+
+    async def _post(self, path: str, data: dict[str, Any]) -> dict[str, Any]:
+        response = await self._client.post(f"/api/repairs/issues/fix{path}", json=data)
+        assert response.status == 200, await response.text()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+@pytest.fixture
+async def repairs(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> Repairs:
+    """Return the dialogs."""
+    assert await async_setup_component(hass, "repairs", {})
+    assert await async_setup_component(hass, "webhook", {})
+    return Repairs(await hass_client())

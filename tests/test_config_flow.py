@@ -2,18 +2,27 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
 import re
+import ssl
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import POLLED, PROVIDERS
+from custom_components.sms_inbox.providers.contract import Identity
 from emulator import Account, Emulator
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -168,7 +177,13 @@ def own_fields(provider: str) -> dict[str, Any]:
 def access(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
     """Return what a person types to change an account."""
     data = {"username": USERNAME, "password": PASSWORD, **own_fields(provider)}
-    return {**data, "server": {"url": emulator.url(provider)}, **changes}
+    return {**data, "server": server_fields(provider, emulator.url(provider)), **changes}
+
+
+def server_fields(provider: str, url: str) -> dict[str, Any]:
+    """Return what a person types about the server."""
+    own = {"verify_ssl": True} if PROVIDERS[provider].is_own_server else {}
+    return {"url": url, **own, "allow_http": False}
 
 
 def typed(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
@@ -237,6 +252,8 @@ async def test_error_and_recovery(
     error: str,
 ) -> None:
     """Each trouble has its own message, the form keeps what was typed, and trying again succeeds."""
+    if (provider, fault) == ("voipms", "html"):
+        error = "cannot_connect"
     emulator.fault(provider, fault, count=None, **options)
     result = await answer(hass, form.result, form.typed)
     assert result["type"] is FlowResultType.FORM
@@ -270,17 +287,111 @@ async def test_reason_of_the_vendor(
 
 
 @pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
-@pytest.mark.parametrize(
-    ("url", "error"), [("http://server.example", "insecure_url"), ("server", "invalid_configuration")]
-)
+@pytest.mark.parametrize(("url", "error"), [("http://8.8.8.8", "insecure_url"), ("server", "invalid_configuration")])
 async def test_server_address(hass: HomeAssistant, emulator: Emulator, form: Form, url: str, error: str) -> None:
     """An address that would betray the password, or that is none, is refused before anything is sent."""
     asked = len(emulator.requests)
-    result = await answer(hass, form.result, {**form.typed, "server": {"url": url}})
+    server = {**form.typed["server"], "url": url}
+    result = await answer(hass, form.result, {**form.typed, "server": server})
     assert result["errors"] == {"base": error}
-    assert suggested(result["data_schema"])["server"] == {"url": url}
+    assert suggested(result["data_schema"])["server"] == server
     assert len(emulator.requests) == asked
     await succeed(hass, form, result)
+
+
+async def test_pasted_blanks(hass: HomeAssistant, emulator: Emulator, form: Form) -> None:
+    """What is copied along with credentials and addresses is no part of them, and is not saved."""
+    pasted = {**form.typed, "username": f" {USERNAME}\u00a0\n", "password": f"\u200b{PASSWORD}\r\n"}
+    if "server" in pasted:
+        pasted["server"] = {**pasted["server"], "url": f"\ufeff {pasted['server']['url']} "}
+    asked = len(emulator.requests)
+    result = await answer(hass, form.result, pasted)
+    assert (result["type"], result.get("reason")) == form.success
+    assert not [request for request in list(emulator.requests)[asked:] if request.status == HTTPStatus.UNAUTHORIZED]
+    await settle(hass)
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    saved = [entry.data[key] for key in ("username", "password", "url")]
+    assert saved == [USERNAME, PASSWORD, emulator.url(entry.data["provider"])]
+
+
+@pytest.mark.parametrize("chosen", ["pass", " pass", "pass "])
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0"])
+async def test_password_with_blanks(
+    hass: HomeAssistant, emulator: Emulator, provider: str, chosen: str, blank: str
+) -> None:
+    """One that a person has chosen may have blanks at its ends; others are cut off if the provider refuses them."""
+    emulator.add_account(provider, USERNAME, chosen)
+    user_input = typed(emulator, provider, password=f"{chosen}{blank}")
+    result = await answer(hass, await choose(hass, provider), user_input)
+    has_own = chosen != chosen.strip()
+    if has_own and (blank or not PROVIDERS[provider].chooses_password):
+        assert result["errors"] == {"base": "invalid_auth"}
+    else:
+        assert result["data"]["password"] == chosen
+
+
+@pytest.mark.parametrize("provider", ["gammu"], indirect=True)
+async def test_self_signed_certificate(hass: HomeAssistant, tmp_path: Path, provider: str) -> None:
+    """A server of one's own may have one, once a person has said so."""
+
+    async def answer_gammu(_: web.Request) -> web.Response:
+        return web.json_response({"message": "SMS not found"}, status=HTTPStatus.NOT_FOUND)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer_gammu)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(self_signed(tmp_path / "server.pem"))
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=context)
+    url = f"https://127.0.0.1:{server.port}"
+    user_input = {"username": USERNAME, "password": PASSWORD, **own_fields(provider), "deliver_existing": False}
+    form = await choose(hass, provider)
+    result = await answer(hass, form, {**user_input, "server": {"url": url, "verify_ssl": True}})
+    assert result["errors"] == {"base": "cannot_connect"}
+    with patch("custom_components.sms_inbox.async_setup_entry", return_value=False):
+        result = await answer(hass, form, {**user_input, "server": {"url": url, "verify_ssl": False}})
+    await server.close()
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+def self_signed(path: Path) -> Path:
+    """Write a certificate that nobody vouches for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    return path
+
+
+@pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
+@pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
+async def test_plain_http_that_is_allowed(hass: HomeAssistant, form: Form) -> None:
+    """Whoever has read what it means may send the password in the clear."""
+    url = "http://8.8.8.8"
+    result = await answer(hass, form.result, {**form.typed, "server": {**form.typed["server"], "url": url}})
+    assert result["errors"] == {"base": "insecure_url"}
+    server = {**form.typed["server"], "url": url, "allow_http": True}
+    identity = Identity(account_id=USERNAME, name=USERNAME)
+    with (
+        patch.object(PROVIDERS["bulletin"], "validate", return_value=identity),
+        patch("custom_components.sms_inbox.async_setup_entry", return_value=False),
+    ):
+        result = await answer(hass, result, {**form.typed, "server": server})
+    assert (result["type"], result.get("reason")) == form.success
 
 
 async def test_unexpected_exception(hass: HomeAssistant, provider: str, form: Form) -> None:
@@ -352,8 +463,8 @@ async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Acc
         "provider": provider,
         "username": USERNAME,
         "password": PASSWORD,
-        "url": emulator.url(provider),
         "deliver_existing": False,
+        **server_fields(provider, emulator.url(provider)),
         **own_fields(provider),
     }
     assert result["options"] == {}
@@ -362,9 +473,9 @@ async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Acc
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
 @pytest.mark.usefixtures("account")
 async def test_unique_id(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
-    """An account is known by its user name where that is all there is, wherever its server is."""
+    """An account is known by its user name where that is all there is, and by a server that is not the official one."""
     entry = await add(hass, emulator, provider)
-    assert entry.unique_id == f"{provider}_{USERNAME}"
+    assert entry.unique_id == f"{provider}_127.0.0.1 {USERNAME}"
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
@@ -381,10 +492,14 @@ async def test_form(hass: HomeAssistant, provider: str) -> None:
     result = await choose(hass, provider)
     schema = result["data_schema"].schema
     fields = {str(key): key for key in schema}
-    assert list(fields) == ["username", "password", *own_fields(provider), "deliver_existing", "server"]
+    key = ["key_id"] if PROVIDERS[provider].takes_key_id else []
+    assert list(fields) == ["username", *key, "password", *own_fields(provider), "deliver_existing", "server"]
     official = PROVIDERS[provider].default_url
     assert schema["server"].options == {"collapsed": bool(official)}
-    [url] = schema["server"].schema.schema
+    [url, *boxes] = schema["server"].schema.schema
+    assert {box.schema: box.default() for box in boxes} == {
+        key: value for key, value in server_fields(provider, "").items() if key != "url"
+    }
     assert (url.default() if official else url.default) == (official or vol.UNDEFINED)
     if "time_zone" in fields:
         assert fields["time_zone"].default() == hass.config.time_zone
@@ -443,7 +558,7 @@ async def test_form_to_reconfigure(hass: HomeAssistant, emulator: Emulator, prov
     assert result["errors"] == {}
     assert result["description_placeholders"] == {"account": f"{PROVIDERS[provider].name} {USERNAME}"}
     present = access(emulator, provider)
-    assert [str(key) for key in result["data_schema"].schema] == list(present)
+    assert [str(key) for key in result["data_schema"].schema if key != "key_id"] == list(present)
     assert suggested(result["data_schema"]) == {key: value for key, value in present.items() if key != "password"}
 
 
@@ -497,7 +612,7 @@ async def test_reconfigure_spelling(hass: HomeAssistant, emulator: Emulator, pro
     result = await answer(hass, await reconfigure(hass, entry), user_input)
     assert result["reason"] == "reconfigure_successful"
     assert entry.data["username"] == USERNAME.upper()
-    assert entry.unique_id == f"{provider}_{USERNAME}"
+    assert entry.unique_id == f"{provider}_127.0.0.1 {USERNAME}"
 
 
 @pytest.mark.usefixtures("account")
@@ -539,7 +654,7 @@ async def test_reconfigure_time_zone(
     ("url", "state"),
     [
         ("http://127.0.0.1:1", ConfigEntryState.LOADED),
-        ("http://server.example", ConfigEntryState.SETUP_ERROR),
+        ("http://8.8.8.8", ConfigEntryState.SETUP_ERROR),
     ],
 )
 async def test_reconfigure_what_does_not_work(

@@ -187,6 +187,8 @@ async def test_texts_are_no_longer_stored(hass: HomeAssistant, entry: MockConfig
     assert shown(hass, entry) == (SECOND, SECOND)
 
 
+# At BulkSMS the cursor of the empty page that ends a poll is stored, and with it that the message was delivered.
+@pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi", "twilio", "clicksend"], indirect=True)
 async def test_what_is_not_delivered_stays(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, received: list[Event], freezer: FrozenDateTimeFactory
 ) -> None:

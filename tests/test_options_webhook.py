@@ -25,12 +25,12 @@ from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.aiohttp import MockRequest, serialize_response
 
-from .conftest import Clock, broken_store, poll, set_up, settle, texts
+from .conftest import Clock, Repairs, broken_store, poll, set_up, settle, texts
 from .test_config_flow import choose, explained, shown_error, suggested
 
 NOTIFYING = [key for key, each in PROVIDERS.items() if each.receives_webhooks and each.interval and key != "smsgate"]
@@ -93,6 +93,15 @@ async def switch(hass: HomeAssistant, entry: MockConfigEntry, *, on: bool, **typ
     return result
 
 
+async def paste(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> ConfigFlowResult:
+    """Switch the webhook on, with a URL that a person pastes at the vendor."""
+    if PROVIDERS[entry.data["provider"]].registers:
+        typed["register"] = False
+    result = await switch(hass, entry, on=True, **typed)
+    assert result["step_id"] == "webhook_url"
+    return result
+
+
 async def close(hass: HomeAssistant, result: ConfigFlowResult) -> None:
     """Close the dialog."""
     hass.config_entries.options.async_abort(result["flow_id"])
@@ -104,6 +113,24 @@ async def switch_on(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -
     result = await switch(hass, entry, on=True, **typed)
     assert not result.get("errors")
     await close(hass, result)
+
+
+async def answer_config(hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]) -> ConfigFlowResult:
+    """Fill in a form of the flow that adds an account."""
+    return await explained(hass, await hass.config_entries.flow.async_configure(result["flow_id"], user_input))
+
+
+def elsewhere(hass: HomeAssistant, entry: MockConfigEntry) -> ir.IssueEntry | None:
+    """Return the issue that the webhook goes elsewhere, None where there is none."""
+    return ir.async_get(hass).async_get_issue("sms_inbox", f"webhook_elsewhere_{entry.entry_id}")
+
+
+async def repair_webhook(hass: HomeAssistant, repairs: Repairs, entry: MockConfigEntry, choice: str) -> None:
+    """Choose what happens to a webhook that goes elsewhere."""
+    dialog = await repairs.open(f"webhook_elsewhere_{entry.entry_id}")
+    assert dialog["menu_options"] == ["take_over", "leave"]
+    assert (await repairs.choose(dialog, choice))["type"] == "create_entry"
+    await settle(hass)
 
 
 async def settle_requests(hass: HomeAssistant, emulator: Emulator) -> None:
@@ -118,7 +145,7 @@ async def receive_before_next_step(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator
 ) -> None:
     """Switch the webhook on, and let a request come before the dialog's next step, which then shows it at once."""
-    result = await switch(hass, entry, on=True)
+    result = await paste(hass, entry)
     account.callback = suggested(result["data_schema"])["webhook_url"]
     account.send("Hello")
     await settle_requests(hass, emulator)
@@ -161,7 +188,12 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     result = await answer(hass, result, {"next_step_id": "webhook"})
     assert (result["step_id"], result["errors"]) == ("webhook", {})
     provider = PROVIDERS[entry.data["provider"]]
-    assert [str(key) for key in result["data_schema"].schema] == ["webhook", *["signing_key"] * provider.signs]
+    assert [str(key) for key in result["data_schema"].schema] == [
+        "webhook",
+        *["register"] * provider.registers,
+        *["local_only"] * provider.is_own_server,
+        *["signing_key"] * provider.signs,
+    ]
     assert suggested(result["data_schema"]) == {"webhook": False}
     assert result["description_placeholders"] == {"provider": provider.name}
 
@@ -384,8 +416,10 @@ class TestRegistered:
         await settle(hass)
         assert last_webhook(hass, entry) == dt_util.utcnow().isoformat(timespec="seconds")
 
-    async def test_url_changes(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
-        """When Home Assistant has another URL, it is registered, and the vendor forgets the old one."""
+    async def test_url_changes(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, repairs: Repairs
+    ) -> None:
+        """When Home Assistant has another URL, a person says that it is no copy; then the vendor gets the new one."""
         await set_up(hass, entry)
         await switch_on(hass, entry)
         [before] = account.webhooks
@@ -393,9 +427,104 @@ class TestRegistered:
         with patch("emulator.outgoing.Caller.ask", return_value=HTTPStatus.OK):
             await hass.config_entries.async_reload(entry.entry_id)
             await settle(hass)
+            assert account.webhooks == [before]
+            await repair_webhook(hass, repairs, entry, "take_over")
         [after] = account.webhooks
         assert after == {**before, "url": url_of(hass, entry)}
         assert after["url"] != before["url"]
+        assert not elsewhere(hass, entry)
+
+    async def test_copy(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, repairs: Repairs) -> None:
+        """A copy of Home Assistant leaves the vendor's webhook to the other one, unless a person decides otherwise."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        [webhook] = account.webhooks
+        hass.config.external_url = "https://copy.example"
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        issue = elsewhere(hass, entry)
+        assert issue
+        assert URL(webhook["url"]).host in issue.translation_placeholders["places"]
+        assert entry.options["webhook_id"] not in str(issue)
+        await repair_webhook(hass, repairs, entry, "leave")
+        assert not elsewhere(hass, entry)
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        assert not elsewhere(hass, entry)
+        await hass.config_entries.async_remove(entry.entry_id)
+        assert account.webhooks == [webhook]
+
+    async def test_taken_over_by_a_copy(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, clock: Clock
+    ) -> None:
+        """The original says within a day that another one stands at the vendor, and removes nothing of it."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        [webhook] = account.webhooks
+        webhook["url"] = "https://copy.example/api/webhook/abc"
+        await clock.advance(86_500, 86_500)
+        assert elsewhere(hass, entry)
+        await switch(hass, entry, on=False)
+        assert [webhook["url"] for webhook in account.webhooks] == ["https://copy.example/api/webhook/abc"]
+
+    async def test_lost_at_the_vendor(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+        """What the vendor has lost is stored there again."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        account.webhooks = []
+        await hass.config_entries.async_reload(entry.entry_id)
+        await settle(hass)
+        assert [webhook["url"] for webhook in account.webhooks] == [url_of(hass, entry)]
+
+    async def test_something_else_stands_there(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account
+    ) -> None:
+        """It is replaced only if a person agrees; without that, the URL is shown to be pasted."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        [webhook] = account.webhooks
+        webhook["url"] = "https://other.example/hook"
+        result = await switch(hass, entry, on=True)
+        assert result["step_id"] == "places"
+        [choice] = result["data_schema"].schema.values()
+        assert "other.example" in choice.config["options"][0]["label"]
+        assert result["data_schema"]({}) == {"registered": []}
+        pasted = await answer(hass, result, {"registered": []})
+        assert pasted["step_id"] == "webhook_url"
+        assert webhook["url"] == "https://other.example/hook"
+        await close(hass, pasted)
+        result = await switch(hass, entry, on=True, register=True)
+        result = await answer(hass, result, {"registered": [webhook["name"]]})
+        assert [webhook["url"] for webhook in account.webhooks] == [url_of(hass, entry)]
+        await close(hass, result)
+
+    async def test_renew(
+        self, hass: HomeAssistant, entry: MockConfigEntry, account: Account, client: TestClient[Any, Any]
+    ) -> None:
+        """An address that has leaked stops working at once, and the vendor has the new one and nothing of the old."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        before = URL(url_of(hass, entry)).path
+        await switch_on(hass, entry, renew=True)
+        after = URL(url_of(hass, entry)).path
+        assert before != after
+        assert [URL(webhook["url"]).path for webhook in account.webhooks] == [after]
+        inbox = entry.runtime_data.inbox
+        seen = inbox.last_webhook_at
+        await client.post(before, json=[])
+        assert inbox.last_webhook_at == seen
+        await client.post(after, json=[])
+        assert inbox.last_webhook_at != seen
+
+    async def test_pasted(self, hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+        """Whoever prefers to paste the URL is shown it, and what was registered before is removed."""
+        await set_up(hass, entry)
+        await switch_on(hass, entry)
+        result = await switch(hass, entry, on=True, register=False)
+        assert result["step_id"] == "webhook_url"
+        assert (account.webhooks, entry.options.get("registered")) == ([], None)
+        await close(hass, result)
+        assert "register" in (await webhook_form(hass, entry))["data_schema"].schema
 
     async def test_url_is_gone(
         self,
@@ -411,7 +540,7 @@ class TestRegistered:
         hass.config.external_url = None
         await hass.config_entries.async_reload(entry.entry_id)
         await settle(hass)
-        assert "could not be registered" in caplog.text
+        assert "could not be checked at the provider" in caplog.text
         account.webhooks = []
         account.send("Hello")
         await poll(hass)
@@ -468,7 +597,7 @@ class TestRegistered:
         result = await switch(hass, entry, on=True)
         assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": error})
         assert f"({result['description_placeholders']['error']})" in await shown_error(hass, result)
-        assert suggested(result["data_schema"]) == {"webhook": True}
+        assert suggested(result["data_schema"])["webhook"] is True
         assert (entry.options, account.webhooks) == ({}, [])
         assert last_webhook(hass, entry) is None
         account.send("Hello")
@@ -547,11 +676,11 @@ async def test_url_in_the_local_network(hass: HomeAssistant, entry: MockConfigEn
     hass.config.external_url = "https://home.example"
     await switch_on(hass, entry, signing_key=KEY)
     assert account.webhooks[0]["url"] == url_of(hass, entry)
+    await switch(hass, entry, on=False)
     hass.config.internal_url = "https://192.168.1.2:8123"
-    await hass.config_entries.async_reload(entry.entry_id)
-    await settle(hass)
-    [registered] = account.webhooks
-    assert registered["url"].startswith("https://192.168.1.2:8123/")
+    await switch_on(hass, entry, signing_key=KEY)
+    assert account.webhooks
+    assert all(webhook["url"].startswith("https://192.168.1.2:8123/") for webhook in account.webhooks)
 
 
 @pytest.mark.parametrize("provider", ["smsgate"], indirect=True)
@@ -567,10 +696,9 @@ async def test_signing_key(
     hass.config.external_url = "https://home.example"
     await set_up(hass, entry)
     result = await webhook_form(hass, entry)
-    assert [str(key) for key in result["data_schema"].schema] == ["webhook", "signing_key"]
     result = await answer(hass, result, {"webhook": True, "signing_key": ""})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
-    assert entry.options == {"webhook_id": entry.options["webhook_id"]}
+    assert entry.options.keys() == {"webhook_id", "registered"}
     await settle(hass)
     asked, message = len(emulator.requests), quietly_send(account)
     assert await notify(client, account, message) == HTTPStatus.OK
@@ -586,20 +714,24 @@ async def test_signing_key(
     assert await notify(client, account, message) == HTTPStatus.OK
     await settle(hass)
     assert (texts(received), len(emulator.requests)) == (["Hello", "Hello"], asked)
-    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": True, "signing_key": KEY}
+    result = await webhook_form(hass, entry)
+    assert KEY not in str(result)
+    assert "remove_signing_key" in result["data_schema"].schema
     await switch(hass, entry, on=False)
     assert (entry.options, account.webhooks) == ({}, [])
 
 
 @pytest.mark.parametrize("provider", ["twilio"], indirect=True)
 async def test_key_comes_and_goes(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """It is saved when it is entered, and forgotten when it is left out; then a new request is waited for."""
+    """It is saved when it is entered, stays when the field is left empty, and is forgotten when that is asked for."""
     await set_up(hass, entry)
-    await switch_on(hass, entry)
+    await close(hass, await paste(hass, entry))
     webhook_id = entry.options["webhook_id"]
-    await switch_on(hass, entry, signing_key=KEY)
+    await switch_on(hass, entry, signing_key=f" {KEY}\n")
     assert entry.options == {"webhook_id": webhook_id, "signing_key": KEY}
     await switch_on(hass, entry)
+    assert entry.options == {"webhook_id": webhook_id, "signing_key": KEY}
+    await switch_on(hass, entry, remove_signing_key=True)
     assert entry.options == {"webhook_id": webhook_id}
 
 
@@ -610,7 +742,7 @@ async def test_request_before_a_change(
     """A request that came before a change doesn't prove that the webhook works after it."""
     await set_up(hass, entry)
     await receive_before_next_step(hass, entry, account, emulator)
-    result = await answer(hass, await switch(hass, entry, on=True, signing_key=KEY), {})
+    result = await answer(hass, await paste(hass, entry, signing_key=KEY), {})
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     account.signing_key = KEY
     account.send("After")
@@ -715,8 +847,9 @@ class TestCloud:
     ) -> None:
         """Whoever adds one is shown the cloud's URL, and it works."""
         result = await choose(hass, "webhook")
-        result = await hass.config_entries.flow.async_configure(result["flow_id"], {"username": "Gate"})
-        result = await explained(hass, result)
+        result = await answer_config(hass, result, {"preset": "other", "username": "Gate"})
+        assert result["data_schema"]({})["cloudhook"] is True
+        result = await answer_config(hass, result, {})
         url = suggested(result["data_schema"])["webhook_url"]
         assert url in cloud.hooks.values()
         result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
@@ -729,7 +862,7 @@ class TestCloud:
         await hass.config_entries.async_remove(result["result"].entry_id)
         assert cloud.hooks == {}
 
-    @pytest.mark.parametrize("provider", [key for key in NOTIFYING if key != "bulksms"], indirect=True)
+    @pytest.mark.parametrize("provider", NOTIFYING, indirect=True)
     async def test_request(
         self,
         hass: HomeAssistant,
@@ -740,7 +873,7 @@ class TestCloud:
     ) -> None:
         """What the cloud hands on is no request of HTTP, and arrives."""
         await set_up(hass, entry)
-        result = await switch(hass, entry, on=True, cloudhook=True)
+        result = await paste(hass, entry, cloudhook=True)
         message = account.send("Kia ora ☺")
         account.callback = suggested(result["data_schema"])["webhook_url"]
         [outgoing] = account.protocol.calls(message, account)

@@ -8,10 +8,8 @@ from typing import Any
 from unittest.mock import patch
 import uuid
 
-from aiohttp.test_utils import TestClient
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Cursor, Page
@@ -24,7 +22,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .conftest import USERNAME, broken_store, make_entry, poll, set_up, settle, texts
+from .conftest import USERNAME, Repairs, broken_store, make_entry, poll, set_up, settle, texts
 
 UNREADABLE = {
     "bulletin": (b"frm=one", b"frm=two"),
@@ -57,43 +55,6 @@ async def automate(hass: HomeAssistant, device_id: str) -> list[Event[Any]]:
     assert await async_setup_component(hass, "automation", {"automation": {"triggers": triggers, "actions": actions}})
     await hass.async_block_till_done()
     return async_capture_events(hass, "ran")
-
-
-class Repairs:
-    """The dialogs of Settings, Repairs."""
-
-    def __init__(self, client: TestClient) -> None:
-        """Begin with nothing open."""
-        self._client = client
-
-    async def open(self, issue_id: str) -> dict[str, Any]:
-        """Open an issue's dialog."""
-        return await self._post("", {"handler": DOMAIN, "issue_id": issue_id})
-
-    async def choose(self, dialog: dict[str, Any], option: str) -> dict[str, Any]:
-        """Choose from the menu of a dialog."""
-        assert dialog["type"] == "menu"
-        assert option in dialog["menu_options"]
-        return await self._post(f"/{dialog['flow_id']}", {"next_step_id": option})
-
-    async def submit(self, dialog: dict[str, Any], **typed: str) -> dict[str, Any]:
-        """Fill in the form of a dialog."""
-        assert dialog["type"] == "form"
-        return await self._post(f"/{dialog['flow_id']}", typed)
-
-    async def _post(self, path: str, data: dict[str, Any]) -> dict[str, Any]:
-        response = await self._client.post(f"/api/repairs/issues/fix{path}", json=data)
-        assert response.status == 200, await response.text()
-        answer: dict[str, Any] = await response.json()
-        return answer
-
-
-@pytest.fixture
-async def repairs(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> Repairs:
-    """Return the dialogs."""
-    assert await async_setup_component(hass, "repairs", {})
-    assert await async_setup_component(hass, "webhook", {})
-    return Repairs(await hass_client())
 
 
 class TestUnreadable:

@@ -297,6 +297,19 @@ class TestPages:
         assert new.message == claimed.message == MESSAGE
         assert new == claimed
 
+    async def test_same_id_with_other_content(self, store: Store) -> None:
+        """Where a fingerprint says so, it is another message; the first keeps its id, and each is a repeat later."""
+        one, two, three = (
+            replace(MESSAGE, message_id="A1", text=text, fingerprint=text * 8) for text in ("a", "b", "c")
+        )
+        assert ids((await receive(store, one)).new) == ["A1"]
+        assert ids((await receive(store, two, one, three, two)).new) == ["A1~bbbbbbbb", "A1~cccccccc"]
+        await deliver(store)
+        await prune(store, store_texts=False)
+        assert ids((await receive(store, one, two, three)).new) == []
+        assert ids((await receive(store, replace(one, message_id="A2", channel="mms"))).new) == ["A2"]
+        assert [each.channel for each in await store.read(search.recent, "a", 4)] == ["mms", None, None, None]
+
     async def test_known_messages_are_skipped(self, store: Store) -> None:
         """An id is taken once an account, also within a page; the others have the places that they say."""
         await begin(store, "b")
@@ -1130,4 +1143,4 @@ def test_statuses_are_those_of_the_file() -> None:
         "EXISTING": 2,
         "CLAIMED": 3,
     }
-    assert schema.VERSION == 4
+    assert schema.VERSION == 5

@@ -252,6 +252,24 @@ def test_same_tables_as_a_new_file(tmp_path: Path) -> None:
     assert shapes[0] == shapes[1] == shapes[2] == shapes[3]
 
 
+async def test_without_channels(tmp_path: Path) -> None:
+    """A file of the version before this one gets its new columns, and keeps what is in it."""
+    store = Store(tmp_path / "sms_inbox.db")
+    store.path.write_bytes((FOLDER / "version_3.db").read_bytes())
+    await store.open()
+    before = await statuses(store)
+    await store.close()
+    expected = _dump(store.path)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as db:
+        for name in ("channel", "fingerprint"):
+            db.execute(f"ALTER TABLE message DROP COLUMN {name}")
+        db.execute("PRAGMA user_version = 4")
+    assert await statuses(store) == before
+    await store.close()
+    assert _dump(store.path)[0] == expected[0]
+    assert store.set_aside is None
+
+
 def enlarge(path: Path, version: int) -> None:
     """Add rows to a file of a version of the first edition."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:

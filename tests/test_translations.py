@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from custom_components.sms_inbox import button, coordinator, event, matching, sensor
+from custom_components.sms_inbox import button, coordinator, event, issues, matching, sensor
 from custom_components.sms_inbox.const import DOMAIN
-from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers import PROVIDERS, signatures
 from custom_components.sms_inbox.providers.errors import ProviderError
+from custom_components.sms_inbox.providers.presets import PRESETS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
@@ -91,7 +92,7 @@ def test_errors() -> None:
         for category in ("config", "options"):
             assert "({error})" in TEXTS[category]["error"][key], key
     used = {key for path in COMPONENT.glob("*.py") for key in re.findall(r'translation_key="(\w+)"', path.read_text())}
-    assert used - TEXTS["exceptions"].keys() <= {each.translation_key for row in ENTITIES.values() for each in row}
+    assert used - TEXTS["exceptions"].keys() - TEXTS["selector"].keys() <= {each.translation_key for row in ENTITIES.values() for each in row}
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -103,17 +104,40 @@ def test_providers(key: str) -> None:
         fields |= {
             "password",
             "deliver_existing",
+            *["key_id"] * provider.takes_key_id,
             *["time_zone"] * provider.local_time,
             *["delete_stored"] * provider.deletes,
         }
+    else:
+        fields.add("preset")
     assert step["title"]
     assert step["description"]
     assert step["data"].keys() == step["data_description"].keys() == fields
     assert TEXTS["config"]["step"]["user"]["menu_options"][key]
     if provider.interval:
         server = step["sections"]["server"]
-        assert server["data"].keys() == server["data_description"].keys() == {"url"}
+        about_server = {"url", "allow_http", *["verify_ssl"] * provider.is_own_server}
+        assert server["data"].keys() == server["data_description"].keys() == about_server
         assert TEXTS["system_health"]["info"][f"can_reach_{key}"]
+
+
+def test_reasons() -> None:
+    """Each reason of a vendor that is known has a text that says what to do, where a person may meet it."""
+    sources = "".join(path.read_text() for path in (COMPONENT / "providers").glob("*.py"))
+    hints = set(re.findall(r'hint="(\w+)"', sources))
+    assert hints - {"no_places", "webhook_place_gone"} <= TEXTS["config"]["error"].keys()
+    assert hints | {"no_places"} <= TEXTS["options"]["error"].keys()
+    assert {f"refused_{reason}" for reason in issues.REFUSALS} <= TEXTS["issues"].keys()
+    assert set(issues.PROBLEMS) <= TEXTS["issues"].keys()
+
+
+def test_presets() -> None:
+    """Each app or service has a name, and each way of signing."""
+    texts = {key: TEXTS["selector"][key]["options"] for key in ("preset", "signed", "algorithm", "encoding")}
+    assert texts["preset"] == {key: preset.name or "Other" for key, preset in PRESETS.items()}
+    assert texts["signed"].keys() == set(signatures.SIGNED)
+    assert texts["algorithm"].keys() == set(signatures.ALGORITHMS)
+    assert texts["encoding"].keys() == set(signatures.ENCODINGS)
 
 
 def test_deprecated_provider_points_to_its_successor() -> None:

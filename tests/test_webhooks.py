@@ -454,11 +454,11 @@ async def test_equal_messages(
         assert (await notify(account.send("Open")))[0] == HTTPStatus.OK
         await settle(hass)
     late = account.send("Open")
-    await poll(hass)
+    await poll(hass, 125)
     assert (await notify(late))[0] == HTTPStatus.OK
     account.send("Open")
     account.send("Open")
-    await poll(hass)
+    await poll(hass, 125)
     assert [event.data["message_id"] for event in received] == [each.message_id for each in account.messages]
     assert not any(event.data["redelivered"] for event in received)
 

@@ -1,5 +1,6 @@
 """SMS Inbox: text messages from SMS providers, each stored, fired as an event, and marked delivered."""
 
+from datetime import timedelta
 from functools import partial
 import logging
 
@@ -8,6 +9,7 @@ from homeassistant.const import CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP, Platf
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
@@ -53,8 +55,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, async_stop))
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_note_change))
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
-    if coordinator.provider.registers and CONF_WEBHOOK_ID in entry.options:
-        entry.async_on_unload(async_at_started(hass, partial(_async_register, entry)))
+    entry.async_on_unload(async_at_started(hass, partial(_async_check_vendor, entry)))
+    entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_vendor, timedelta(days=1)))
     return True
 
 
@@ -101,7 +103,7 @@ async def _async_forget_removed(hass: HomeAssistant) -> None:
 
 
 @callback
-def _async_register(entry: SmsInboxConfigEntry, hass: HomeAssistant) -> None:
-    """Register the webhook at the vendor, with the URL that Home Assistant has now."""
-    register = webhook.async_register_again(hass, entry, entry.runtime_data.provider)
-    entry.async_create_background_task(hass, register, f"{entry.title} register")
+def _async_check_vendor(entry: SmsInboxConfigEntry, hass: HomeAssistant) -> None:
+    """Look at the vendor in the background for what polls don't show."""
+    check = entry.runtime_data.async_check_vendor()
+    entry.async_create_background_task(hass, check, f"{entry.title} looks at its settings")

@@ -6,19 +6,23 @@ import logging
 from typing import override
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
+from . import registration
 from .client import async_create_provider, create_session
 from .const import CONF_DELIVER_EXISTING, DOMAIN
 from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
-from .model import Page
+from .model import Page, PushResult
+from .pace import Pace
 from .poll_now import PollNow
 from .polling import Polling
 from .providers.contract import Provider
@@ -47,6 +51,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     inbox: Inbox
     polling: Polling
     _failures: Failures
+    _pace: Pace | None = None
 
     def __init__(self, hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
         """Begin without an interval: entities listen early, but nothing may be delivered before automations listen."""
@@ -54,6 +59,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
         self._beginning: asyncio.Task[None] | None = None
+        self._has_polled = False
         self._poll_now = PollNow(hass, self._async_poll_at_once)
 
     async def async_prepare(self) -> None:
@@ -65,7 +71,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         """
         entry = self.config_entry
         try:
-            self.provider = await async_create_provider(create_session(self.hass), entry.data, entry.options)
+            session = create_session(self.hass, entry.data)
+            self.provider = await async_create_provider(session, entry.data, entry.options)
             state = await self._async_begin_in_store()
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
@@ -84,7 +91,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_start(self, _: HomeAssistant) -> None:
         """Begin to deliver and to poll, now that automations listen."""
         entry = self.config_entry
-        self.update_interval = self.provider.interval
+        if self.provider.interval:
+            self._pace = Pace(self.hass, self.provider.interval, self._async_note_failing_webhook)
+            self.update_interval = self._pace.interval
         # A coordinator polls only while it has a listener; this one keeps it polling when all entities are disabled.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(async_track_time_interval(self.hass, self._async_prune, timedelta(days=1)))
@@ -93,6 +102,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def async_stop(self) -> None:
         """End polling and delivery: nothing of them runs after this, and messages that were claimed are released."""
         self._poll_now.stop()
+        if self._pace:
+            self._pace.stop()
         self.inbox.async_stop_pruning()
         if self._beginning:
             self._beginning.cancel()
@@ -121,10 +132,37 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             raise self.last_exception
 
     @callback
-    def async_poll_now(self) -> None:
-        """Poll because of a webhook request: at once, and again for a while until a new message has come."""
-        if self.provider.interval:
+    def async_note_request(self, push: PushResult) -> None:
+        """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come."""
+        if not self.provider.interval:
+            self._issues.async_note_sender(push)
+            return
+        if self._pace:
+            self._pace.note_request()
+            if push.messages:
+                self._pace.note_message()
+                self.update_interval = self._pace.interval
+        if push.poll:
             self._poll_now.start()
+
+    async def async_check_vendor(self, _: object = None) -> None:
+        """Look at the vendor for what polls don't show: what keeps messages from being listed, and the webhook."""
+        try:
+            self._issues.async_show_problems(await self.provider.problems())
+        except ProviderError as err:
+            _LOGGER.debug("The settings of %s at the provider could not be looked at: %s", self.name, err)
+        if self.provider.registers:
+            await self.async_check_webhook()
+
+    async def async_check_webhook(self) -> None:
+        """Check that the vendor still has the webhook's URL; show an issue where another one stands there now."""
+        try:
+            elsewhere = await registration.async_check(self.hass, self.config_entry, self.provider)
+        except (ProviderError, NoURLAvailableError) as err:
+            reason = str(err) or type(err).__name__
+            _LOGGER.warning("The webhook of %s could not be checked at the provider: %s", self.name, reason)
+        else:
+            self._issues.async_show_webhook_elsewhere([found.label for found in elsewhere])
 
     @callback
     def async_rename(self) -> None:
@@ -207,6 +245,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def _async_update_data(self) -> None:
         """Read the provider's inbox to its end."""
         new, retry = 0, None
+        goes_on = self.last_update_success and self._failures.last is None and self._has_polled
         try:
             new = (await self.polling.async_poll()).new
         except (ProviderError, StoreError) as err:
@@ -217,7 +256,21 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             # If polling is switched off, nothing else repeats a failed poll that a webhook request has caused.
             self._poll_now.note(new=new, retry=retry if self.config_entry.pref_disable_polling else None)
             self.async_show_issues()
+        self._has_polled = True
+        if self._pace and CONF_WEBHOOK_ID in self.config_entry.options:
+            # What came while Home Assistant or the provider was down says nothing about the webhook.
+            if new and goes_on:
+                self._pace.note_message()
+            self.update_interval = self._pace.interval
         await self._async_note_success()
+
+    @callback
+    def _async_note_failing_webhook(self, failing: bool) -> None:  # noqa: FBT001 - a callback
+        """Poll at the usual pace again, and show why, if the webhook fails."""
+        self._issues.async_show_failing_webhook(failing=failing)
+        if failing and self._pace and self.update_interval != self._pace.interval:
+            self.update_interval = self._pace.interval
+            self._async_poll_at_once()
 
     async def _async_note_success(self) -> None:
         """Clear failures and their issues after a successful poll."""

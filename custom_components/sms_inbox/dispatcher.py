@@ -51,7 +51,7 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
         "message_id": message.message_id,
         "sender": message.sender,
         "sender_number": sender.number,
-        "channel": sender.channel,
+        "channel": message.channel or sender.channel,
         "recipient": message.recipient,
         "text": message.text,
         "encoding": message.encoding,

@@ -1,6 +1,6 @@
 """Raises and clears all repair issues, and the request to log in again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,30 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .failures import Failures
+from .model import PushResult
 from .providers import PROVIDERS
+from .providers.errors import ProviderError
 from .store import Store, StoreError
 from .texts import readable
 
 FAILURES = ("outage", "refused")
-OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *FAILURES)
+WEBHOOK = ("no_sender", "webhook_elsewhere", "webhook_failing")
+SOLVABLE = ("no_poll_rule",)
+PROBLEMS = (*SOLVABLE, "service_without_webhook")
+"""What at the vendor keeps messages from being listed, see `Provider.problems`."""
+OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *WEBHOOK, *PROBLEMS, *FAILURES)
+REFUSALS = {
+    "account_suspended",
+    "api_not_enabled",
+    "expired",
+    "ip_not_enabled",
+    "missing_permission",
+    "no_credit",
+    "no_inbox",
+    "subaccount",
+    "wrong_region",
+}
+"""Known reasons for a refusal, each with a text of its own."""
 
 
 @callback
@@ -82,9 +100,44 @@ class Issues:
     def async_show_deprecated_api(self, successor: str | None) -> None:
         """Show that the vendor has replaced the API that the account uses, where it has."""
         if successor:
-            self._show("deprecated_api", ir.IssueSeverity.WARNING, fixable=True, successor=PROVIDERS[successor].name)
+            self._show(
+                "deprecated_api", ir.IssueSeverity.WARNING, {"successor": PROVIDERS[successor].name}, fixable=True
+            )
         else:
             self._clear("deprecated_api")
+
+    @callback
+    def async_show_problems(self, problems: Collection[str]) -> None:
+        """Show what at the vendor keeps messages from being listed, and clear what no longer does."""
+        for problem in PROBLEMS:
+            if problem in problems:
+                self._show(problem, ir.IssueSeverity.ERROR, fixable=problem in SOLVABLE)
+            else:
+                self._clear(problem)
+
+    @callback
+    def async_show_webhook_elsewhere(self, places: Sequence[str]) -> None:
+        """Show that the vendor sends the webhook's requests elsewhere, as long as it does."""
+        if places:
+            self._show("webhook_elsewhere", ir.IssueSeverity.WARNING, {"places": ", ".join(places)}, fixable=True)
+        else:
+            self._clear("webhook_elsewhere")
+
+    @callback
+    def async_show_failing_webhook(self, *, failing: bool) -> None:
+        """Show that a message came by a poll and not by the webhook, until a webhook request comes."""
+        if failing:
+            self._show("webhook_failing", ir.IssueSeverity.WARNING)
+        else:
+            self._clear("webhook_failing")
+
+    @callback
+    def async_note_sender(self, push: PushResult) -> None:
+        """Show that messages come without a sender, until one comes with it."""
+        if push.lacks_sender:
+            self._show("no_sender", ir.IssueSeverity.WARNING)
+        elif push.messages:
+            self._clear("no_sender")
 
     @callback
     def async_show_failures(self, failures: Failures) -> None:
@@ -97,10 +150,13 @@ class Issues:
         if failures.asks_for_login:
             self._entry.async_start_reauth(self._hass)
         reason = str(failures.last)
-        if failures.since and failures.shows_refusal:
-            self._show("refused", ir.IssueSeverity.ERROR, since=_local(failures.since), error=reason)
+        if failures.since and failures.shows_refusal and isinstance(failures.last, ProviderError):
+            hint = failures.last.hint
+            text = f"refused_{hint}" if hint in REFUSALS else "refused"
+            shown = {"since": _local(failures.since), "error": reason, **failures.last.placeholders}
+            self._show("refused", ir.IssueSeverity.ERROR, shown, text=text)
         if failures.since and failures.shows_outage(dt_util.utcnow()):
-            self._show("outage", ir.IssueSeverity.ERROR, since=_local(failures.since), error=reason)
+            self._show("outage", ir.IssueSeverity.ERROR, {"since": _local(failures.since), "error": reason})
 
     @callback
     def async_clear_failures(self, failures: Failures) -> None:
@@ -124,7 +180,7 @@ class Issues:
             issue = registry.async_get_issue(DOMAIN, f"{key}_{self._entry.entry_id}")
             if issue and issue.active and issue.severity:
                 shown = {**(issue.translation_placeholders or {}), "account": self._entry.title}
-                self._show(key, issue.severity, fixable=bool(issue.is_fixable), **shown)
+                self._show(key, issue.severity, shown, fixable=bool(issue.is_fixable), text=issue.translation_key)
 
     @callback
     def async_show_store(self, store: Store) -> None:
@@ -148,8 +204,16 @@ class Issues:
         """Clear an issue of the account."""
         ir.async_delete_issue(self._hass, DOMAIN, f"{key}_{self._entry.entry_id}")
 
-    def _show(self, key: str, severity: ir.IssueSeverity, *, fixable: bool = False, **placeholders: str) -> None:
-        """Raise an issue of the account, or change it."""
+    def _show(
+        self,
+        key: str,
+        severity: ir.IssueSeverity,
+        placeholders: Mapping[str, str] | None = None,
+        *,
+        fixable: bool = False,
+        text: str | None = None,
+    ) -> None:
+        """Raise an issue of the account, or change it; without `text` its text has the name of the issue."""
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -157,8 +221,8 @@ class Issues:
             data={"entry_id": self._entry.entry_id} if fixable else None,
             is_fixable=fixable,
             severity=severity,
-            translation_key=key,
-            translation_placeholders={"account": self._entry.title} | placeholders,
+            translation_key=text or key,
+            translation_placeholders={"account": self._entry.title, **(placeholders or {})},
         )
 
     def _show_shared(

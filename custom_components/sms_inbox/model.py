@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 SYNTHETIC_ID = "synthetic-"
@@ -85,6 +86,15 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookResponse:
+    """The response that a vendor needs for an accepted webhook request; a wrong one costs money or messages."""
+
+    status: int = HTTPStatus.OK
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PushResult:
     """What a verified webhook request brings.
 
@@ -94,12 +104,14 @@ class PushResult:
         poll: The request could not be verified, or holds no whole message: poll now.
         lacks_sender: A message has no sender, or one that is neither a number nor a name, though its app or service
             should send one: a person may have to name the field.
+        response: The response that this request needs, None where it is the provider's usual one.
     """
 
     messages: tuple[Message, ...] = ()
     unreadable: tuple[bytes, ...] = ()
     poll: bool = False
     lacks_sender: bool = False
+    response: WebhookResponse | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

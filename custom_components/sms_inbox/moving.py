@@ -121,7 +121,7 @@ async def _async_read(hass: HomeAssistant, data: Mapping[str, Any], since: datet
     Raises:
         ProviderError: One of its kinds.
     """
-    session = create_session(hass, auto_cleanup=False)
+    session = create_session(hass, data, auto_cleanup=False)
     try:
         provider = await async_create_provider(session, data)
         pages = [Page(messages=(), cursor=provider.cursor_since(since), more=True)]

@@ -133,10 +133,12 @@ class Polling:
         """Read the inbox to its end."""
         began = self._loop.time()
         try:
-            more = True
-            while more and not self._is_stopping:
-                self._again = False
-                more = await self._async_handle_page(poll) or self._again
+            more, self._again = True, False
+            while (more or self._again) and not self._is_stopping:
+                # Later pages of a list may not show what has come since: a request for one more waits for their end.
+                if not more:
+                    self._again = False
+                more = await self._async_handle_page(poll)
         except (ProviderError, StoreError) as err:
             poll.error = f"{type(err).__name__}: {err}"
             raise

@@ -1,4 +1,4 @@
-"""What a person can repair: see to a record that could not be read, to a damaged store, and to a deprecated API."""
+"""What a person can repair: a record that could not be read, a damaged store, a deprecated API, a webhook elsewhere."""
 
 from abc import abstractmethod
 from functools import partial
@@ -6,15 +6,21 @@ import logging
 from pathlib import Path
 from typing import Any, override
 
+import voluptuous as vol
+
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.network import NoURLAvailableError
 
-from .config_flow import REAUTH_SCHEMA, Validation, async_validate
+from . import registration
+from .config_flow import REAUTH_SCHEMA
 from .const import CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
+from .credentials import Validation, async_validate
 from .inbox import as_it_is, async_get_store
+from .issues import SOLVABLE
 from .moving import async_move, unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
@@ -26,6 +32,8 @@ _LOGGER = logging.getLogger(__name__)
 
 CHOICE = "choice"
 DELIVER, DISCARD = "deliver", "discard"
+SOLVE = "solve"
+TAKE_OVER, LEAVE = "take_over", "leave"
 
 
 async def async_create_fix_flow(
@@ -39,6 +47,10 @@ async def async_create_fix_flow(
         return UnreadableFlow(told["entry_id"])
     if issue_id.startswith("deprecated_api_"):
         return DeprecatedApiFlow(told["entry_id"])
+    if problem := next((problem for problem in SOLVABLE if issue_id.startswith(f"{problem}_")), None):
+        return ProblemFlow(told["entry_id"], problem)
+    if issue_id.startswith("webhook_elsewhere_"):
+        return WebhookElsewhereFlow(told["entry_id"])
     return ConfirmRepairFlow()
 
 
@@ -140,6 +152,72 @@ class UnreadableFlow(AccountFlow):
         )
 
 
+class ProblemFlow(AccountFlow):
+    """Change at the vendor what keeps messages from being listed."""
+
+    def __init__(self, entry_id: str, problem: str) -> None:
+        """Take which account it is, and the problem."""
+        super().__init__(entry_id)
+        self._problem = problem
+
+    async def async_step_confirm(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Solve the problem."""
+        return await self.async_step_init({CHOICE: SOLVE})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Ask whether it may be changed, and change it."""
+        placeholders = {"account": entry.title}
+        if (user_input or {}).get(CHOICE) != SOLVE:
+            return self.async_show_form(
+                step_id="confirm", data_schema=vol.Schema({}), description_placeholders=placeholders
+            )
+        try:
+            await entry.runtime_data.provider.solve(self._problem)
+        except ProviderError as err:
+            return self.async_abort(reason="not_solved", description_placeholders={**placeholders, "error": str(err)})
+        await entry.runtime_data.async_check_vendor()
+        return self.async_create_entry(data={})
+
+
+class WebhookElsewhereFlow(AccountFlow):
+    """Store the webhook's URL at the vendor again, or leave the vendor's webhook to somebody else."""
+
+    async def async_step_take_over(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Receive the messages here."""
+        return await self.async_step_init({CHOICE: TAKE_OVER})
+
+    async def async_step_leave(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Leave the vendor's webhook as it is."""
+        return await self.async_step_init({CHOICE: LEAVE})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Do what was chosen, and ask again what could not be done."""
+        coordinator, choice = entry.runtime_data, (user_input or {}).get(CHOICE)
+        ours = registration.registered(entry.options)
+        try:
+            if choice == TAKE_OVER:
+                await registration.async_register(self.hass, entry, coordinator.provider, ours)
+            elif choice == LEAVE:
+                registration.async_note(self.hass, entry, {})
+            if choice:
+                await coordinator.async_check_webhook()
+                return self.async_create_entry(data={})
+            found = await registration.async_find_places(self.hass, coordinator.provider, entry.options)
+            places = ", ".join(each.label for each in found if each.is_registered)
+        except (ProviderError, NoURLAvailableError) as err:
+            return self.async_abort(
+                reason="not_registered",
+                description_placeholders={"account": entry.title, "error": str(err) or type(err).__name__},
+            )
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=[TAKE_OVER, LEAVE],
+            description_placeholders={"account": entry.title, "places": places or "-"},
+        )
+
+
 class DeprecatedApiFlow(AccountFlow):
     """Move an account to the successor of its provider."""
 
@@ -160,7 +238,7 @@ class DeprecatedApiFlow(AccountFlow):
             if identity := result.identity:
                 if self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, unique_id(data, identity)):
                     return self.async_abort(reason="already_configured", description_placeholders=placeholders)
-                result = await self._async_move(entry, data, identity)
+                result = await self._async_move(entry, result.data, identity)
                 errors, placeholders = result.errors, placeholders | result.placeholders
                 if not errors:
                     return self.async_create_entry(data={})

@@ -1,4 +1,4 @@
-"""The HTTP endpoint of an account's webhook: its limits and answers, and its registration at the vendor.
+"""The HTTP endpoint of an account's webhook: its limits and answers.
 
 A webhook request can be forged by anybody who has seen the URL. So, if the vendor can be polled, nothing in the request
 is believed; it only causes a poll. There are two exceptions: requests that are signed and carry the ids of the vendor's
@@ -14,6 +14,7 @@ import asyncio
 from collections import Counter
 from hmac import compare_digest
 from http import HTTPStatus
+from ipaddress import ip_address
 import logging
 
 from aiohttp import web
@@ -24,20 +25,21 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
-from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.network import NoURLAvailableError, is_cloud_connection
 from homeassistant.helpers.singleton import singleton
-from homeassistant.util import dt as dt_util
+from homeassistant.util import dt as dt_util, network
 from homeassistant.util.hass_dict import HassKey
 
+from . import registration
 from .client import async_create_provider, create_session
-from .const import CONF_PROVIDER, DOMAIN
+from .const import CONF_LOCAL_ONLY, CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .model import PushResult
 from .providers import PROVIDERS
 from .providers.contract import Provider, WebhookRequest, WebhookResponse
 from .providers.errors import ProviderError, RefusedWebhookError
 from .store import StoreError
-from .webhook_url import OWN_PATH, async_forget_url, async_url, name_at_vendor, path
+from .webhook_url import OWN_PATH, async_forget_url, async_url, path
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -91,7 +93,6 @@ class WebhookEndpoint:
         self._is_draining = False
         self._storing = set[asyncio.Task[None]]()
         self._reading = asyncio.Lock()
-        self._registering = asyncio.Lock()
         self.accepted = 0
         self.refused: Counter[str] = Counter()
         self.webhook_id: str = entry.options[CONF_WEBHOOK_ID]
@@ -116,18 +117,6 @@ class WebhookEndpoint:
         self._is_draining = True
         while self._storing:
             await asyncio.wait(self._storing)
-
-    async def async_register(self, provider: Provider) -> None:
-        """Register the webhook at the vendor, one at a time, so that it is never registered twice.
-
-        Raises:
-            NoURLAvailableError: Home Assistant has no URL that the vendor could reach.
-            ProviderError: One of its kinds.
-        """
-        url = await async_url(self._hass, type(provider), self._entry.options)
-        async with self._registering:
-            for place in await provider.webhook_places(name_at_vendor(self.webhook_id)):
-                await provider.set_webhook(place.place_id, url)
 
     async def async_answer(self, request: web.Request) -> web.Response:
         """Answer a request; raises no exception, since Home Assistant would then answer 200."""
@@ -156,6 +145,8 @@ class WebhookEndpoint:
         """
         if request.method not in METHODS:
             raise RefusedWebhookError("wrong method", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        if self._entry.options.get(CONF_LOCAL_ONLY) and not _is_local(self._hass, request):
+            raise RefusedWebhookError("not from the local network")
         provider = self._loaded().provider
         body = await _async_body(request)
         push = await self._async_read(provider, request, body) if provider.pushes else PushResult(poll=True)
@@ -165,11 +156,10 @@ class WebhookEndpoint:
             if not self._verified.take():
                 raise RefusedWebhookError("too many requests", status=NOT_NOW)
             await self._async_store(coordinator, push)
-        if push.poll:
-            coordinator.async_poll_now()
+        coordinator.async_note_request(push)
         if self._noted.take():
             await self._async_note(coordinator)
-        return coordinator.provider.webhook_response
+        return push.response or coordinator.provider.webhook_response
 
     async def _async_read(self, provider: Provider, request: web.Request, body: bytes) -> PushResult:
         """Read a request; a large one in a thread, one at a time, since that can take a while.
@@ -311,25 +301,6 @@ async def async_drain(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
         await endpoint.async_drain()
 
 
-async def async_register(hass: HomeAssistant, entry: SmsInboxConfigEntry, provider: Provider) -> None:
-    """Register an account's webhook at the vendor, if it has one.
-
-    Raises:
-        NoURLAvailableError: Home Assistant has no URL that the vendor could reach.
-        ProviderError: One of its kinds.
-    """
-    if endpoint := async_endpoint(hass, entry):
-        await endpoint.async_register(provider)
-
-
-async def async_register_again(hass: HomeAssistant, entry: SmsInboxConfigEntry, provider: Provider) -> None:
-    """Register an account's webhook with Home Assistant's present URL; errors are logged."""
-    try:
-        await async_register(hass, entry, provider)
-    except (ProviderError, NoURLAvailableError) as err:
-        _LOGGER.warning("The webhook of %s could not be registered: %s", entry.title, err or type(err).__name__)
-
-
 async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> None:
     """Remove an account's webhook at the vendor, and its URL at Home Assistant Cloud.
 
@@ -339,14 +310,24 @@ async def async_unregister(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> N
     await async_forget_url(hass, webhook_id)
     if not PROVIDERS[entry.data[CONF_PROVIDER]].registers:
         return
-    session = create_session(hass, auto_cleanup=False)
+    session = create_session(hass, entry.data, auto_cleanup=False)
     try:
         provider = await async_create_provider(session, entry.data, entry.options)
-        await provider.set_webhook(name_at_vendor(webhook_id), "")
+        await registration.async_unregister(provider, entry.options)
     except ProviderError as err:
         _LOGGER.warning("The webhook of %s could not be removed at the provider: %s", entry.title, err)
     finally:
         session.detach()
+
+
+def _is_local(hass: HomeAssistant, request: web.Request) -> bool:
+    """Whether a request comes from the local network, and not by way of Home Assistant Cloud."""
+    if is_cloud_connection(hass) or not request.remote:
+        return False
+    try:
+        return network.is_local(ip_address(request.remote))
+    except ValueError:
+        return False
 
 
 def _raw_query(request: web.Request) -> str:

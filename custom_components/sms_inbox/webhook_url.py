@@ -11,12 +11,13 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
-from .const import CONF_CLOUDHOOK, DOMAIN
+from .const import CONF_CLOUDHOOK, CONF_LOCAL_ONLY, DOMAIN
 from .providers.contract import Provider
 
 _LOGGER = logging.getLogger(__name__)
 
 # For what can't be polled: where nothing listens yet, Home Assistant answers 404 here, and not 200.
+DOCUMENTATION = "https://github.com/sms-inbox/sms-inbox/blob/main/docs"
 OWN_PATH = f"/api/{DOMAIN}/{{webhook_id}}"
 
 
@@ -40,14 +41,16 @@ async def async_url(hass: HomeAssistant, provider: type[Provider], options: Mapp
 
     Args:
         hass: Home Assistant.
-        provider: One that is in the internet is given no URL of the local network.
-        options: Those of the account's entry.
+        provider: One that is in the internet is given no URL of the local network; one of a person's own server is
+            given it if there is one, and an app or service at an unknown place only if there is no other.
+        options: Those of the account's entry; if requests are only accepted from the local network, it is the URL
+            there.
 
     Raises:
         NoURLAvailableError: Home Assistant has none that this provider could reach.
     """
     webhook_id = options[CONF_WEBHOOK_ID]
-    if options.get(CONF_CLOUDHOOK) and async_has_cloud(hass):
+    if options.get(CONF_CLOUDHOOK) and not options.get(CONF_LOCAL_ONLY) and async_has_cloud(hass):
         from hass_nabucasa import NabuCasaBaseError  # noqa: PLC0415
 
         from homeassistant.components import cloud  # noqa: PLC0415
@@ -56,13 +59,14 @@ async def async_url(hass: HomeAssistant, provider: type[Provider], options: Mapp
             return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
         except (HomeAssistantError, NabuCasaBaseError, TimeoutError, ValueError) as err:
             raise NoURLAvailableError from err
-    is_remote = bool(provider.default_url)
+    is_local = bool(options.get(CONF_LOCAL_ONLY))
     home = get_url(
         hass,
         require_ssl=provider.needs_https,
-        allow_internal=not is_remote,
+        allow_internal=not provider.default_url,
+        allow_external=not is_local,
         allow_cloud=False,
-        prefer_external=is_remote,
+        prefer_external=not is_local and not provider.is_own_server,
     )
     return f"{home}{path(provider, webhook_id)}"
 
@@ -72,6 +76,11 @@ def path(provider: type[Provider], webhook_id: str) -> str:
     if provider.interval:
         return webhook.async_generate_path(webhook_id)
     return OWN_PATH.format(webhook_id=webhook_id)
+
+
+def documentation(page: str) -> str:
+    """Return the address of a page of the documentation."""
+    return f"{DOCUMENTATION}/{page}.md"
 
 
 async def async_forget_url(hass: HomeAssistant, webhook_id: str) -> None:

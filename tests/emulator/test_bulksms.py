@@ -189,7 +189,7 @@ async def test_unauthorized(client: Client, path: str) -> None:
     """Only Basic is known."""
     reply = await client.get("bulksms", path, headers={}, params={"username": USERNAME, "password": PASSWORD})
     assert reply.status == 401
-    assert json.loads(reply.body)["title"] == "Unauthorized"
+    assert json.loads(reply.body)["title"] == "Authentication Failed"
     assert reply.headers["WWW-Authenticate"].startswith("Basic")
 
 

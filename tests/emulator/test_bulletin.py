@@ -271,3 +271,25 @@ def test_no_binary_messages(account: Account) -> None:
     """Bulletin has no messages of bytes."""
     with pytest.raises(ValueError, match="no binary"):
         account.send(data=b"\x00", encoding="binary")
+
+
+async def test_connect(client: Client, account: Account) -> None:
+    """The sibling product has the same messages, no feed, and tells how many wait without taking one."""
+    account.send("Hello")
+    for _ in range(2):
+        assert (await client.get("bulletin", "/connect/api/1/sms/queue")).text == "statusCount=0&inCount=1"
+    assert fields(await client.get("bulletin", "/connect/api/1/sms/in"))["body"] == "Hello"
+    assert (await client.get("bulletin", "/connect/api/2/sms/list")).status == 404
+    assert (await client.get("bulletin", "/connect/api/1/sms/in", headers={})).status == 401
+
+
+async def test_strict_connect(
+    client: Client, emulator: Emulator, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take neither Basic nor POST; the account is known by query or form then."""
+    path = "/connect/api/1/sms/queue"
+    monkeypatch.setattr(account.protocol, "connect_takes_post", False)
+    assert (await client.ask("POST", emulator.url("bulletin") + path)).status == 405
+    monkeypatch.setattr(account.protocol, "connect_takes_basic", False)
+    assert (await client.get("bulletin", path)).status == 401
+    assert (await client.get("bulletin", path, params={"userId": USERNAME, "password": PASSWORD})).status == 200

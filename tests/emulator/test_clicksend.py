@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
+import aiohttp
 import pytest
 
 from emulator import Account, Emulator
@@ -261,3 +262,104 @@ def test_no_bytes(account: Account) -> None:
     """There are no binary messages."""
     with pytest.raises(ValueError, match=r"\.$"):
         account.send(data=b"x")
+
+
+RULE: dict[str, Any] = {
+    "dedicated_number": "+2",
+    "rule_name": "Mine",
+    "message_search_type": 0,
+    "message_search_term": "*",
+    "action": "POLL",
+    "action_address": "poll",
+    "enabled": 1,
+}
+
+
+async def rules(client: Client, emulator: Emulator, method: str, path: str = "", **options: Any) -> Any:
+    """Ask for rules; return the data of the answer."""
+    reply = await client.ask(method, emulator.url("clicksend") + "/automations/sms/inbound" + path, **options)
+    return json.loads(reply.body)["data"]
+
+
+async def test_rules(client: Client, emulator: Emulator, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made, listed by pages, changed and deleted; the list is as long as messages match."""
+    assert [rule["action"] for rule in (await rules(client, emulator, "GET"))["data"]] == ["POLL"]
+    made = await rules(client, emulator, "POST", "/", json=RULE)
+    assert made == RULE | {"inbound_rule_id": 2, "body": None}
+    account.send("Hello", recipient="+2", message_id="A")
+    account.send("Other", recipient="+3", message_id="B")
+    assert sorted(await ids(client)) == ["A", "A", "B"]
+    monkeypatch.setattr(ClickSend, "rule_id", "sms_inbound_rule_id")
+    account.page_size = 1
+    listed = await rules(client, emulator, "GET", params={"page": "2", "limit": "15"})
+    assert ([rule["sms_inbound_rule_id"] for rule in listed["data"]], listed["last_page"]) == ([1], 2)
+    account.page_size = 100
+    changed = await rules(client, emulator, "PUT", "/2", json=RULE | {"action": "URL", "webhook_type": "json"})
+    assert (changed["action"], changed["webhook_type"]) == ("URL", "json")
+    assert await rules(client, emulator, "GET", "/2") == changed
+    assert await ids(client) == ["B", "A"]
+    assert await rules(client, emulator, "DELETE", "/2") == []
+    assert await rules(client, emulator, "DELETE", "/1") == []
+    assert await ids(client) == []
+
+
+async def test_marking_what_two_rules_list(client: Client, emulator: Emulator, account: Account) -> None:
+    """One id is marked once, and the answer counts its rows."""
+    account.places.append(RULE | {"id": 2, "dedicated_number": "*"})
+    account.send("Hello", message_id="A")
+    assert json.loads((await put(client, emulator, "/sms/inbound-read/A")).body)["data"] == 2
+    assert await ids(client) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "term", "found"),
+    [(0, "*", "ABC"), (1, "open", "AB"), (2, "gate", "BC"), (3, "gate", "A")],
+    ids=["any", "starts", "contains", "contains not"],
+)
+async def test_rule_for_some_messages(client: Client, account: Account, kind: int, term: str, found: str) -> None:
+    """A rule is for the messages that it searches for; a disabled one for none, and only ten act on one message."""
+    account.places = [RULE | {"id": 1, "message_search_type": kind, "message_search_term": term}]
+    for message_id, text in (("A", "Open"), ("B", "open the gate"), ("C", "Gate")):
+        account.send(text, recipient="+2", message_id=message_id)
+    assert sorted(await ids(client)) == sorted(found)
+    account.places[0]["enabled"] = 0
+    assert await ids(client) == []
+    account.places = [RULE | {"id": number} for number in range(1, 13)]
+    assert len(await ids(client, limit="100")) == 30
+
+
+@pytest.mark.parametrize("change", [*({name: ""} for name in RULE), {"action": "FAX"}, {"webhook_type": "fax"}])
+async def test_wrong_rule(client: Client, emulator: Emulator, account: Account, change: dict[str, Any]) -> None:
+    """A rule that lacks something is refused."""
+    assert await rules(client, emulator, "POST", json=RULE | change) is None
+    assert await rules(client, emulator, "POST", data=b"[]") is None
+    assert len(account.places) == 1
+
+
+@pytest.mark.parametrize(("webhook_type", "method"), [("post", "POST"), ("get", "GET"), ("json", "POST")])
+def test_rule_that_calls(account: Account, webhook_type: str, method: str) -> None:
+    """A message is sent to the address of each rule for it, in the form that it asks for."""
+    address = "https://home.example/x"
+    url = RULE | {"action": "URL", "action_address": address, "webhook_type": webhook_type}
+    message = account.send("Hi", recipient="+2")
+    account.places = [url | {"id": 1}, url | {"id": 2, "dedicated_number": "+9"}, RULE | {"id": 3}]
+    [call] = account.protocol.calls(message, account)
+    assert (call.method, call.url.partition("?")[0]) == (method, address)
+
+
+@pytest.mark.parametrize(("username", "status"), [("notactive", 401), ("banned", 403)])
+async def test_logins_for_tests(client: Client, emulator: Emulator, username: str, status: int) -> None:
+    """The documents have accounts that are refused."""
+    emulator.add_account("clicksend", username, PASSWORD)
+    headers = {"Authorization": aiohttp.encode_basic_auth(username, PASSWORD)}
+    for path in ("/account", "/sms/inbound", "/automations/sms/inbound"):
+        assert (await client.get("clicksend", path, headers=headers)).status == status
+
+
+@pytest.mark.usefixtures("account")
+async def test_refusal_in_words(client: Client, emulator: Emulator) -> None:
+    """A code and a sentence come with any status."""
+    emulator.fault("clicksend", "refused", http=200, code="FORBIDDEN", message="Account on hold.")
+    reply = await client.get("clicksend", "/account")
+    error = json.loads(reply.body)
+    assert (reply.status, error["response_code"], error["response_msg"]) == (200, "FORBIDDEN", "Account on hold.")

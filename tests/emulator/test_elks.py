@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from emulator import Account, Emulator
+from emulator.elks import number
 
 from .conftest import PASSWORD, USERNAME, Client, until
 
@@ -71,8 +72,8 @@ async def test_empty(client: Client) -> None:
 
 async def test_times(client: Client, account: Account) -> None:
     """The newest come first; `start` is the later bound, `end` the earlier one."""
-    for number in range(5):
-        account.send(str(number), received_at=TIME + timedelta(hours=number))
+    for place in range(5):
+        account.send(str(place), received_at=TIME + timedelta(hours=place))
     assert await texts(client) == ["4", "3", "2", "1", "0"]
     assert await texts(client, start="2017-03-14T10:44:34.135000") == ["1", "0"]
     assert await texts(client, end="2017-03-14T10:44:34.135000") == ["4", "3"]
@@ -81,8 +82,8 @@ async def test_times(client: Client, account: Account) -> None:
 
 async def test_pages(client: Client, account: Account) -> None:
     """At most 100 rows come, or as many as is asked for; `next` is there while there is more."""
-    for number in range(101):
-        account.send(str(number), received_at=TIME + timedelta(hours=number))
+    for place in range(101):
+        account.send(str(place), received_at=TIME + timedelta(hours=place))
     page = await history(client)
     assert (len(page["data"]), page["next"]) == (100, page["data"][-1]["created"])
     assert await history(client, limit="1000") == page
@@ -140,7 +141,9 @@ async def test_no_credentials(client: Client) -> None:
 async def test_unknown(client: Client, emulator: Emulator) -> None:
     """Nothing else is there, and nothing can be sent."""
     assert (await client.get("elks", "/sms/s1")).status == 404
-    assert (await client.get("elks", "/mms")).status == 404
+    assert (await client.get("elks", "/mms/m1")).status == 404
+    assert (await client.get("elks", "/numbers/n1")).status == 404
+    assert (await client.ask("POST", f"{emulator.url('elks')}/numbers")).status == 405
     assert (await client.ask("POST", f"{emulator.url('elks')}/sms")).status == 405
 
 
@@ -197,6 +200,62 @@ async def test_call(emulator: Emulator, account: Account, customer: Customer) ->
         "message": ["Hours? +&"],
     }
     assert customer.forms == [form] * 3
+
+
+async def test_mms(client: Client, account: Account) -> None:
+    """They have a history of their own, which shows no pictures; one alone does."""
+    account.send("Text", message_id="s1")
+    account.send("", message_id="m1", wire="mms", sender="+1", recipient="+2", received_at=TIME)
+    account.send_raw(b'{"id": "m2"}')
+    row = {"id": "m1", "created": STAMP, "direction": "incoming", "from": "+1", "to": "+2", "message": "", "cost": 3500}
+    assert [row["id"] for row in (await history(client))["data"]] == ["s1"]
+    answer = json.loads((await client.get("elks", "/mms")).body)
+    assert answer == {"data": [{"id": "m2"}, row]}
+    answer = json.loads((await client.get("elks", "/mms", params={"limit": "1"})).body)
+    assert answer.keys() == {"data", "next"}
+    assert json.loads((await client.get("elks", "/mms/m1")).body) == row | {"images": ["m1-i0", "m1-i1"]}
+    assert (await client.get("elks", "/sms/m1")).status == 404
+
+
+def test_call_of_an_mms(account: Account) -> None:
+    """It goes to the number's address for MMS, with the addresses of the pictures (V72)."""
+    sms, mms = account.send("a", recipient="+461"), account.send("b", recipient="+461", wire="mms")
+    account.places = [
+        number("+461", sms_url="https://home.example/sms", mms_url="https://home.example/mms"),
+        number("+462", mms_url="https://elsewhere.example/"),
+    ]
+    [call] = account.protocol.calls(mms, account)
+    assert call.url == "https://home.example/mms"
+    assert parse_qs(call.body.decode()).keys() >= {"id", "from", "to", "message", "image", "image2"}
+    [call] = account.protocol.calls(sms, account)
+    assert (call.url, b"image" in call.body) == ("https://home.example/sms", False)
+    account.places[0] |= {"sms_url": '{"forward":"+46700000000"}', "mms_url": ""}
+    assert [account.protocol.calls(message, account) for message in (sms, mms)] == [[], []]
+
+
+async def ask(client: Client, emulator: Emulator, path: str, **form: str) -> Any:
+    """Ask for numbers, or change one."""
+    url = f"{emulator.url('elks')}/numbers{path}"
+    return json.loads((await client.ask("POST" if form else "GET", url, data=form or None)).body)
+
+
+async def test_numbers(client: Client, emulator: Emulator, account: Account) -> None:
+    """A number has what was set there, until it is cleared; the list shows the numbers alone, and those given back."""
+    [row] = (await ask(client, emulator, ""))["data"]
+    assert row.keys() == {"id", "active", "country", "number", "capabilities", "created"}
+    path = f"/{row['id']}"
+    changed = await ask(client, emulator, path, sms_url="https://home.example/x", sms_replies="no", name="Gate")
+    assert changed == row | {"sms_url": "https://home.example/x", "name": "Gate"} == await ask(client, emulator, path)
+    assert account.places[0]["sms_replies"] == "no"
+    assert (await ask(client, emulator, ""))["data"] == [row | {"name": "Gate"}]
+    for cleared in ("none", " "):
+        assert await ask(client, emulator, path, sms_url=cleared, name=cleared) == row
+    assert (await ask(client, emulator, path, active="no"))["active"] == "no"
+    account.places.append(number("+462", created="2017-01-01T10:00:00.000000"))
+    account.page_size = 1
+    page = await ask(client, emulator, "")
+    assert ([row["active"] for row in page["data"]], page["next"]) == (["no"], row["created"])
+    assert [row["number"] for row in (await ask(client, emulator, f"?start={page['next']}"))["data"]] == ["+462"]
 
 
 def test_no_callback(account: Account) -> None:

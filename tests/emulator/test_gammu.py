@@ -75,6 +75,36 @@ async def test_take(client: Client, account: Account) -> None:
     assert [message.text for message in account.messages] == ["b"]
 
 
+async def test_forks(client: Client, emulator: Emulator, account: Account) -> None:
+    """They have other paths beside the usual ones."""
+    for text in "abc":
+        account.send(text)
+    assert json.loads((await client.get("gammu", "/status/sms_capacity")).body)["SIMUsed"] == 3
+    assert json.loads((await client.get("gammu", "/sms/getsms")).body)["Text"] == "a"
+    assert (await ask(client, emulator, "GET", "/sms/deleteall")).status == 405
+    assert (await ask(client, emulator, "DELETE", "/sms/deleteall")).status == 204
+    assert account.messages == []
+
+
+@pytest.mark.parametrize(
+    ("wire", "date"),
+    [
+        ("iso", "2026-11-21T12:00:00"),
+        ("fraction", "2026-11-21 12:00:00.000000"),
+        ("offset", "2026-11-21 12:00:00+02:00"),
+        ("utc", "2026-11-21 10:00:00+00:00"),
+        ("label", "2026-11-21 12:00:00+00:00"),
+        ("short", "26-11-21 12:00:00"),
+        ("modem", "26/11/21,12:00:00+08"),
+    ],
+)
+async def test_forms_of_a_date(client: Client, emulator: Emulator, wire: str, date: str) -> None:
+    """Gateways may write it differently."""
+    account = emulator.add_account("gammu", USERNAME, PASSWORD, time_zone="Africa/Johannesburg")
+    account.send("a", received_at=TIME, wire=wire)
+    assert json.loads((await client.get("gammu", "/sms/0")).body)["Date"] == date
+
+
 async def test_sent(client: Client, emulator: Emulator, account: Account) -> None:
     """What was sent lies there, too, with its recipient; it is not handed over to anybody."""
     account.send("Hello", recipient="+447700900456", sent=True)

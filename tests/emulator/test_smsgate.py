@@ -94,8 +94,8 @@ async def test_order_and_pages(client: Client, account: Account) -> None:
 
 async def test_fifty_unless_asked_for_more(client: Client, account: Account) -> None:
     """The limit is 50 where it isn't told, or is no number."""
-    for _ in range(60):
-        account.send("x")
+    for number in range(60):
+        account.send(str(number))
     assert [len(await ids(client, **params)) for params in ({}, {"limit": "x"}, {"limit": "500"})] == [50, 50, 60]
 
 
@@ -226,7 +226,8 @@ async def test_call(account: Account) -> None:
     [call] = account.protocol.calls(account.send("Hi 😀", sender="MYBANK", received_at=TIME), account)
     event = json.loads(call.body)
     assert (call.method, call.url) == ("POST", ADDRESS)
-    assert event["payload"]["messageId"] != account.messages[-1].message_id
+    number = int(account.messages[-1].message_id.removeprefix("text:"))
+    assert int(event["payload"]["messageId"], 16) == number % (1 << 32)
     assert event == {
         "id": event["id"],
         "webhookId": "sms:received",
@@ -249,6 +250,56 @@ async def test_call(account: Account) -> None:
     [call] = account.protocol.calls(account.send(data=b"\x00\xff"), account)
     event = json.loads(call.body)
     assert (event["event"], base64.b64decode(event["payload"]["data"])) == ("sms:data-received", b"\x00\xff")
+
+
+@pytest.mark.parametrize(
+    ("sender", "milliseconds", "recipient", "text", "list_id", "message_id"),
+    [
+        ("+447700900121", 1795250000000, "+44771234567", "Gate 😀", "text:1551166422", "5c74ebd6"),
+        ("MYBANK", 1795250000123, "", "", "text:1859102706", "6ecfa7f2"),
+    ],
+)
+def test_ids(
+    account: Account, *, sender: str, milliseconds: int, recipient: str, text: str, list_id: str, message_id: str
+) -> None:
+    """An id is the app's hash of the message, in a call without a sign and in hexadecimal (V74)."""
+    at = datetime.fromtimestamp(milliseconds // 1000, UTC) + timedelta(milliseconds=milliseconds % 1000)
+    message = account.send(text, sender=sender, recipient=recipient, received_at=at)
+    account.webhooks = [{"id": "1", "url": ADDRESS, "event": "sms:received", "source": "Local"}]
+    [call] = account.protocol.calls(message, account)
+    assert message.message_id == list_id
+    assert json.loads(call.body)["payload"]["messageId"] == message_id
+
+
+def test_equal_messages(account: Account) -> None:
+    """They are one to the app, unless their times differ."""
+    first = account.send("Open", received_at=TIME)
+    assert account.send("Open", received_at=TIME) is first
+    account.send("Open", received_at=TIME + timedelta(seconds=1))
+    assert len(account.messages) == 2
+
+
+async def test_mms(client: Client, account: Account) -> None:
+    """One that was downloaded has a text and files, of which a call has the bytes; else there is a subject at most."""
+    look, nothing, notice = (
+        account.send(text, wire=wire, received_at=TIME)
+        for text, wire in (("Look", "mms"), ("", "mms"), ("", "mms-notification"))
+    )
+    rows = {row["id"]: row for row in json.loads((await ask(client, includeAttachments="true")).body)}
+    shown = [
+        (rows[message.message_id]["type"], rows[message.message_id]["contentPreview"])
+        for message in (look, nothing, notice)
+    ]
+    assert shown == [("MMS_DOWNLOADED", "Look"), ("MMS_DOWNLOADED", "MMS content"), ("MMS", "MMS notification")]
+    assert await ids(client, type="MMS") == [notice.message_id]
+    assert [len(rows[message.message_id]["attachments"]) for message in (look, notice)] == [1, 0]
+    account.webhooks = [
+        {"id": event, "url": ADDRESS, "event": event, "source": "Local"} for event in ("mms:received", "mms:downloaded")
+    ]
+    events = [json.loads(account.protocol.calls(message, account)[0].body) for message in (look, nothing, notice)]
+    assert [event["event"] for event in events] == ["mms:downloaded", "mms:downloaded", "mms:received"]
+    assert [event["payload"].get("body") for event in events] == ["Look", None, None]
+    assert base64.b64decode(events[0]["payload"]["attachments"][0]["data"]).startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize(("status", "settled"), [(200, True), (204, True), (302, False), (404, False), (500, False)])

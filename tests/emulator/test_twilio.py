@@ -4,13 +4,15 @@ import base64
 from datetime import UTC, datetime, timedelta
 import hmac
 import json
+from pathlib import Path
 import re
 from typing import Any
 from urllib.parse import parse_qsl
 
+import aiohttp
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Account, Emulator, twilio_account
 
 from .conftest import PASSWORD, USERNAME, Client
 
@@ -244,3 +246,144 @@ async def test_call_with_a_raw_record(account: Account) -> None:
 def test_call_is_made_once(account: Account) -> None:
     """Whatever is answered, nobody is called again."""
     assert all(account.protocol.is_settled(status) for status in (200, 403, 500))
+
+
+NUMBERS = f"{BASE}/IncomingPhoneNumbers"
+SERVICES = "/messaging/v1/Services"
+
+
+async def post(client: Client, emulator: Emulator, path: str, **data: str) -> dict[str, Any]:
+    """Change something; return the answer."""
+    reply = await client.ask("POST", emulator.url("twilio") + path, data=data)
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
+
+
+async def code(client: Client, path: str, username: str = USERNAME, password: str = PASSWORD) -> int:
+    """Ask with some credentials; return the vendor's code, 0 where it is answered."""
+    headers = {"Authorization": aiohttp.encode_basic_auth(username, password)}
+    reply = await client.get("twilio", path, headers=headers)
+    return 0 if reply.status == 200 else int(json.loads(reply.body)["code"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "may", "codes"),
+    [
+        ("main", (), [0, 0, 0, 0]),
+        ("standard", (), [20003, 0, 0, 0]),
+        ("restricted", ("messages",), [20003, 0, 70051, 70051]),
+        ("restricted", ("numbers", "services"), [20003, 70051, 0, 0]),
+    ],
+)
+async def test_api_keys(client: Client, account: Account, kind: str, may: tuple[str, ...], codes: list[int]) -> None:
+    """Only a main key may read the account, and a restricted one what it was given."""
+    twilio_account.add_key(account, "SK1", "secret", kind, may)
+    paths = (f"{BASE}.json", LIST, f"{NUMBERS}.json", SERVICES)
+    assert [await code(client, path, "SK1", "secret") for path in paths] == codes
+    assert await code(client, LIST, "SK1", PASSWORD) == 20003
+    with pytest.raises(ValueError, match="restricted"):
+        twilio_account.add_key(account, "SK2", "secret", "strange")
+
+
+async def test_suspended(client: Client, account: Account) -> None:
+    """The account can still be read, and nothing else."""
+    twilio_account.suspend(account, 20403, "closed")
+    assert json.loads((await client.get("twilio", f"{BASE}.json")).body)["status"] == "closed"
+    assert [await code(client, path) for path in (LIST, f"{NUMBERS}.json", SERVICES)] == [20403] * 3
+
+
+async def test_numbers(client: Client, emulator: Emulator, account: Account) -> None:
+    """They are listed page by page; a POST changes what it names."""
+    [first] = twilio_account.numbers_of(account)
+    second = twilio_account.add_number(account, "+15550000001", sms_url="https://a.example")
+    start = await page(client, f"{NUMBERS}.json", PageSize="1")
+    assert start["incoming_phone_numbers"] == [first]
+    rest = await page(client, start["next_page_uri"])
+    assert (rest["incoming_phone_numbers"], rest["next_page_uri"]) == ([second], None)
+    path = f"{NUMBERS}/{second['sid']}.json"
+    assert await post(client, emulator, path, SmsUrl="https://b.example#rc=5") == second
+    assert (second["sms_url"], second["sms_method"]) == ("https://b.example#rc=5", "POST")
+    assert (await post(client, emulator, path, SmsUrl="nonsense"))["code"] == 21502
+    assert account.protocol.registered(account) == ["https://b.example"]
+    assert await code(client, f"{NUMBERS}/PN1.json") == 20404
+
+
+async def test_services(client: Client, emulator: Emulator, account: Account) -> None:
+    """They are listed with whole addresses; what one of them drops is in no list."""
+    [number] = twilio_account.numbers_of(account)
+    message = account.send("Hello")
+    service = twilio_account.add_service(account, "Alarms", [number])
+    twilio_account.add_service(account, "Other")
+    start = await page(client, SERVICES, PageSize="1")
+    assert [row["friendly_name"] for row in start["services"]] == ["Alarms"]
+    assert start["meta"]["key"] == "services"
+    assert start["meta"]["next_page_url"].endswith(f"/twilio{SERVICES}?PageSize=1&Page=1")
+    members = await page(client, f"{SERVICES}/{service['sid']}/PhoneNumbers")
+    assert [row["sid"] for row in members["phone_numbers"]] == [number["sid"]]
+    assert ids(await page(client)) == []
+    path = f"{SERVICES}/{service['sid']}"
+    await post(client, emulator, path, InboundRequestUrl="https://a.example#rc=5")
+    assert ids(await page(client)) == [message.message_id]
+    [call] = account.protocol.calls(message, account)
+    assert call.url == "https://a.example"
+    number["sms_url"] = "https://b.example"
+    await post(client, emulator, path, UseInboundWebhookOnNumber="true", InboundRequestUrl="")
+    assert service["inbound_request_url"] is None
+    [call] = account.protocol.calls(message, account)
+    assert call.url == "https://b.example"
+    number["sms_application_sid"] = "AP1"
+    assert account.protocol.calls(message, account) == []
+
+
+async def test_message_that_is_still_arriving(client: Client, account: Account) -> None:
+    """Its text comes later."""
+    twilio_account.receive_slowly(account, account.send("Hello"))
+    [row] = (await page(client))["messages"]
+    assert (row["status"], row["body"]) == ("receiving", "")
+    twilio_account.finish_receiving(account)
+    [row] = (await page(client))["messages"]
+    assert (row["status"], row["body"]) == ("received", "Hello")
+
+
+async def test_picture(client: Client, account: Account) -> None:
+    """An id that begins with MM is of a message with a picture."""
+    message = account.send("", message_id="MM1")
+    assert [row["num_media"] for row in (await page(client))["messages"]] == ["1"]
+    account.callback = "https://a.example"
+    [call] = account.protocol.calls(message, account)
+    form = dict(parse_qsl(call.body.decode(), keep_blank_values=True))
+    assert (form["NumMedia"], form["MediaContentType0"]) == ("1", "image/jpeg")
+
+
+async def test_call_signed_with_a_shared_key(account: Account) -> None:
+    """Another key and another hash, and a header that says so."""
+    account.extra["shared_key"] = {"sid": "webhooks_sharedkey_1", "secret": "s", "algorithm": "HMAC_SHA256"}
+    message = account.send_raw(b"x")
+    account.callback = "https://a.example"
+    [call] = account.protocol.calls(message, account)
+    expected = base64.b64encode(hmac.digest(b"s", b"https://a.exampleBodyx", "sha256")).decode()
+    assert call.headers["X-Twilio-Signature"] == expected
+    assert call.headers["X-Twilio-Webhooks-Signature-Settings"] == "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+
+
+async def test_calls_of_signalwire(account: Account) -> None:
+    """A form under another header, or JSON that is signed as it is."""
+    message = account.send("Hello", sender="+1", recipient="+2")
+    account.callback, account.signing_key, account.extra["handler"] = "https://a.example", "PSK", "cxml"
+    [call] = account.protocol.calls(message, account)
+    assert "X-SignalWire-Signature" in call.headers
+    account.extra["handler"] = "swml"
+    [call] = account.protocol.calls(message, account)
+    told = json.loads(call.body)["message"]
+    assert (told["from"], told["to"], told["body"]) == ("+1", "+2", "Hello")
+    assert told["message_id"] != message.message_id
+    for name, digest in (("X-SignalWire-Signature", "sha1"), ("X-SignalWire-Sha256-Signature", "sha256")):
+        assert call.headers[name] == hmac.digest(b"PSK", b"https://a.example" + call.body, digest).hex()
+
+
+async def test_account_is_remembered(tmp_path: Path) -> None:
+    """What it has beside messages survives a restart, too."""
+    first = Emulator(data=tmp_path / "data.json")
+    twilio_account.add_key(first.add_account("twilio", USERNAME, PASSWORD), "SK1", "secret")
+    first.save()
+    assert twilio_account.has_secret(Emulator(data=tmp_path / "data.json").account("twilio", USERNAME), "SK1", "secret")

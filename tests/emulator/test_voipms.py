@@ -5,9 +5,12 @@ import json
 from typing import Any
 
 import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 import pytest
 
 from emulator import Account, Emulator
+from emulator.voipms import make_number
 
 from .conftest import PASSWORD, USERNAME, Client, until
 
@@ -114,14 +117,76 @@ async def test_time_zone(client: Client, account: Account, received_at: datetime
     assert row["date"] == shown
 
 
-@pytest.mark.parametrize("all_messages", [None, "0", "1"])
-async def test_mms(client: Client, account: Account, all_messages: str | None) -> None:
-    """The list of MMS has our SMS only where all messages are asked for, with fields for pictures."""
-    account.send("x", received_at=TIME)
-    fields = DAY | ({} if all_messages is None else {"all_messages": all_messages})
-    rows = (await ask(client, method="getMMS", **fields)).get("sms", [])
-    assert [(row["col_media1"], row["media"]) for row in rows] == ([("", [])] if all_messages == "1" else [])
-    assert len((await ask(client, **fields))["sms"]) == 1
+async def test_mms(client: Client, account: Account) -> None:
+    """SMS and MMS have ids of their own and lists of their own; asked for all, each list mixes them without a word."""
+    account.send("an SMS", received_at=TIME, message_id="5")
+    account.send("a long text", received_at=TIME, message_id="5", wire="mms")
+    account.send("", received_at=TIME, message_id="6", wire="mms")
+    account.send_raw(b'{"id":"7","message":"raw","media":{"1":"https://voip.ms/x"}}').received_at = TIME
+    for all_messages in ({}, {"all_messages": 0}):
+        assert [row["message"] for row in (await ask(client, **DAY, **all_messages))["sms"]] == ["an SMS"]
+        rows = (await ask(client, method="getMMS", **DAY, **all_messages))["sms"]
+        assert [(row["id"], row["message"]) for row in rows] == [("7", "raw"), ("6", ""), ("5", "a long text")]
+    picture = "https://voip.ms/media/6/media.png"
+    assert [(row["col_media1"], row["col_media2"], row["media"]) for row in rows[1:]] == [
+        (picture, "", [picture]),
+        ("", "", []),
+    ]
+    mixed = [(await ask(client, method=method, all_messages=1, **DAY))["sms"] for method in ("getSMS", "getMMS")]
+    assert [[row["id"] for row in rows] for rows in mixed] == [["7", "6", "5", "5"]] * 2
+    assert not any("media" in row for row in mixed[0][1:])
+    assert [row["message"] for row in (await ask(client, method="getMMS", mms=5, **DAY))["sms"]] == [
+        "raw",
+        "a long text",
+    ]
+
+
+@pytest.mark.usefixtures("account")
+async def test_no_mms(client: Client) -> None:
+    """Nothing has the same word in both lists."""
+    assert (await ask(client, method="getMMS"))["status"] == "no_sms"
+
+
+async def test_numbers(client: Client, account: Account) -> None:
+    """A number's settings are shown as flags and texts; of other numbers nothing is."""
+    numbers = account.protocol.numbers(account)
+    numbers.append(make_number("2025550143", description="Home", sms_email="a@example.com", sms_email_enabled="1"))
+    both = (await ask(client, method="getDIDsInfo"))["dids"]
+    assert [number["did"] for number in both] == ["2025550142", "2025550143"]
+    [one] = (await ask(client, method="getDIDsInfo", did="2025550143"))["dids"]
+    assert one == both[1]
+    assert (one["description"], one["sms_email"], one["sms_email_enabled"]) == ("Home", "a@example.com", "1")
+    assert (one["sms_enabled"], one["sms_url_callback_enabled"], one["dialmode"]) == ("1", "0", "1")
+    assert (await ask(client, method="getDIDsInfo", did="1"))["status"] == "no_did"
+
+
+async def test_set_number(client: Client, account: Account) -> None:
+    """What is left out is switched off, as with boxes to tick; a number may have moods of its own."""
+    [number] = account.protocol.numbers(account)
+    number.settings |= {"sms_email": "a@example.com", "sms_email_enabled": "1", "webhook_enabled": "1"}
+    change = {"method": "setSMS", "did": "2025550142", "enable": 1, "url_callback": "http://x", "webhook_enable": 1}
+    assert await ask(client, **change, url_callback_enable=1) == {"status": "success"}
+    assert (number.settings["sms_email"], number.settings["sms_email_enabled"]) == ("", "0")
+    assert (number.settings["sms_url_callback_retry"], number.settings["webhook_enabled"]) == ("0", "1")
+    assert account.webhooks == [{"did": "2025550142", "url": "http://x"}]
+    number.resets = ("webhook_enabled",)
+    assert await ask(client, **change) == {"status": "success"}
+    assert (number.settings["webhook_enabled"], account.webhooks) == ("0", [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"did": "1"}, "invalid_did"),
+        ({"url_callback_enable": "yes"}, "invalid_callback_enable"),
+        ({"url_callback_retry": "yes"}, "invalid_callback_retry"),
+        ({"url_callback_enable": "1", "url_callback": "home"}, "invalid_callback"),
+    ],
+)
+@pytest.mark.usefixtures("account")
+async def test_refused_settings(client: Client, fields: dict[str, str], status: str) -> None:
+    """What makes no sense changes nothing."""
+    assert (await ask(client, method="setSMS", **{"did": "2025550142", "enable": "1"} | fields))["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -165,13 +230,15 @@ async def test_other_methods(client: Client) -> None:
     assert (await client.get("voipms", "/soap.php", headers={}, params=LOGIN)).status == 404
 
 
-@pytest.mark.parametrize("multipart", [True, False])
-async def test_post(client: Client, emulator: Emulator, account: Account, *, multipart: bool) -> None:
-    """A form works like a query, in parts or not."""
+async def test_post(client: Client, emulator: Emulator, account: Account) -> None:
+    """A form works like a query if it is one in parts; any other is taken for SOAP."""
     account.send("Hi", received_at=TIME)
-    form = aiohttp.FormData({"method": "getSMS"} | LOGIN | DAY, default_to_multipart=multipart)
-    reply = await client.ask("POST", emulator.url("voipms") + "/rest.php", headers={}, data=form)
-    assert [row["message"] for row in json.loads(reply.text)["sms"]] == ["Hi"]
+    replies = []
+    for multipart in (True, False):
+        form = aiohttp.FormData({"method": "getSMS"} | LOGIN | DAY, default_to_multipart=multipart)
+        replies.append(await client.ask("POST", emulator.url("voipms") + "/rest.php", headers={}, data=form))
+    assert [row["message"] for row in json.loads(replies[0].text)["sms"]] == ["Hi"]
+    assert replies[1].text.startswith("<?xml")
 
 
 async def test_raw(client: Client, account: Account) -> None:
@@ -187,6 +254,9 @@ async def test_fault(client: Client, emulator: Emulator) -> None:
     emulator.fault("voipms", "refused")
     emulator.fault("voipms", "refused", reason="api_limit_exceeded")
     assert [(await ask(client))["status"] for _ in range(3)] == ["ip_not_enabled", "api_limit_exceeded", "no_sms"]
+    emulator.fault("voipms", "soap")
+    reply = await client.get("voipms", "/rest.php", headers={}, params=LOGIN)
+    assert (reply.status, reply.text[:5]) == (200, "<?xml")
 
 
 async def test_callback(emulator: Emulator, account: Account) -> None:
@@ -204,9 +274,69 @@ async def test_callback(emulator: Emulator, account: Account) -> None:
     assert account.protocol.calls(message, account) == []
 
 
+async def test_webhook(account: Account) -> None:
+    """The webhook for telephone systems is JSON, beside the URL callback; its address stays as it was typed."""
+    url = "http://127.0.0.1:1/x?from={FROM}"
+    [number] = account.protocol.numbers(account)
+    number.settings |= {"sms_url_callback": url, "sms_url_callback_enabled": "1", "webhook": url}
+    assert number.url == url
+    number.settings["webhook_enabled"] = "1"
+    sent = {"sender": "2025550100", "recipient": "2025550142", "received_at": TIME}
+    sms, mms = account.send("Gate", message_id="9", **sent), account.send("", message_id="9", wire="mms", **sent)
+    callback, webhook = account.protocol.calls(sms, account)
+    assert (callback.method, callback.url) == ("GET", "http://127.0.0.1:1/x?from=2025550100")
+    assert (webhook.method, webhook.url) == ("POST", url)
+    assert json.loads(webhook.body) == {
+        "data": {
+            "id": 9,
+            "event_type": "message.received",
+            "record_type": "event",
+            "payload": {
+                "id": 9,
+                "type": "SMS",
+                "record_type": "message",
+                "from": {"phone_number": "2025550100"},
+                "to": [{"status": "webhook_delivered", "phone_number": "2025550142"}],
+                "text": "Gate",
+                "media": [],
+                "received_at": "2025-11-21T10:00:00.000000+00:00",
+            },
+        }
+    }
+    payload = json.loads(account.protocol.calls(mms, account)[1].body)["data"]["payload"]
+    assert (payload["type"], payload["media"]) == ("MMS", [{"url": "https://voip.ms/media/9/media.png"}])
+
+
+async def test_callbacks_are_for_a_number(account: Account) -> None:
+    """Where there are several numbers, each has its own."""
+    first, second = make_number("1"), make_number("2", sms_url_callback="http://x", sms_url_callback_enabled="1")
+    account.protocol.numbers(account)[:] = [first, second]
+    messages = [account.send("x", recipient=did) for did in ("1", "2")]
+    assert [len(account.protocol.calls(message, account)) for message in messages] == [0, 1]
+
+
+@pytest.mark.parametrize(("body", "repeats"), [("ok", False), (" ok\n", False), ("", True), ("<html>ok", True)])
+async def test_answer_to_a_callback(emulator: Emulator, account: Account, body: str, *, repeats: bool) -> None:
+    """Anything but `ok` makes the vendor call again."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    emulator.caller.repeat = 0.01
+    async with TestServer(app) as server:
+        account.callback = str(server.make_url("/"))
+        account.send("x")
+        await until(lambda: len(emulator.calls) > repeats)
+        await until(lambda: emulator.caller.busy is repeats)
+        emulator.caller.forget()
+    assert {call.status for call in emulator.calls} == {200}
+
+
 def test_unfit_messages(account: Account) -> None:
     """What the protocol can't carry is refused."""
-    for options in ({"message_id": "abc"}, {"data": b"\x00"}):
+    for options in ({"message_id": "abc"}, {"data": b"\x00"}, {"wire": "hex"}):
         with pytest.raises(ValueError, match=r"\.$"):
             account.send("x", **options)
     assert not account.messages

@@ -44,11 +44,12 @@ class Server:
         self.home_assistant = home_assistant
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    async def add_account(self, name: str) -> Account:
-        """Add an account."""
+    async def add_account(self, name: str, preset: str) -> Account:
+        """Add an account for a program."""
         flow = await self.home_assistant.flow("sms_inbox")
         await flow.choose("webhook")
-        await flow.submit({"username": name})
+        await flow.submit({"preset": preset, "username": name})
+        await flow.submit({})  # at home
         result = await flow.submit({})  # the address is shown
         assert result["type"] == "create_entry", result
         hooks = await self.command("webhook/list")

@@ -126,7 +126,7 @@ async def kannel(
     """Run Kannel with a Home Assistant's account as its service, by GET or as the test wants it."""
     method, recode = getattr(request, "param", ("get", True))
     admin, box, fake, http = free_ports(4)
-    account = await server.add_account(f"Kannel {tmp_path.name}")
+    account = await server.add_account(f"Kannel {tmp_path.name}", "kannel")
     file = tmp_path / "kannel.conf"
     service = SERVICES[method].format(url=account.url)
     ports = {"admin": admin, "box": box, "fake": fake, "http": http}

@@ -17,10 +17,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Account, Emulator, twilio_account as state
 from tests.conftest import PASSWORD, USERNAME
 
-ROOT = Path(__file__).parents[2]
+from .libraries import ask_library
+
 SID = "AC0123456789abcdef0123456789abcdef"
 TIME = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)  # the vendors show some days
 
@@ -56,7 +57,13 @@ CLICKSEND: Amendments = {
     f"{ACCOUNT} properties _currency required": ["currency_name_short"],
     f"{ACCOUNT} properties _subaccount required": ["subaccount_id", "api_username"],
 }
-TWILIO: Amendments = {}
+NUMBER = "components schemas api.v2010.account.incoming_phone_number properties sms_application_sid"
+TWILIO: Amendments = {
+    # Where there is none it is empty, as in the examples on the vendor's pages.
+    f"{NUMBER} minLength": 0,
+    f"{NUMBER} pattern": "^(AP[0-9a-fA-F]{32})?$",
+}
+MESSAGING = "twilio.com/twilio_messaging_v1.json"
 
 
 class Judge:
@@ -69,10 +76,12 @@ class Judge:
         self._session = session
         self._answers: list[dict[str, Any]] = []
 
-    async def ask(self, method: str, path: str, status: int = 200, *, password: str = PASSWORD, **options: Any) -> Any:
-        """Ask, note the answer, and return its body."""
+    async def ask(
+        self, method: str, path: str, status: int = 200, *, password: str = PASSWORD, below: str = "", **options: Any
+    ) -> Any:
+        """Ask, note the answer, and return its body; what the vendor has at another host is below a path."""
         headers = {"Authorization": aiohttp.encode_basic_auth(self._account.username, password)}
-        async with self._session.request(method, self._url + path, headers=headers, **options) as response:
+        async with self._session.request(method, self._url + below + path, headers=headers, **options) as response:
             body = await response.text()
             assert response.status == status, body
             self.note(method, path, status, response.headers.get("Content-Type", ""), body)
@@ -87,22 +96,10 @@ class Judge:
     async def errors(self, description: str, amendments: Amendments) -> list[tuple[str, list[str]]]:
         """Return what is wrong with which answers."""
         file = str(Path(os.environ["DESCRIPTIONS"]) / description)
-        given = {
-            "client": {"file": file, "amendments": [*amendments.items()]},
-            "calls": [("errors", answer) for answer in self._answers],
-        }
-        process = await asyncio.create_subprocess_exec(
-            ROOT / ".venv-peers" / "bin" / "python",
-            ROOT / "tests" / "peers" / "clients" / "check_openapi.py",
-            env={},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate(json.dumps(given).encode())
-        assert process.returncode == 0, errors.decode()
-        judged = zip(self._answers, json.loads(output), strict=True)
-        return [(f"{answer['method']} {answer['path']}", found) for answer, found in judged if found]
+        client = {"file": file, "amendments": [*amendments.items()]}
+        found = await ask_library("check_openapi.py", client, *(("errors", answer) for answer in self._answers))
+        judged = zip(self._answers, found, strict=True)
+        return [(f"{answer['method']} {answer['path']}", errors) for answer, errors in judged if errors]
 
 
 @pytest.fixture
@@ -192,6 +189,30 @@ async def test_clicksend(emulator: Emulator, session: aiohttp.ClientSession) -> 
     assert await judge.errors("clicksend.com.json", CLICKSEND) == []
 
 
+async def test_clicksend_rules(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So have the answers about rules."""
+    account = emulator.add_account("clicksend", USERNAME, PASSWORD)
+    judge = Judge(emulator, account, session)
+    path = "/automations/sms/inbound"
+    fields = {
+        "dedicated_number": "*",
+        "rule_name": "SMS Inbox",
+        "message_search_type": 0,
+        "message_search_term": "*",
+        "action": "URL",
+        "action_address": "https://ha.example/",
+        "enabled": 1,
+        "webhook_type": "json",
+    }
+    await judge.ask("POST", f"{path}/", json=fields)
+    listed = await judge.ask("GET", path)
+    one = f"{path}/{listed['data']['data'][0]['inbound_rule_id']}"
+    await judge.ask("GET", one)
+    await judge.ask("PUT", one, json=fields | {"enabled": 0})
+    await judge.ask("DELETE", one)
+    assert await judge.errors("clicksend.com.json", CLICKSEND) == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "password"),
     [
@@ -225,3 +246,34 @@ async def test_twilio(emulator: Emulator, session: aiohttp.ClientSession) -> Non
     for message_id in ids:
         await judge.ask("GET", f"{base}/Messages/{message_id}.json")
     assert await judge.errors("twilio.com/api.json", TWILIO) == []
+
+
+async def test_twilio_numbers(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So are phone numbers, before and after a change."""
+    account = emulator.add_account("twilio", SID, PASSWORD)
+    judge = Judge(emulator, account, session)
+    state.add_number(account, "+447712345600")
+    state.add_number(account, "+447712345610")
+    base = f"/2010-04-01/Accounts/{SID}/IncomingPhoneNumbers"
+    page = await judge.ask("GET", f"{base}.json", params={"PageSize": "1"})
+    assert page["next_page_uri"]
+    path = f"{base}/{page['incoming_phone_numbers'][0]['sid']}.json"
+    await judge.ask("GET", path)
+    await judge.ask("POST", path, data={"SmsUrl": "https://ha.example/#rc=5&rp=all", "SmsMethod": "POST"})
+    assert await judge.errors("twilio.com/api.json", TWILIO) == []
+
+
+async def test_twilio_services(emulator: Emulator, session: aiohttp.ClientSession) -> None:
+    """So are messaging services and the phone numbers in one, which another description has."""
+    account = emulator.add_account("twilio", SID, PASSWORD)
+    judge = Judge(emulator, account, session)
+    await judge.ask("GET", "/v1/Services", below="/messaging")
+    sid = state.add_service(account, "Service", [state.add_number(account, "+447712345600")])["sid"]
+    state.add_service(account, "Another")
+    page = await judge.ask("GET", "/v1/Services", below="/messaging", params={"PageSize": "1"})
+    assert page["meta"]["next_page_url"]
+    await judge.ask("GET", f"/v1/Services/{sid}", below="/messaging")
+    await judge.ask("GET", f"/v1/Services/{sid}/PhoneNumbers", below="/messaging")
+    changes = {"InboundRequestUrl": "https://ha.example/", "UseInboundWebhookOnNumber": "true"}
+    await judge.ask("POST", f"/v1/Services/{sid}", below="/messaging", data=changes)
+    assert await judge.errors(MESSAGING, {}) == []

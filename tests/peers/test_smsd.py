@@ -167,7 +167,7 @@ async def test_arrives_in_home_assistant(server: Server, daemon: Daemon) -> None
         CUT,
         "at the end 😀",
     ]
-    daemon.settings((await server.add_account("smsd")).url)
+    daemon.settings((await server.add_account("smsd", "gammu_smsd")).url)
     await daemon.receive(*texts)
     async with daemon.running():
         events = [await server.next() for _ in texts]
@@ -194,7 +194,7 @@ async def test_tries_again(answers: Answers, daemon: Daemon) -> None:
 
 async def test_restart(server: Server, daemon: Daemon) -> None:
     """Nothing is lost in a restart, not even while Home Assistant answers but doesn't know the address yet."""
-    daemon.settings((await server.add_account("restart")).url, patience=0)
+    daemon.settings((await server.add_account("restart", "gammu_smsd")).url, patience=0)
     await server.home_assistant.stop()
     assert await call(daemon, SMS_MESSAGES="1", SMS_1_NUMBER=SENDER, SMS_1_TEXT="Meanwhile 😀") == 1
     starting = asyncio.create_task(server.home_assistant.start())
@@ -225,7 +225,7 @@ async def test_keeps_what_it_cannot_send(server: Server, answers: Answers, daemo
     assert {file.stat().st_mode & 0o777 for file in (daemon.folder / "spool").iterdir()} == {0o600}
     assert not any(text in daemon.log.read_text() for text in texts)
 
-    daemon.settings((await server.add_account(trouble)).url)
+    daemon.settings((await server.add_account(trouble, "gammu_smsd")).url)
     await daemon.receive(texts[2])
     async with daemon.running():
         events = [await server.next() for _ in texts]

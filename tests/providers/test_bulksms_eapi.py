@@ -91,6 +91,10 @@ async def test_empty_inbox_keeps_the_cursor(fetch: Fetch) -> None:
         ("22|internal fatal error|", TemporaryError),
         ("40|temporarily unavailable|\n", TemporaryError),
         ("24|data validation failed|", ConfigurationError),
+        ("25|insufficient credits|", ConfigurationError),
+        ("26|upstream credits not available|", TemporaryError),
+        ("27|daily quota exceeded|", ConfigurationError),
+        ("28|upstream quota exceeded|", TemporaryError),
         ("99|unheard of|", ProtocolError),
         ("<html>maintenance</html>", ProtocolError),
         ("", ProtocolError),
@@ -262,7 +266,7 @@ async def test_validate(provider: BulkSmsEapi, server: CannedServer, body: str, 
     """The credits prove the credentials (V33)."""
     server.answer = {"text": body}
     with pytest.raises(error) if error else nullcontext():
-        assert (await provider.validate()).account_id == "john"
+        assert (await provider.validate()).account_id == "127.0.0.1 john"
     [(request, form)] = server.requests
     assert request.path_qs == "/eapi/user/get_credits/1/1.1"
     assert form == {"username": "john", "password": PASSWORD}

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.sms_inbox.providers.bulletin import Bulletin, parse
 from custom_components.sms_inbox.providers.contract import Account
-from custom_components.sms_inbox.providers.errors import TemporaryError
+from custom_components.sms_inbox.providers.errors import AuthenticationError, ProtocolError, TemporaryError
 from emulator import Emulator
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
@@ -146,6 +146,59 @@ async def test_asks_as_documented(session: aiohttp.ClientSession, server: Canned
     [(request, form)] = server.requests
     assert (request.method, request.path_qs, form) == ("POST", "/api/1/sms/in", {})
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth(USERNAME, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("takes_basic", "takes_post", "requests"), [(True, True, 1), (True, False, 2), (False, True, 2)]
+)
+async def test_connect(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    requests: int,
+    *,
+    takes_basic: bool,
+    takes_post: bool,
+) -> None:
+    """The sibling product is added by its queue and read, whatever it takes; no address has the credentials."""
+    account = emulator.add_account("bulletin", USERNAME, PASSWORD)
+    monkeypatch.setattr(account.protocol, "connect_takes_basic", takes_basic)
+    monkeypatch.setattr(account.protocol, "connect_takes_post", takes_post)
+    # There is no such page, whoever asks for it.
+    emulator.fault("bulletin", "vendor_error", count=None, path="/api/2/", word="Not Found")
+    account.send("Hello")
+    url = f"{emulator.url('bulletin')}/connect"
+    await make_provider("bulletin", url=url).validate()
+    assert not account.messages[0].read
+    emulator.requests.clear()
+    provider = make_provider("bulletin", url=url)
+    page = await provider.fetch({})
+    assert [message.text for message in page.messages] == ["Hello"]
+    assert len(emulator.requests) == requests
+    assert (await provider.fetch({})).messages == ()
+    assert len(emulator.requests) == requests + 1
+    assert not any(PASSWORD[:4] in request.url for request in emulator.requests)
+    with pytest.raises(ProtocolError, match="no message feed"):
+        await provider.recover()
+    wrong = make_provider("bulletin", url=url, password="wrong")
+    for ask in (wrong.validate(), wrong.fetch({})):
+        with pytest.raises(AuthenticationError):
+            await ask
+
+
+@pytest.mark.parametrize("body", ["", "<html></html>", "messageId=1&body=x"])
+async def test_server_without_feed_and_queue(session: aiohttp.ClientSession, body: str) -> None:
+    """A server that answers anything else in place of the queue is none of Bulletin's."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=404 if "list" in request.path else 200, text=body)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        account = Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/")))
+        with pytest.raises(ProtocolError):
+            await Bulletin(session, account).validate()
 
 
 async def test_message_ends_the_long_poll(session: aiohttp.ClientSession) -> None:

@@ -15,9 +15,16 @@ from yarl import URL
 from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers.clicksend import ClickSend
 from custom_components.sms_inbox.providers.contract import Account
-from custom_components.sms_inbox.providers.errors import ProtocolError, RateLimitedError, TemporaryError
+from custom_components.sms_inbox.providers.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ProtocolError,
+    ProviderError,
+    RateLimitedError,
+    TemporaryError,
+)
 import emulator as emulation
-from emulator import Emulator
+from emulator import Emulator, clicksend as emulated
 from emulator.clicksend import ClickSend as Protocol
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, new, poll, walk
@@ -36,6 +43,20 @@ ROW: dict[str, Any] = {
     "brandNew": {"a": 1},
 }
 TEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
+NAME = "SMS Inbox 1a2b3c4d"
+URL_A, URL_B = "https://home.example/api/webhook/abc", "https://home.example/api/webhook/def"
+THEIRS: dict[str, Any] = {
+    "id": 7,
+    "dedicated_number": "*",
+    "rule_name": NAME,
+    "message_search_type": 1,
+    "message_search_term": "STOP",
+    "action": "EMAIL_FIXED",
+    "action_address": "someone@example.com",
+    "body": None,
+    "enabled": 1,
+}
+POLL: dict[str, Any] = THEIRS | {"id": 8, "rule_name": "Poll", "action": "POLL", "action_address": ""}
 
 type Fetch = Callable[..., Awaitable[Page]]
 
@@ -123,6 +144,12 @@ async def test_fields(fetch: Fetch, change: dict[str, Any], expected: dict[str, 
     assert {name: getattr(message, name) for name in expected} == expected
 
 
+async def test_list_without_rows(fetch: Fetch) -> None:
+    """An empty list may leave out its rows."""
+    page = await fetch(json.dumps({"http_code": 200, "data": {"total": 0, "current_page": 1, "last_page": 0}}))
+    assert (page.messages, page.more) == ((), False)
+
+
 async def test_several_rules(fetch: Fetch) -> None:
     """A message that is listed once for each rule is one; what has another id, time, sender or text is another."""
     others = [{"message_id": "7"}, {"timestamp": ROW["timestamp"] + 1}, {"from": "+1"}, {"body": "Hi"}]
@@ -163,6 +190,107 @@ async def test_identity(provider: ClickSend, server: CannedServer, account: dict
     assert (identity.account_id, identity.name) == (expected, USERNAME)
 
 
+@pytest.mark.parametrize(
+    "flags", [{"active": 0}, {"active": "0"}, {"active": False}, {"active": 1, "banned": 1}, {"banned": "1"}]
+)
+async def test_inactive_account(provider: ClickSend, server: CannedServer, flags: dict[str, Any]) -> None:
+    """That is no matter of the credentials, though they are taken."""
+    server.answer = {"text": json.dumps({"http_code": 200, "data": {"user_id": 3819, **flags}})}
+    with pytest.raises(ConfigurationError) as raised:
+        await provider.validate()
+    assert raised.value.hint == "account_suspended"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400, 429, 503])
+async def test_validation_reads_the_list(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, status: int
+) -> None:
+    """Credentials are only accepted if the list can be read with them; that there is no such page is no matter."""
+    code = {400: "BAD_REQUEST", 404: "NOT_FOUND"}.get(status, "")
+    emulator.fault("clicksend", "refused", path="inbound", http=status, code=code)
+    if status in (400, 404):
+        assert (await make_provider("clicksend").validate()).account_id
+    else:
+        with pytest.raises(ProviderError, match=str(status)):
+            await make_provider("clicksend").validate()
+    assert not account.messages
+
+
+async def test_subaccount_without_access(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which right it lacks is told."""
+    profile = emulated._profile(account)  # noqa: SLF001
+    without = {**profile, "_subaccount": {**profile["_subaccount"], "access_sms": 0}}
+    monkeypatch.setattr(emulated, "_profile", lambda _: without)
+    assert (await make_provider("clicksend").validate()).account_id
+    emulator.fault("clicksend", "refused", path="inbound")
+    with pytest.raises(ConfigurationError) as raised:
+        await make_provider("clicksend").validate()
+    assert raised.value.hint == "subaccount"
+
+
+@pytest.mark.parametrize(
+    ("http", "code", "message", "error", "hint"),
+    [
+        (401, "UNAUTHORIZED", "Authorization failed.", AuthenticationError, None),
+        (401, "UNAUTHORIZED", "Your API key has been disabled.", AuthenticationError, None),
+        (401, "UNAUTHORIZED", "Your account is not active.", ConfigurationError, "account_suspended"),
+        (401, "UNAUTHORIZED", "This account has been banned", ConfigurationError, "account_suspended"),
+        (401, "UNAUTHORIZED", "Your trial has expired.", ConfigurationError, "expired"),
+        (403, "FORBIDDEN", "", ConfigurationError, None),
+        (403, "FORBIDDEN", "Subaccounts have no access to this.", ConfigurationError, "subaccount"),
+        (403, "ACCOUNT_NOT_ACTIVATED", "", ConfigurationError, "account_suspended"),
+        (403, "ACCOUNT_SUSPENDED", "", ConfigurationError, "account_suspended"),
+        (403, "NOT_ENOUGH_PERMISSION_TO_LIST_ID", "", ConfigurationError, "missing_permission"),
+        (400, "INVALID_CREDENTIALS", "", AuthenticationError, None),
+        (400, "BAD_REQUEST", "", ConfigurationError, None),
+        (200, "UNAUTHORIZED", "", AuthenticationError, None),
+        (200, "INVALID_CREDENTIALS", "", AuthenticationError, None),
+        (200, "FORBIDDEN", "Account locked.", ConfigurationError, "account_suspended"),
+        (200, "INSUFFICIENT_CREDIT", "", ConfigurationError, "no_credit"),
+        (200, "TOO_MANY_REQUESTS", "", RateLimitedError, None),
+        (200, "INTERNAL_SERVER_ERROR", "Account service is disabled.", TemporaryError, None),
+        (200, "SOMETHING_NEW", "", ProtocolError, None),
+        (500, "INTERNAL_SERVER_ERROR", "", TemporaryError, None),
+        (429, "TOO_MANY_REQUESTS", "", RateLimitedError, None),
+    ],
+)
+@pytest.mark.parametrize("call", ["validate", "fetch"])
+async def test_words_of_refusal(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    http: int,
+    code: str,
+    message: str,
+    error: type[ProviderError],
+    hint: str | None,
+    call: str,
+) -> None:
+    """An answer is the error that its code means, whatever its status; who can't be helped by a login isn't asked."""
+    emulator.fault("clicksend", "refused", http=http, code=code, message=message)
+    provider = make_provider("clicksend")
+    with pytest.raises(error) as raised:
+        await (provider.validate() if call == "validate" else provider.fetch({}))
+    assert (type(raised.value), raised.value.hint) == (error, hint)
+    assert str(raised.value) == f"HTTP status {http}, {code}"
+    assert not account.messages
+
+
+@pytest.mark.parametrize(("username", "hint"), [("notactive", "account_suspended"), ("banned", "account_suspended")])
+async def test_logins_for_tests(session: aiohttp.ClientSession, emulator: Emulator, username: str, hint: str) -> None:
+    """The vendor has usernames for trying its refusals."""
+    emulator.add_account("clicksend", username, PASSWORD)
+    account = Account(username=username, password=PASSWORD, url=emulator.url("clicksend"))
+    with pytest.raises(ConfigurationError) as raised:
+        await ClickSend(session, account).validate()
+    assert raised.value.hint == hint
+
+
 @pytest.mark.parametrize("body", ["[]", '{"data": null}', '{"data": {"username": "anna"}}'])
 async def test_account_without_an_id(provider: ClickSend, server: CannedServer, body: str) -> None:
     """An answer that names no account proves nothing."""
@@ -200,6 +328,40 @@ async def test_staying(
     assert asked(emulator, "PUT") == ["a-2"]
     assert (await drain(provider, page.cursor))[1].cursor == page.cursor
     assert asked(emulator, "PUT") == []
+
+
+async def test_two_rules_list_all_twice(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account
+) -> None:
+    """Equal rows are one message, and marking its id once takes away all of them."""
+    account.places.append(POLL | {"message_search_type": 0})
+    account.send("Hello", message_id="a", received_at=TEN)
+    account.send("Other", message_id="a", received_at=TEN)
+    messages, page = await drain(make_provider("clicksend"))
+    assert sorted(message.text for message in messages) == ["Hello", "Other"]
+    assert asked(emulator, "PUT") == ["a"]
+    assert (await drain(make_provider("clicksend"), page.cursor))[0] == []
+
+
+async def test_more_than_a_page(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, freezer: FrozenDateTimeFactory
+) -> None:
+    """All come at once, and are marked after the walk, in some polls; then a poll is one request."""
+    for number in range(101):
+        account.send(str(number), message_id=str(number), received_at=TEN + timedelta(seconds=number))
+    provider = make_provider("clicksend")
+    messages, page = await drain(provider)
+    assert sorted(int(message.text) for message in messages) == list(range(101))
+    urls = [(request.method, URL(request.url).query.get("page")) for request in emulator.requests]
+    assert urls[:3] == [("GET", "1"), ("GET", "2"), ("PUT", None)]
+    for _ in range(10):
+        freezer.tick(30)
+        again, page = await drain(provider, page.cursor)
+        assert again == []
+    assert all(message.read for message in account.messages)
+    emulator.requests.clear()
+    await drain(provider, page.cursor)
+    assert len(emulator.requests) == 1
 
 
 async def test_few_at_once(
@@ -303,6 +465,21 @@ async def test_refused(emulator: Emulator, make_provider: MakeProvider, account:
     assert asked(emulator, "PUT") == []
 
 
+@pytest.mark.parametrize("http", [401, 403, 200])
+async def test_account_that_is_closed_while_marking(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, http: int
+) -> None:
+    """It isn't taken for a message that is read already: it is marked once the account is open again."""
+    provider = make_provider("clicksend")
+    account.send("x", message_id="a")
+    emulator.fault("clicksend", "refused", path="inbound-read", http=http, code="ACCOUNT_NOT_ACTIVATED")
+    page = await provider.fetch({})
+    with pytest.raises(ConfigurationError):
+        await provider.acknowledge(page)
+    await drain(provider, page.cursor)
+    assert asked(emulator, "PUT") == ["a", "a"]
+
+
 async def test_never_all_at_once(fetch: Fetch, provider: ClickSend, server: CannedServer) -> None:
     """No id that a row may have becomes the address that marks all messages read (V50)."""
     odd = ["", ".", "..", "/", "../inbound-read", "a/..", "?", "#", "%2e", " ", "é", "a\n", {"a": 1}, ["a"], 7]
@@ -399,3 +576,142 @@ async def test_message_that_comes_during_the_walk(
     messages = [message for page in pages for message in page.messages]
     assert asked(emulator, "GET") == ["1", "2", "3", "1", "2"]
     assert sorted(message.text for message in messages) == [f"Message {number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("rule_id", ["inbound_rule_id", "sms_inbound_rule_id"])
+@pytest.mark.parametrize("shows_webhook_type", [True, False])
+async def test_rule_of_ours(
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    monkeypatch: pytest.MonkeyPatch,
+    rule_id: str,
+    *,
+    shows_webhook_type: bool,
+) -> None:
+    """A rule of our name that calls a URL is made, changed and deleted; of the others, on any page, none is touched."""
+    monkeypatch.setattr(Protocol, "rule_id", rule_id)
+    monkeypatch.setattr(Protocol, "shows_webhook_type", shows_webhook_type)
+    account.page_size = 2
+    others = [THEIRS, THEIRS | {"id": 8, "action": "URL", "rule_name": f"{NAME}x"}, POLL | {"id": 9, "rule_name": NAME}]
+    account.places = [dict(rule) for rule in others]
+    provider = make_provider("clicksend")
+    [place] = await provider.webhook_places(NAME)
+    assert (place.place_id, place.name, place.url) == (NAME, NAME, "")
+    await provider.set_webhook(NAME, URL_A)
+    rule = {
+        "dedicated_number": "*",
+        "rule_name": NAME,
+        "message_search_type": 0,
+        "message_search_term": "*",
+        "action": "URL",
+        "action_address": URL_A,
+        "enabled": 1,
+        "webhook_type": "post",
+        "body": None,
+        "id": 10,
+    }
+    assert account.places == [*others, rule]
+    account.places += [POLL | {"id": number, "rule_name": "x"} for number in range(20, 25)]
+    await provider.set_webhook(NAME, URL_B)
+    assert account.places[3] == rule | {"action_address": URL_B}
+    assert [place.url for place in await provider.webhook_places(NAME)] == [URL_B]
+    await provider.set_webhook(NAME, "")
+    assert [rule["id"] for rule in account.places] == [7, 8, 9, 20, 21, 22, 23, 24]
+    assert account.places[:3] == others
+
+
+@pytest.mark.parametrize("change", [{"enabled": 0}, {"webhook_type": "json"}, {"action_address": URL_B}])
+async def test_rule_of_ours_that_was_changed(
+    emulator: Emulator, make_provider: MakeProvider, account: emulation.Account, change: dict[str, Any]
+) -> None:
+    """It is put right where it would not call us, and for which messages it is stays; a second one is deleted."""
+    provider = make_provider("clicksend")
+    ours = THEIRS | {"action": "URL", "action_address": URL_A, "webhook_type": "post"}
+    account.places = [dict(ours | change), dict(ours | change | {"id": 9})]
+    await provider.set_webhook(NAME, URL_A)
+    [kept] = account.places
+    assert {**kept, "id": 7} == ours
+    emulator.requests.clear()
+    await provider.set_webhook(NAME, URL_A)
+    assert [request.method for request in emulator.requests] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([], ("no_poll_rule",)),
+        ([THEIRS], ("no_poll_rule",)),
+        ([POLL | {"enabled": 0}], ("no_poll_rule",)),
+        ([POLL], ()),
+        ([POLL, POLL | {"id": 9}], ()),
+        ([POLL, *(THEIRS | {"id": number} for number in range(20, 29))], ()),
+        ([POLL | {"enabled": "1"}], ()),
+    ],
+    ids=["none", "another", "disabled", "one", "two", "on another page", "text"],
+)
+async def test_rule_that_lists(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: emulation.Account,
+    rules: list[dict[str, Any]],
+    expected: tuple[str, ...],
+) -> None:
+    """Without a rule with the action POLL nothing is listed; one is made that lists all, and never a second one."""
+    account.page_size = 3
+    account.places = [dict(rule) for rule in rules]
+    provider = make_provider("clicksend")
+    assert await provider.problems() == expected
+    emulator.requests.clear()
+    for _ in range(2):
+        await provider.solve("no_poll_rule")
+    made = [request for request in emulator.requests if request.method != "GET"]
+    assert [request.method for request in made] == ["POST"] * len(expected)
+    assert account.places[: len(rules)] == rules
+    assert await provider.problems() == ()
+    if expected:
+        account.send("Hello")
+        assert [message.text for message in (await drain(provider))[0]] == ["Hello"]
+
+
+async def test_rule_that_listed(make_provider: MakeProvider, account: emulation.Account) -> None:
+    """The one that we made is switched on again."""
+    account.places = []
+    provider = make_provider("clicksend")
+    await provider.solve("no_poll_rule")
+    [rule] = account.places
+    rule["enabled"] = 0
+    await provider.solve("no_poll_rule")
+    assert [rule["enabled"] for rule in account.places] == [1]
+    assert account.places == [rule]
+
+
+async def test_unknown_problem(make_provider: MakeProvider, account: emulation.Account) -> None:
+    """Nothing is done about it."""
+    before = list(account.places)
+    with pytest.raises(NotImplementedError):
+        await make_provider("clicksend").solve("something else")
+    assert account.places == before
+
+
+@pytest.mark.parametrize("rows", [["x", None, 5, [], {}], [{"action": "URL", "rule_name": NAME}]])
+async def test_odd_rules(provider: ClickSend, server: CannedServer, rows: list[Any]) -> None:
+    """They are passed over; one of ours without an id can't be changed, and no address is made of what is none."""
+    data = {"total": 1, "current_page": 1, "last_page": 1, "data": rows}
+    server.answer = {"text": json.dumps({"http_code": 200, "response_code": "SUCCESS", "data": data})}
+    assert await provider.problems() == ("no_poll_rule",)
+    assert [place.url for place in await provider.webhook_places(NAME)] == [""]
+    if len(rows) == 1:
+        for odd in ("", "..", "1/../2", {"a": 1}):
+            server.answer = {"text": json.dumps({"data": {**data, "data": [{**rows[0], "inbound_rule_id": odd}]}})}
+            with pytest.raises(ProtocolError):
+                await provider.set_webhook(NAME, "")
+        assert {request.method for request, _ in server.requests} == {"GET"}
+
+
+async def test_rules_without_end(provider: ClickSend, server: CannedServer) -> None:
+    """A list that goes on for ever is told apart."""
+    data = {"total": 1, "current_page": 1, "last_page": 10**9, "data": [{"action": "NONE"}]}
+    server.answer = {"text": json.dumps({"data": data})}
+    with pytest.raises(ProtocolError, match="end"):
+        await provider.problems()
+    assert len(server.requests) == 100

@@ -47,6 +47,8 @@ TEXTS = {
 WALKED = ("twilio", "elks", "clicksend", "smsgate")
 """Providers whose list is walked from the newest page to older ones."""
 LISTS_SENT = ("twilio", "elks")
+LISTS = {"elks": 2}
+"""How many lists a poll reads, where it is more than one."""
 ADDRESS = "https://home.example/api/webhook/abc"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -98,6 +100,14 @@ async def test_identity_is_stable_and_ignores_case(key: str, make_provider: Make
     """The same account has the same id each time."""
     first, second = await make_provider(key).validate(), await make_provider(key).validate()
     assert first.account_id == second.account_id == second.account_id.casefold()
+
+
+@pytest.mark.parametrize("key", ["bulletin", "bulksms_eapi", "voipms", "elks"], indirect=True)
+def test_same_user_at_another_server(key: str, make_provider: MakeProvider) -> None:
+    """Where a user name is all that there is, it is another account at another server, not at the official one."""
+    urls = (PROVIDERS[key].default_url, f"{PROVIDERS[key].default_url}/x", "https://other.example", "http://10.0.0.5")
+    ids = [make_provider(key, url=url).account_at_server("Anna") for url in urls]
+    assert ids == ["anna", "anna", "other.example anna", "10.0.0.5 anna"]
 
 
 async def test_empty_inbox(provider: Provider) -> None:
@@ -215,14 +225,15 @@ async def test_quiet_poll_is_cheap(provider: Provider, account: Account, emulato
     account.send("Received")
     _, page = await drain(provider)
     emulator.requests.clear()
+    lists = LISTS.get(provider.key, 1)
     for _ in range(3):
         quiet = await provider.fetch(page.cursor)
         assert (quiet.messages, quiet.more, quiet.cursor) == ((), False, page.cursor)
-    assert len(emulator.requests) == 3
+    assert len(emulator.requests) == 3 * lists
     account.send("Another", received_at=ago(minutes=0))
     messages, page = await drain(provider, page.cursor)
     assert [message.text for message in messages] == ["Another"]
-    assert len([request for request in emulator.requests if request.method == "GET"]) <= 3 + 2 + 1
+    assert len([request for request in emulator.requests if request.method == "GET"]) <= (3 + 2 + 1) * lists
 
 
 def ago(minutes: float) -> datetime:
@@ -231,14 +242,17 @@ def ago(minutes: float) -> datetime:
 
 
 async def test_equal_messages(provider: Provider, account: Account) -> None:
-    """Two messages with the same text from the same sender are two, also within one second."""
+    """Two messages with the same text from the same sender are two, also within one second.
+
+    Only the app on a phone doesn't tell them apart itself.
+    """
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     account.send("Open", received_at=at)
     messages, page = await drain(provider)
     account.send("Open", received_at=at)
     account.send("Open", received_at=at)
     later, _ = await drain(provider, page.cursor)
-    assert len(new([*messages, *later])) == 3
+    assert len(new([*messages, *later])) == (1 if provider.key == "smsgate" else 3)
 
 
 async def test_repeat_has_the_same_id(provider: Provider, account: Account) -> None:
@@ -324,6 +338,8 @@ async def test_fault(
     call: str,
 ) -> None:
     """Each trouble of a server is its own error, and loses nothing."""
+    if (provider.key, fault) == ("voipms", "html"):
+        error = TemporaryError  # pages of what stands before its server are frequent, and pass
     account.send("Secret text")
     emulator.fault(provider.key, fault, count=None, **options)
     with pytest.raises(error) as raised:
@@ -404,8 +420,7 @@ async def test_webhook(provider: Provider, account: Account, server: CannedServe
     assert message.raw
     assert (result.unreadable, result.poll) == ((), False)
     [listed] = (await drain(provider))[0]
-    if provider.key != "smsgate" or listed.message_id.startswith("text:"):  # the app's own ids
-        assert listed.message_id == message.message_id
+    assert listed.message_id == message.message_id
 
 
 @pytest.mark.parametrize("key", ["twilio", "smsgate"], indirect=True)
@@ -427,7 +442,8 @@ async def have_webhook(provider: Provider, account: Account, server: CannedServe
     account.callback = ADDRESS
     if provider.registers:
         server.answer = {"status": 200}
-        await provider.set_webhook("SMS Inbox", str(server.make_url("/api/webhook/abc")))
+        [place] = await provider.webhook_places("SMS Inbox")
+        await provider.set_webhook(place.place_id, str(server.make_url("/api/webhook/abc")))
 
 
 def request_of(outgoing: Outgoing) -> WebhookRequest:
@@ -451,11 +467,11 @@ async def test_registering(provider: Provider, account: Account, server: CannedS
     assert place.url == ""
     for url in (first, first, second):
         await provider.set_webhook(place.place_id, url)
-        assert [webhook["url"] for webhook in account.webhooks] == [url]
+        assert set(account.protocol.registered(account)) == {url}
         assert [place.url for place in await provider.webhook_places("SMS Inbox")] == [url]
     for _ in range(2):
         await provider.set_webhook(place.place_id, "")
-        assert account.webhooks == []
+        assert account.protocol.registered(account) == []
 
 
 async def test_no_server(key: str, make_provider: MakeProvider, unused_tcp_port: int) -> None:

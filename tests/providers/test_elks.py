@@ -1,20 +1,29 @@
 """46elks: the row of the history, and the pages that are walked backwards."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.sms_inbox.model import Page
 from custom_components.sms_inbox.providers.contract import Account
 from custom_components.sms_inbox.providers.elks import Elks
-from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError
-from emulator import Emulator
+from custom_components.sms_inbox.providers.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ProtocolError,
+    ProviderError,
+    RateLimitedError,
+    TemporaryError,
+)
+from emulator import Account as Emulated, Emulator
+from emulator.elks import NO_LOGIN, Elks as Protocol, number
 
 from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, poll
 
@@ -29,8 +38,30 @@ ROW: dict[str, Any] = {
     "cost": 3500,
 }
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PLACE = "SMS Inbox 1a2b3c4d"
+URL_A, URL_B = "https://home.example/api/webhook/abc", "https://home.example/api/webhook/def"
 
 type Fetch = Callable[..., Awaitable[Page]]
+
+
+class Histories(CannedServer):
+    """A server that has no MMS, and one answer to everything else."""
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        return web.Response(text='{"data": []}') if request.path == "/a1/mms" else await super()._handle(request)
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[CannedServer]:
+    """Run such a server."""
+    async with Histories() as server:
+        yield server
+
+
+@pytest.fixture
+def account(emulator: Emulator) -> Emulated:
+    """Return the account at the emulator."""
+    return emulator.add_account("elks", USERNAME, PASSWORD)
 
 
 @pytest.fixture
@@ -59,7 +90,8 @@ async def test_message(fetch: Fetch) -> None:
     assert message.received_at == datetime(2026, 11, 21, 10, 0, 0, 123000, tzinfo=UTC)
     assert message.in_reply_to is None
     assert json.loads(message.raw) == ROW
-    assert (page.cursor, page.more) == ({"since": "2026-11-21T10:00:00+00:00"}, False)
+    assert message.channel is None
+    assert page.cursor == {"since": "2026-11-21T10:00:00+00:00", "mms": ""}
 
 
 async def test_documented_answer(fetch: Fetch) -> None:
@@ -123,8 +155,9 @@ async def test_account(provider: Elks, server: CannedServer) -> None:
     server.answer = {"text": '{"id": "uabc", "displayname": "Anna", "email": "anna@example.com"}'}
     identity = await provider.validate()
     assert (identity.account_id, identity.name) == ("uabc", "uAbc")
-    [(request, _)] = server.requests
-    assert request.path == "/a1/me"
+    [(request, _), (listed, _)] = server.requests
+    assert (request.path, listed.path) == ("/a1/me", "/a1/sms")
+    assert dict(listed.query) == {"start": "2000-01-01T00:00:00.000000", "limit": "1"}
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth("uAbc", PASSWORD)
 
 
@@ -153,15 +186,17 @@ async def test_first_look(fetch: Fetch, server: CannedServer, freezer: FrozenDat
     assert (page.cursor, page.more) == ({}, False)
 
 
-async def test_later_looks(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_later_looks(provider: Elks, fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
     """Later ones begin two days before the latest message, however long ago, and stay there."""
     freezer.move_to(NOW)
     cursor = {"since": "2026-01-05T10:00:00+00:00"}
     page = await fetch([ROW | {"created": "2026-01-05T10:00:00.900000"}], cursor)
     [(request, _)] = server.requests
     assert request.query["end"] == "2026-01-03T10:00:00.000000"
-    assert page.cursor == cursor
-    assert (await fetch([ROW | {"id": "another"}], cursor)).cursor == {"since": "2026-11-21T10:00:00+00:00"}
+    assert page.cursor == cursor | {"mms": cursor["since"]}
+    page = await provider.fetch(page.cursor)
+    assert not page.more
+    assert (await fetch([ROW | {"id": "another"}], page.cursor)).cursor["since"] == "2026-11-21T10:00:00+00:00"
 
 
 async def test_sent_messages_move_the_window(fetch: Fetch, freezer: FrozenDateTimeFactory) -> None:
@@ -169,7 +204,7 @@ async def test_sent_messages_move_the_window(fetch: Fetch, freezer: FrozenDateTi
     freezer.move_to(NOW)
     page = await fetch([ROW | {"direction": "outgoing"}])
     assert page.messages == ()
-    assert page.cursor == {"since": "2026-11-21T10:00:00+00:00"}
+    assert page.cursor == {"since": "2026-11-21T10:00:00+00:00", "mms": ""}
 
 
 async def test_message_from_the_future(fetch: Fetch, freezer: FrozenDateTimeFactory) -> None:
@@ -177,7 +212,7 @@ async def test_message_from_the_future(fetch: Fetch, freezer: FrozenDateTimeFact
     freezer.move_to(NOW)
     page = await fetch([ROW | {"created": "2026-11-21T12:05:00.000000"}])
     assert len(page.messages) == 1
-    assert page.cursor == {"since": NOW.isoformat()}
+    assert page.cursor == {"since": NOW.isoformat(), "mms": ""}
 
 
 async def test_late_message(emulator: Emulator, make_provider: MakeProvider) -> None:
@@ -199,35 +234,51 @@ async def test_border_of_pages(emulator: Emulator, make_provider: MakeProvider) 
     """Messages of one moment on both sides of it all come, once, and in the order in which they arrived."""
     account = emulator.add_account("elks", USERNAME, PASSWORD, page_size=4)
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
-    for number, seconds in enumerate((0, 10, 20, 20, 20, 30, 40)):
-        account.send(f"Message {number}", received_at=now + timedelta(seconds=seconds))
+    for place, seconds in enumerate((0, 10, 20, 20, 20, 30, 40)):
+        account.send(f"Message {place}", received_at=now + timedelta(seconds=seconds))
     messages, _ = await drain(make_provider("elks"))
     assert len(messages) == 7
-    assert {message.text for message in messages} == {f"Message {number}" for number in range(7)}
+    assert {message.text for message in messages} == {f"Message {place}" for place in range(7)}
     times = [message.received_at for message in by_time(messages)]
     assert times == [now + timedelta(seconds=seconds) for seconds in (0, 10, 20, 20, 20, 30, 40)]
 
 
 async def test_more_in_a_second_than_a_page_holds(emulator: Emulator, make_provider: MakeProvider) -> None:
-    """Then `next` is followed as it is, and what is sent in masses doesn't stop what is received."""
+    """What is sent in masses doesn't stop what is received."""
     account = emulator.add_account("elks", USERNAME, PASSWORD)
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     account.send("Received", received_at=now)
-    for number in range(350):
-        account.send("Sent", sent=True, received_at=now + timedelta(seconds=1, milliseconds=number))
+    for place in range(350):
+        account.send("Sent", sent=True, received_at=now + timedelta(seconds=1, milliseconds=place))
     messages, _ = await drain(make_provider("elks"))
     assert [message.text for message in messages] == ["Received"]
     assert len(emulator.requests) == 5
 
 
+@pytest.mark.parametrize(("twins", "microseconds"), [(1, 1000), (1, 9), (3, 8000)])
+async def test_many_in_a_second_at_once(
+    make_provider: MakeProvider, account: Emulated, twins: int, microseconds: int
+) -> None:
+    """All of them come with the next poll, and none only with the hourly check, also of some at the same time."""
+    provider = make_provider("elks")
+    now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    account.send("Before", received_at=now)
+    _, page = await drain(provider)
+    for place in range(350):
+        at = now + timedelta(minutes=1, microseconds=place // twins * microseconds)
+        account.send(f"Message {place}", received_at=at)
+    messages, _ = await drain(provider, page.cursor)
+    assert sorted(message.text for message in messages) == sorted(f"Message {place}" for place in range(350))
+
+
 async def test_steady_polling(emulator: Emulator, make_provider: MakeProvider) -> None:
-    """It takes one request, and the cursor stays while nothing comes."""
+    """It takes a request for each history, and the cursor stays while nothing comes."""
     emulator.add_account("elks", USERNAME, PASSWORD).send("Hello")
     _, page = await drain(make_provider("elks"))
     emulator.requests.forget()
     _, again = await drain(make_provider("elks"), page.cursor)
     assert again.cursor == page.cursor
-    assert len(emulator.requests) == 1
+    assert len(emulator.requests) == 2
 
 
 @pytest.mark.parametrize("following", [ROW["created"], "9999-12-31T23:59:59.999999", "0001-01-01T00:00:00"])
@@ -237,3 +288,272 @@ async def test_pages_in_circles(provider: Elks, server: CannedServer, following:
     with pytest.raises(ProtocolError, match="circles"):
         await poll(provider)
     assert len(server.requests) < 20
+
+
+async def test_mms(make_provider: MakeProvider, account: Emulated) -> None:
+    """They come beside the SMS, which don't wait for them; one without a text is one, and ids don't clash."""
+    account.send("Text", message_id="s1", received_at=datetime.now(UTC) - timedelta(minutes=1))
+    account.send("", message_id="m1", wire="mms", received_at=datetime.now(UTC) - timedelta(minutes=2))
+    account.send("With text", message_id="s1", wire="mms")
+    account.send("Sent", wire="mms", sent=True)
+    provider = make_provider("elks")
+    sms, mms, *rest = await poll(provider)
+    assert [(message.message_id, message.text, message.channel) for message in sms.messages] == [("s1", "Text", None)]
+    assert [(message.message_id, message.text, message.channel) for message in mms.messages] == [
+        ("m1", "", "mms"),
+        ("mms:s1", "With text", "mms"),
+    ]
+    assert (sms.more, mms.more, rest) == (True, False, [])
+    account.send("Another", wire="mms")
+    messages, _ = await drain(provider, mms.cursor)
+    assert [message.text for message in messages] == ["Another"]
+
+
+async def test_row_of_an_mms(make_provider: MakeProvider, account: Emulated) -> None:
+    """One that is odd is kept, and the others come."""
+    account.send_raw(b'{"id": "m2", "created": "2026-02-30T10:00:00", "direction": "incoming", "message": null}')
+    account.send_raw(b'{"id": "m3", "created": 5, "images": ["m3-i0"]}')
+    [first, second] = (await drain(make_provider("elks")))[0]
+    assert {first.message_id, second.message_id} == {"m2", "m3"}
+    assert (first.text, first.channel, first.received_at) == ("", "mms", second.received_at)
+
+
+async def test_new_object_between_the_histories(make_provider: MakeProvider, account: Emulated) -> None:
+    """What is left follows from the cursor."""
+    account.send("Text")
+    account.send("Picture", wire="mms", received_at=datetime.now(UTC) - timedelta(days=20))
+    page = await make_provider("elks").fetch({})
+    assert ([message.text for message in page.messages], page.more) == (["Text"], True)
+    messages, _ = await drain(make_provider("elks"), page.cursor)
+    assert "Picture" in [message.text for message in messages]
+
+
+async def test_cursor_of_sms_alone(make_provider: MakeProvider, account: Emulated) -> None:
+    """From it on MMS are read, and none that are much older."""
+    now = datetime.now(UTC)
+    account.send("Long ago", wire="mms", received_at=now - timedelta(days=9))
+    account.send("New", wire="mms")
+    messages, page = await drain(make_provider("elks"), {"since": now.isoformat(timespec="seconds")})
+    assert [message.text for message in messages] == ["New"]
+    assert page.cursor.keys() == {"since", "mms"}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 501])
+async def test_account_without_mms(
+    emulator: Emulator, make_provider: MakeProvider, account: Emulated, freezer: FrozenDateTimeFactory, status: int
+) -> None:
+    """That its MMS are refused is no error; once an hour they are asked for again."""
+    emulator.fault("elks", "vendor_error", count=None, path="/mms", word="Forbidden", status=status)
+    provider = make_provider("elks")
+    page = await provider.fetch({})
+    assert (page.messages, page.more) == ((), False)
+    emulator.requests.clear()
+    account.send("Text")
+    messages, page = await drain(provider, page.cursor)
+    assert [message.text for message in messages] == ["Text"]
+    assert {request.url.partition("?")[0] for request in emulator.requests} == {"/elks/a1/sms"}
+    emulator.clear_faults()
+    account.send("Picture", wire="mms")
+    freezer.tick(3601)
+    messages, page = await drain(provider, page.cursor)
+    assert [message.text for message in messages] == ["Picture"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "error"),
+    [("server_error", {"status": 500}, TemporaryError), ("bad_json", {}, ProtocolError), ("cut", {}, TemporaryError)],
+)
+@pytest.mark.parametrize(("path", "wire", "other"), [("/mms", "sms", "mms"), ("/sms", "mms", "sms")])
+async def test_one_history_that_fails(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: Emulated,
+    *,
+    fault: str,
+    options: dict[str, Any],
+    error: type[ProviderError],
+    path: str,
+    wire: str,
+    other: str,
+) -> None:
+    """What the other one brings is delivered at each poll; then the error is told, and nothing is lost or repeated."""
+    provider = make_provider("elks")
+    _, page = await drain(provider)
+    emulator.fault("elks", fault, count=None, path=path, **options)
+    account.send("Waiting", wire=other)
+    for place in range(3):
+        account.send(f"Message {place}", wire=wire)
+        emulator.requests.clear()
+        page = await provider.fetch(page.cursor)
+        assert ([message.text for message in page.messages], page.more) == ([f"Message {place}"], True)
+        with pytest.raises(error):
+            await provider.fetch(page.cursor)
+        assert len(emulator.requests) == 2
+    with pytest.raises(error):
+        await provider.fetch(page.cursor)
+    emulator.clear_faults()
+    assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["Waiting"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("unauthorized", AuthenticationError), ("rate_limited", RateLimitedError)]
+)
+async def test_no_more_requests(
+    emulator: Emulator, make_provider: MakeProvider, account: Emulated, fault: str, error: type[ProviderError]
+) -> None:
+    """Where the whole account is refused, the other history is not asked for."""
+    account.send("Picture", wire="mms")
+    emulator.fault("elks", fault)
+    provider = make_provider("elks")
+    with pytest.raises(error):
+        await provider.fetch({})
+    assert len(emulator.requests) == 1
+    assert [message.text for message in (await drain(provider))[0]] == ["Picture"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "error", "hint", "reason"),
+    [
+        (401, NO_LOGIN, AuthenticationError, None, "HTTP status 401, authentication_required"),
+        (401, "Wrong password", AuthenticationError, None, "HTTP status 401"),
+        (401, "Account is not active", ConfigurationError, "account_suspended", "HTTP status 401"),
+        (403, "Your account has been closed.", ConfigurationError, "account_suspended", "HTTP status 403"),
+        (403, "API access is disabled for this user", ConfigurationError, "api_not_enabled", "HTTP status 403"),
+        (403, "Missing key from", ConfigurationError, None, "HTTP status 403, missing_key"),
+        (403, "Not enough credits", ConfigurationError, "no_credit", "HTTP status 403, not_enough_credits"),
+        (403, "<html>Account disabled</html>", ConfigurationError, None, "HTTP status 403"),
+        (403, "Account disabled " * 100, ConfigurationError, None, "HTTP status 403"),
+        (404, "Not found", ConfigurationError, None, "HTTP status 404, not_found"),
+    ],
+)
+@pytest.mark.parametrize("call", ["validate", "fetch"])
+async def test_words_of_refusal(
+    emulator: Emulator,
+    make_provider: MakeProvider,
+    account: Emulated,
+    *,
+    status: int,
+    words: str,
+    error: type[ProviderError],
+    hint: str | None,
+    reason: str,
+    call: str,
+) -> None:
+    """What is wrong with the account is no matter of the credentials."""
+    emulator.fault("elks", "vendor_error", count=None, word=words, status=status)
+    provider = make_provider("elks")
+    with pytest.raises(error) as raised:
+        await (provider.validate() if call == "validate" else provider.fetch({}))
+    assert (type(raised.value), raised.value.hint, str(raised.value)) == (error, hint, reason)
+    assert not account.messages
+
+
+async def test_validation_reads_the_history(emulator: Emulator, make_provider: MakeProvider, account: Emulated) -> None:
+    """Credentials are only accepted if the history can be read with them."""
+    emulator.fault("elks", "vendor_error", path="/sms", word="Forbidden", status=403)
+    with pytest.raises(ConfigurationError, match="403"):
+        await make_provider("elks").validate()
+    assert not account.messages
+
+
+@pytest.mark.parametrize("lists_settings", [True, False])
+async def test_places(
+    make_provider: MakeProvider, account: Emulated, monkeypatch: pytest.MonkeyPatch, *, lists_settings: bool
+) -> None:
+    """They are the active numbers that receive SMS, on any page, with what is set there, whatever it is."""
+    monkeypatch.setattr(Protocol, "lists_settings", lists_settings)
+    forward = '{"forward":"+46700000000"}'
+    account.page_size = 2
+    rows = [
+        number("+461", name="Gate", sms_url=URL_A),
+        number("+462", active="no"),
+        number("+463", capabilities=["voice"]),
+        number("+464", capabilities="sms, voice", sms_url=forward),
+        number("+465", sms_url="none"),
+    ]
+    created = datetime(2018, 2, 7, tzinfo=UTC)
+    account.places = [
+        row | {"created": f"{created + timedelta(days=day):%Y-%m-%dT%H:%M:%S.%f}"} for day, row in enumerate(rows)
+    ]
+    places = await make_provider("elks").webhook_places(PLACE)
+    assert {place.name: place.url for place in places} == {"+461 (Gate)": URL_A, "+464": forward, "+465": ""}
+    assert {place.place_id for place in places} == {rows[place]["id"] for place in (0, 3, 4)}
+
+
+async def test_register(emulator: Emulator, make_provider: MakeProvider, account: Emulated) -> None:
+    """The addresses for SMS and MMS are set, and no answer is sent back (V72); what is as wanted is left alone."""
+    account.places = [number("+461", voice_start="https://elsewhere.example/call", name="Gate"), number("+462")]
+    [mine, other] = account.places
+    before = dict(mine)
+    provider = make_provider("elks")
+    await provider.set_webhook(mine["id"], URL_A)
+    assert mine == before | {"sms_url": URL_A, "mms_url": URL_A, "sms_replies": "no"}
+    assert other == number("+462")
+    emulator.requests.clear()
+    await provider.set_webhook(mine["id"], URL_A)
+    assert [request.method for request in emulator.requests] == ["GET"]
+    await provider.set_webhook(mine["id"], URL_B)
+    assert mine == before | {"sms_url": URL_B, "mms_url": URL_B, "sms_replies": "no"}
+    await provider.set_webhook(mine["id"], "")
+    assert mine == before | {"sms_replies": "no"}
+    emulator.requests.clear()
+    await provider.set_webhook(mine["id"], "")
+    assert [request.method for request in emulator.requests] == ["GET"]
+    assert other == number("+462")
+
+
+@pytest.mark.parametrize(
+    ("mms_url", "capabilities", "sms_url"),
+    [
+        ("https://elsewhere.example/mms", ["sms", "mms"], ""),
+        ("https://elsewhere.example/hook", ["sms", "mms"], "https://elsewhere.example/hook"),
+        ('{"forward":"+46700000000"}', ["sms", "mms"], ""),
+        ("", ["sms", "voice"], ""),
+    ],
+)
+async def test_address_for_mms_of_another(
+    make_provider: MakeProvider, account: Emulated, mms_url: str, capabilities: list[str], sms_url: str
+) -> None:
+    """It is never touched, nor that of a number without MMS."""
+    account.places = [number("+461", sms_url=sms_url, mms_url=mms_url, capabilities=capabilities)]
+    [row] = account.places
+    provider = make_provider("elks")
+    await provider.set_webhook(row["id"], URL_A)
+    assert (row["sms_url"], row["mms_url"]) == (URL_A, mms_url)
+    await provider.set_webhook(row["id"], "")
+    assert (row["sms_url"], row["mms_url"]) == ("", mms_url)
+
+
+@pytest.mark.parametrize("place_id", ["n404", PLACE, "", "..", "n1/../n2"])
+async def test_number_that_is_gone(make_provider: MakeProvider, account: Emulated, place_id: str) -> None:
+    """That is told when a URL is to be set there, and needs no removing."""
+    provider = make_provider("elks")
+    with pytest.raises(ConfigurationError) as raised:
+        await provider.set_webhook(place_id, URL_A)
+    assert raised.value.hint == "webhook_place_gone"
+    await provider.set_webhook(place_id, "")
+    assert account.places == [number("+44771234567")]
+
+
+async def test_number_that_was_given_back(make_provider: MakeProvider, account: Emulated) -> None:
+    """Nothing is set at it."""
+    account.places = [number("+461", active="no")]
+    with pytest.raises(ConfigurationError) as raised:
+        await make_provider("elks").set_webhook(account.places[0]["id"], URL_A)
+    assert raised.value.hint == "webhook_place_gone"
+
+
+@pytest.mark.parametrize("rows", [["x", None, 5, [], {}, {"id": "n/1"}, {"id": ["n1"]}], []])
+async def test_odd_numbers(provider: Elks, server: CannedServer, rows: list[Any]) -> None:
+    """They are passed over."""
+    server.answer = {"text": json.dumps({"data": [*rows, {"id": "n1", "number": 461, "sms_url": 5}]})}
+    [place] = await provider.webhook_places(PLACE)
+    assert (place.place_id, place.name, place.url) == ("n1", "461", "5")
+
+
+@pytest.mark.parametrize("border", ["soon", 5, "2018-02-07T14:14:14", "2018-02-07T14:14:14.834000"])
+async def test_numbers_without_end(provider: Elks, server: CannedServer, border: Any) -> None:
+    """A list that shows the same page for ever ends."""
+    server.answer = {"text": json.dumps({"data": [{"id": "n1", "number": "+461", "sms_url": ""}], "next": border})}
+    assert len(await provider.webhook_places(PLACE)) == 1
+    assert len(server.requests) <= 2

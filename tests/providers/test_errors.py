@@ -43,7 +43,7 @@ def make(session: aiohttp.ClientSession, server: CannedServer, key: str) -> Prov
         ("bulksms", 400, {"type": "#bad-request"}, ConfigurationError, "HTTP status 400, bad-request"),
         ("bulksms", 400, {"type": "Anna 5", "title": "5 of Anna"}, ConfigurationError, "HTTP status 400"),
         ("clicksend", 403, CLICKSEND, ConfigurationError, "HTTP status 403, ACCOUNT_NOT_ACTIVATED"),
-        ("clicksend", 200, CLICKSEND, ProtocolError, "the answer has no data, ACCOUNT_NOT_ACTIVATED"),
+        ("clicksend", 200, CLICKSEND, ConfigurationError, "HTTP status 200, ACCOUNT_NOT_ACTIVATED"),
         ("clicksend", 200, CLICKSEND | {"response_code": "SUCCESS"}, ProtocolError, "the answer has no data"),
         ("elks", 403, "Missing key", ConfigurationError, "HTTP status 403, missing_key"),
         ("elks", 403, "Anna has no key", ConfigurationError, "HTTP status 403"),

@@ -25,7 +25,7 @@ from custom_components.sms_inbox.providers.gammu import Gammu
 from emulator import Account as Modem, Emulator
 from emulator.protocol import Answer, Call
 
-from .conftest import PASSWORD, USERNAME, CannedServer, drain
+from .conftest import PASSWORD, USERNAME, CannedServer, drain, new, poll
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/gammu"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -73,6 +73,15 @@ def texts(page: Page) -> list[str]:
 def on_sim(modem: Modem) -> list[str]:
     """Return the texts that the modem still has."""
     return [message.text for message in modem.messages]
+
+
+async def read(gateway: Gammu) -> Page:
+    """Fetch until nothing new comes, acknowledge what was new, and return the last page: now something is deleted."""
+    page = await gateway.fetch({})
+    while page.messages:
+        await gateway.acknowledge(page)
+        page = await gateway.fetch(page.cursor)
+    return page
 
 
 async def listed(canned: Gammu, server: CannedServer, *rows: Any) -> Page:
@@ -173,6 +182,110 @@ async def test_date(canned: Gammu, server: CannedServer, date: str | None, recei
     assert [message.received_at for message in page.messages] == [received_at]
 
 
+@pytest.mark.parametrize(
+    ("date", "utc"),
+    [
+        ("2026-11-21T12:00:05", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026-11-21 12:00:05.250", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026-11-21 12:00:05+02:00", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026-11-21T10:00:05.000Z", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026-11-21 10:00:05+0000", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("26-11-21 12:00:05", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("26/11/21,12:00:05+08", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("26/11/21,06:00:05-16", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+        ("2026/11/21 12:00:05", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
+    ],
+)
+async def test_forms_of_a_date(canned: Gammu, server: CannedServer, date: str, utc: datetime) -> None:
+    """However a time is written, it is the same time, and the message the same one."""
+    plain = {"Date": "2026-11-21 12:00:05", "Number": "1", "State": "Read", "Text": "x"}
+    [first] = (await listed(canned, server, plain)).messages
+    [second] = (await listed(canned, server, plain | {"Date": date})).messages
+    assert (second.message_id, second.received_at) == (first.message_id, utc)
+
+
+FORMS = ("iso", "fraction", "offset", "utc", "label", "short", "modem")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_back", [False, True])
+@pytest.mark.parametrize("is_new_object", [False, True])
+async def test_update_of_the_gateway(
+    session: aiohttp.ClientSession, emulator: Emulator, form: str, *, is_back: bool, is_new_object: bool
+) -> None:
+    """It writes times in another form: nothing comes again, and what comes then is told apart as before.
+
+    Only offsets that mean nothing are recognised by the messages that were stored, and so not by a new object.
+    """
+    modem = emulator.add_account("gammu", USERNAME, PASSWORD, time_zone="Africa/Johannesburg")
+    zone = ZoneInfo("Africa/Johannesburg")
+    account = Account(
+        username=USERNAME, password=PASSWORD, url=emulator.url("gammu"), time_zone=zone, delete_stored=False
+    )
+    for number in range(3):
+        modem.send("Open", received_at=NOON + timedelta(minutes=number // 2))
+    gateway = Gammu(session, account)
+    before, page = await drain(gateway)
+    if is_new_object and form != "label":
+        gateway = Gammu(session, account)
+    for change in (form, "plain") if is_back else (form,):
+        for message in modem.messages:
+            message.wire = change
+        after, page = await drain(gateway, page.cursor)
+        assert new(after, before) == []
+    if is_new_object:
+        gateway = Gammu(session, account)
+    modem.send("Open", received_at=NOON + timedelta(hours=1), wire="plain" if is_back else form)
+    after, _ = await drain(gateway, page.cursor)
+    assert [message.received_at for message in new(after, before)] == [NOON + timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("text", ["[MMS or binary message]", "[MMS or binary message - cannot display]"])
+async def test_no_text(gateway: Gammu, modem: Modem, text: str) -> None:
+    """What stands in the place of a text is none."""
+    modem.send(text)
+    [message] = (await drain(gateway))[0]
+    assert (message.text, message.encoding, message.data, message.channel) == ("", "binary", None, None)
+    assert text.encode() in message.raw
+    assert on_sim(modem) == []
+
+
+@pytest.mark.parametrize("text", ["[Decoding error]", "[Message decoding failed]"])
+async def test_text_that_the_gateway_can_not_decode(gateway: Gammu, modem: Modem, text: str) -> None:
+    """It is kept, here and on the card: once the gateway can, it is a message."""
+    modem.send("Other")
+    sent = modem.send(text)
+    pages = await poll(gateway)
+    assert [json.loads(record)["Text"] for page in pages for record in page.unreadable] == [text]
+    assert on_sim(modem) == [text]
+    sent.text = "Decoded"
+    assert [message.text for message in (await drain(gateway, pages[-1].cursor))[0]] == ["Decoded"]
+    assert on_sim(modem) == []
+
+
+async def test_another_consumer(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
+    """Another program takes or deletes messages meanwhile: what is gone is done, and nothing is delivered twice."""
+    for text in ("First", "Second", "Third"):
+        modem.send(text)
+    page = await read(gateway)
+    modem.messages.clear()
+    assert await gateway.acknowledge(page)
+    assert emulator.requests[-1].status == HTTPStatus.NOT_FOUND
+    modem.send("Fourth")
+    assert [message.text for message in (await drain(gateway, page.cursor))[0]] == ["Fourth"]
+    assert on_sim(modem) == []
+
+
+@pytest.mark.parametrize(("status", "word"), [(500, "Internal Server Error"), (503, "Service timed out")])
+async def test_busy_modem(gateway: Gammu, modem: Modem, emulator: Emulator, status: int, word: str) -> None:
+    """A gateway says in JSON that its modem doesn't answer in time: that passes."""
+    modem.send("Hello")
+    emulator.fault("gammu", "vendor_error", word=word, status=status)
+    with pytest.raises(TemporaryError, match=str(status)):
+        await gateway.fetch({})
+    assert [message.text for message in (await drain(gateway))[0]] == ["Hello"]
+
+
 @pytest.mark.parametrize("row", [None, "x", 5, [], {}, {"Number": "1"}, {"Number": "1", "Date": "", "Text": 5}])
 async def test_what_is_no_message(canned: Gammu, server: CannedServer, row: Any) -> None:
     """It is kept as it came, and takes nothing with it."""
@@ -215,25 +328,25 @@ async def test_what_was_written_here_is_left_alone(gateway: Gammu, modem: Modem)
 
 
 async def test_deletes_what_is_stored(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """One at each step, from the highest place down; what can't be read and what came meanwhile stay."""
+    """One at each step, from the highest place down; first comes what came meanwhile, and what can't be read stays."""
     modem.send("First")
     modem.send_raw(b'"nonsense"')
     modem.send("Second")
     page = await gateway.fetch({})
     modem.send("Third")
     assert await gateway.acknowledge(page)
-    assert on_sim(modem) == ["First", '"nonsense"', "Third"]
+    assert on_sim(modem) == ["First", '"nonsense"', "Second", "Third"]
     page = await gateway.fetch(page.cursor)
     assert texts(page) == ["Third"]
     while await gateway.acknowledge(page):
         page = await gateway.fetch(page.cursor)
     assert on_sim(modem) == ['"nonsense"']
     deletions = [line for line in asked(emulator) if "DELETE" in line]
-    assert deletions == ["DELETE /sms/2", "DELETE /sms/2", "DELETE /sms/0"]
+    assert deletions == ["DELETE /sms/3", "DELETE /sms/2", "DELETE /sms/0"]
 
 
 async def test_new_message_while_a_full_card_is_cleared(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
-    """It is returned after a few requests: a slow modem takes seconds for each."""
+    """It is returned by the next list, since a slow modem takes long for each; the card is cleared all the same."""
     for number in range(40):
         modem.send(f"Message {number}")
     page = await gateway.fetch({})
@@ -246,17 +359,18 @@ async def test_new_message_while_a_full_card_is_cleared(gateway: Gammu, modem: M
         assert len(emulator.requests) == 1
         assert await gateway.acknowledge(page)
         assert len(emulator.requests) <= 3
+    assert len(modem.messages) == 50
     emulator.requests.clear()
     await drain(gateway, page.cursor)
     assert on_sim(modem) == []
-    assert len(emulator.requests) <= 2 * 40 + 2
+    assert len(emulator.requests) <= 2 * 50 + 2
 
 
 async def test_list_that_is_too_old(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
     """No place is taken from it: another client may have deleted something meanwhile."""
     for text in ("First", "Second", "Third"):
         modem.send(text)
-    page = await gateway.fetch({})
+    page = await read(gateway)
     assert await gateway.acknowledge(page)
     page = await gateway.fetch(page.cursor)
     del modem.messages[0]
@@ -270,9 +384,11 @@ async def test_equal_message_after_a_deletion(gateway: Gammu, modem: Modem, emul
     """It is another one, also where the answer to the deletion was lost."""
     modem.send("Open", received_at=NOON)
     first = await gateway.fetch({})
+    await gateway.acknowledge(first)
+    page = await gateway.fetch(first.cursor)
     emulator.fault("gammu", "dropped", path="/sms/", consume=True)
     with pytest.raises(TemporaryError):
-        await gateway.acknowledge(first)
+        await gateway.acknowledge(page)
     assert (await drain(gateway, first.cursor))[0] == []
     modem.send("Open", received_at=NOON)
     [message] = (await drain(gateway, first.cursor))[0]
@@ -286,14 +402,19 @@ async def test_another_client_deletes_too(gateway: Gammu, modem: Modem) -> None:
     page = await gateway.fetch({})
     del modem.messages[0]
     modem.send("Third")
-    await gateway.acknowledge(page)
-    assert on_sim(modem) == ["Third"]
+    messages: list[str] = []
+    while await gateway.acknowledge(page):
+        page = await gateway.fetch(page.cursor)
+        messages += texts(page)
+        del modem.messages[:1]
+    assert messages == ["Third"]
+    assert on_sim(modem) == []
 
 
 async def test_gone_before_it_is_deleted(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
     """Somebody was faster: that is no error."""
     modem.send("First")
-    page = await gateway.fetch({})
+    page = await read(gateway)
     answer = modem.protocol.answer
 
     async def answer_too_late(call: Call, account: Modem) -> Answer:
@@ -324,7 +445,7 @@ async def test_gateway_that_only_says_that_it_deletes(gateway: Gammu, modem: Mod
 async def test_deletion_is_never_repeated_by_itself(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
     """The connection breaks after a message was deleted: its place is now that of one that was never read."""
     modem.send("First")
-    page = await gateway.fetch({})
+    page = await read(gateway)
     modem.send("Second")
     emulator.fault("gammu", "dropped", path="/sms/", consume=True)
     with pytest.raises(TemporaryError):
@@ -336,7 +457,7 @@ async def test_deletion_is_never_repeated_by_itself(gateway: Gammu, modem: Modem
 async def test_deletion_that_fails_is_made_up_for(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
     """The message is deleted at the next poll, and not delivered again."""
     modem.send("Hello")
-    page = await gateway.fetch({})
+    page = await read(gateway)
     emulator.fault("gammu", "server_error", path="/sms/")
     with pytest.raises(TemporaryError):
         await gateway.acknowledge(page)
@@ -384,7 +505,7 @@ async def test_steady_polling_is_cheap(gateway: Gammu, modem: Modem, emulator: E
 async def test_gateway_without_deletion(gateway: Gammu, modem: Modem, emulator: Emulator) -> None:
     """A refusal is an error, and loses nothing."""
     modem.send("Hello")
-    page = await gateway.fetch({})
+    page = await read(gateway)
     emulator.fault("gammu", "server_error", status=HTTPStatus.METHOD_NOT_ALLOWED, path="/sms/")
     with pytest.raises(ConfigurationError):
         await gateway.acknowledge(page)
@@ -411,21 +532,52 @@ async def test_long_message_that_is_still_coming(gateway: Gammu, modem: Modem, p
     first = modem.send(part, received_at=NOON)
     assert texts(await gateway.fetch(LISTED)) == []
     first.text += " and the rest"
-    page = await gateway.fetch(LISTED)
-    assert texts(page) == [f"{part} and the rest"]
-    await gateway.acknowledge(page)
+    assert [message.text for message in (await drain(gateway, LISTED))[0]] == [f"{part} and the rest"]
     assert on_sim(modem) == []
 
 
 async def test_message_that_fills_its_parts(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
-    """One that was whole all the same comes after some seconds, however often the list is read, and isn't deleted."""
+    """One that was whole all the same comes after some seconds, however often the list is read; deleted it is later."""
     modem.send(FULL_PART)
     for _ in range(3):
         assert (await drain(gateway, LISTED))[0] == []
-    assert on_sim(modem) == [FULL_PART]
     freezer.tick(10)
     assert [message.text for message in (await drain(gateway, LISTED))[0]] == [FULL_PART]
+    freezer.tick(280)
+    assert (await drain(gateway, LISTED))[0] == []
+    assert on_sim(modem) == [FULL_PART]
+    freezer.tick(20)
+    assert (await drain(gateway, LISTED))[0] == []
     assert on_sim(modem) == []
+
+
+async def test_rest_that_comes_very_late(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
+    """What came of a message was taken for all of it; it comes again as a whole, since nothing of it was deleted."""
+    first = modem.send(FULL_PART)
+    found: list[str] = []
+    for seconds in (10, 10, 60):
+        freezer.tick(seconds)
+        found += [message.text for message in (await drain(gateway, LISTED))[0]]
+    assert found == [FULL_PART]
+    first.text += " and the rest"
+    assert [message.text for message in (await drain(gateway, LISTED))[0]] == [f"{FULL_PART} and the rest"]
+    assert on_sim(modem) == []
+
+
+async def test_slow_card(gateway: Gammu, modem: Modem, freezer: FrozenDateTimeFactory) -> None:
+    """A list that takes long shows what was there at its beginning: one alone proves nothing."""
+    first = modem.send(FULL_PART)
+    answer = modem.protocol.answer
+
+    async def answer_slowly(call: Call, account: Modem) -> Answer:
+        answered = await answer(call, account)
+        freezer.tick(40)
+        return answered
+
+    with patch.object(modem.protocol, "answer", answer_slowly):
+        assert texts(await gateway.fetch(LISTED)) == []
+        first.text += " and the rest"
+        assert texts(await gateway.fetch(LISTED)) == [f"{FULL_PART} and the rest"]
 
 
 @pytest.mark.parametrize("text", ["x" * 150, "x" * 160, "x" * 301, "ш" * 70, "ш" * 64, "ш" * 129, ""])
@@ -441,5 +593,3 @@ async def test_first_list_is_complete(gateway: Gammu, modem: Modem) -> None:
     page = await gateway.fetch({})
     assert texts(page) == [FULL_PART]
     assert page.cursor == LISTED
-    await gateway.acknowledge(page)
-    assert on_sim(modem) == []

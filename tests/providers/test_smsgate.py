@@ -141,9 +141,9 @@ async def test_message(provider: SmsGate, phone: Phone) -> None:
             {"encoding": "binary", "data": None, "text": "Empty data"},
         ),
         ({"contentPreview": "234f"}, {"encoding": "text", "data": None, "text": "234f"}),
-        ({"type": "MMS", "contentPreview": "Holiday"}, {"text": "Holiday", "data": None}),
-        ({"type": "MMS_DOWNLOADED", "contentPreview": "A picture"}, {"text": "A picture"}),
-        ({"type": "RCS"}, {"text": "Hi|\n😀"}),
+        ({"type": "MMS", "contentPreview": "Holiday"}, {"text": "Holiday", "data": None, "channel": "mms"}),
+        ({"type": "MMS_DOWNLOADED", "contentPreview": "A picture"}, {"text": "A picture", "channel": "mms"}),
+        ({"type": "RCS"}, {"text": "Hi|\n😀", "channel": None}),
         ({"createdAt": "2026-11-21T10:00:00.000Z"}, {"received_at": datetime(2026, 11, 21, 10, tzinfo=UTC)}),
         ({"createdAt": "2026-11-21T07:00:00.000+-3:00"}, {"received_at": None}),
         ({"createdAt": "0001-01-01T00:00:00.000+14:00"}, {"received_at": None}),
@@ -269,13 +269,27 @@ async def test_identity_is_the_phones(emulator: Emulator, make_provider: MakePro
 
 
 @pytest.mark.parametrize("call", ["validate", "fetch"])
-async def test_server_without_an_inbox(session: aiohttp.ClientSession, server: CannedServer, call: str) -> None:
-    """The app's servers on the internet have none: it is found when the account is added (V47)."""
-    server.answer = {"status": 501, "text": '{"message": "Not implemented"}'}
+@pytest.mark.parametrize(
+    ("status", "hint"), [(501, "no_inbox"), (404, "no_inbox"), (403, "missing_permission"), (405, None)]
+)
+async def test_server_without_an_inbox(
+    session: aiohttp.ClientSession, server: CannedServer, call: str, status: int, hint: str | None
+) -> None:
+    """The app's servers on the internet have none, nor have old versions; a token may not be for it (V47)."""
+    server.answer = {"status": status, "text": '{"message": "Not implemented"}'}
     provider = provider_at(session, server)
-    with pytest.raises(ConfigurationError, match="501"):
+    with pytest.raises(ConfigurationError, match=str(status)) as raised:
         await (provider.validate() if call == "validate" else provider.fetch({}))
+    assert raised.value.hint == hint
     assert server.requests[0][0].path == "/inbox"
+
+
+async def test_other_pages_that_are_missing(account: EmulatedAccount, make_provider: MakeProvider) -> None:
+    """Only a missing inbox is said to be one."""
+    del account
+    with pytest.raises(ConfigurationError, match="404") as raised:
+        await make_provider("smsgate")._ask("GET", "nothing")  # noqa: SLF001 - no page that it asks for is missing
+    assert raised.value.hint is None
 
 
 def request(
@@ -381,8 +395,47 @@ def test_webhook_of_an_mms(
 ) -> None:
     """It has what the inbox shows."""
     [message] = provider.read_webhook(event(payload | {"sender": "+447700900123"}, name)).messages
-    assert (message.message_id, message.text) == (list_id, text or "MMS notification")
+    assert (message.message_id, message.text, message.channel) == (list_id, text or "MMS notification", "mms")
     assert message.received_at == datetime.fromtimestamp(SIGNED_AT, UTC)
+
+
+def test_webhook_with_a_picture(provider: SmsGate) -> None:
+    """What is in the attachments is not kept: it may be large."""
+    file = {"contentType": "image/jpeg", "name": "a.jpg", "size": 300_000, "data": "x" * 400_000}
+    payload = {"messageId": "mms_12345abcde", "sender": "+447700900123", "attachments": [file, "odd"]}
+    [message] = provider.read_webhook(event(payload, "mms:downloaded")).messages
+    del file["data"]
+    assert json.loads(message.raw)["payload"] == payload | {"attachments": [file]}
+    for odd in (None, {}, "x", [None]):
+        assert provider.read_webhook(event(payload | {"attachments": odd}, "mms:downloaded")).messages
+
+
+@pytest.mark.parametrize("wire", [None, "mms", "mms-notification"])
+@pytest.mark.parametrize("text", ["Hello", ""])
+async def test_webhooks_and_list(
+    account: EmulatedAccount, make_provider: MakeProvider, wire: str | None, text: str
+) -> None:
+    """A message that is sent twice by webhook, and then found in the list, is one message, the same in both."""
+    message = account.send(text, wire=wire)
+    kinds = ("sms:received", "sms:received", "mms:received", "mms:received", "mms:downloaded", "mms:downloaded")
+    account.webhooks = [
+        {"id": str(number), "url": "https://home.example/", "event": kind, "source": "Local"}
+        for number, kind in enumerate(kinds)
+    ]
+    account.signing_key = SIGNING_KEY
+    provider = make_provider("smsgate")
+    calls = account.protocol.calls(message, account)
+    assert len(calls) == 2
+    found = [
+        provider.read_webhook(
+            request(call.body, at=int(call.headers["X-Timestamp"]), signature="", **call.headers)
+        ).messages[0]
+        for call in calls
+    ]
+    found += (await drain(provider))[0]
+    assert len(found) == 3
+    for name in ("message_id", "sender", "recipient", "text", "encoding", "received_at", "channel"):
+        assert len({getattr(message, name) for message in found}) == 1
 
 
 def test_webhook_of_a_data_message(provider: SmsGate) -> None:
@@ -441,17 +494,54 @@ def account(emulator: Emulator) -> EmulatedAccount:
     return emulator.add_account("smsgate", USERNAME, PASSWORD)
 
 
-async def test_registering(account: EmulatedAccount, make_provider: MakeProvider) -> None:
-    """The id is ours, short enough for the app and another for each name; other webhooks stay."""
-    account.webhooks = [{"id": "mine", "url": "https://elsewhere.example/", "event": "sms:received", "source": "Local"}]
+KINDS = ["sms:received", "sms:data-received", "mms:downloaded"]
+
+
+async def test_registering(account: EmulatedAccount, make_provider: MakeProvider, emulator: Emulator) -> None:
+    """There is one for each kind of message, all changed and removed together; others stay, and what is right, too."""
+    other = {"id": "mine", "url": "https://elsewhere.example/", "event": "sms:received", "source": "Local"}
+    account.webhooks = [other]
     provider = make_provider("smsgate")
     for name in ("SMS Inbox", "SMS Inbox / the long name of another account of the same person"):
         await provider.set_webhook(name, "https://home.example/api/webhook/abc")
-    _, first, second = account.webhooks
-    assert first["id"] != second["id"]
-    assert all(len(webhook["id"]) <= 36 and webhook["event"] == "sms:received" for webhook in (first, second))
+    assert [webhook["event"] for webhook in account.webhooks[1:]] == KINDS * 2
+    assert len({webhook["id"] for webhook in account.webhooks}) == 7
+    assert all(len(webhook["id"]) <= 36 for webhook in account.webhooks)
+    emulator.requests.clear()
+    await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/abc")
+    assert [request.method for request in emulator.requests] == ["GET"]
+    del account.webhooks[2]
+    await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/abc")
+    assert [request.method for request in emulator.requests] == ["GET", "GET", "POST"]
+    await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/def")
+    assert [webhook["url"][-3:] for webhook in account.webhooks[1:]] == ["abc"] * 3 + ["def"] * 3
+    [place] = await provider.webhook_places("SMS Inbox")
+    assert place.url == "https://home.example/api/webhook/def"
     await provider.set_webhook("SMS Inbox", "")
-    assert [webhook["id"] for webhook in account.webhooks] == ["mine", second["id"]]
+    assert [webhook["event"] for webhook in account.webhooks] == ["sms:received", *KINDS]
+    assert account.webhooks[0] == other
+
+
+async def test_registering_at_an_older_app(
+    account: EmulatedAccount, make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind of message that it doesn't know has no webhook."""
+    monkeypatch.setattr("emulator.smsgate.EVENTS", ("sms:received", "sms:data-received"))
+    await make_provider("smsgate").set_webhook("SMS Inbox", "https://home.example/api/webhook/abc")
+    assert [webhook["event"] for webhook in account.webhooks] == ["sms:received", "sms:data-received"]
+
+
+async def test_registering_that_is_not_permitted(
+    account: EmulatedAccount, make_provider: MakeProvider, emulator: Emulator
+) -> None:
+    """It is said what is missing."""
+    emulator.fault("smsgate", "vendor_error", count=None, word="Insufficient permissions", path="/webhooks")
+    provider = make_provider("smsgate")
+    for ask in (provider.set_webhook("SMS Inbox", "https://home.example/"), provider.webhook_places("SMS Inbox")):
+        with pytest.raises(ConfigurationError) as raised:
+            await ask
+        assert raised.value.hint == "missing_permission"
+    assert account.webhooks == []
 
 
 @pytest.mark.parametrize("url", ["http://192.168.1.5:8123/api/webhook/abc", "http://homeassistant.local/"])

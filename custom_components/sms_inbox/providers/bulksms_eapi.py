@@ -10,7 +10,7 @@ in favour of the JSON API, see `bulksms`. What it doesn't say is assumed here:
 - `16bit` texts come as characters, as in the vendor's sample; a text wholly of hexadecimal UTF-16 is decoded.
 - Of the hour that comes twice in autumn, times mean the first.
 - POST with a form is taken like GET, as all public clients do it; it keeps the password out of the address.
-- User names don't differ by case.
+- User names don't differ by case; the same name at another of the vendor's hosts is another account.
 - Numbers are international ones without `+`, as in the vendor's samples.
 - An answer that is cut off may end within a record, or hold fewer records than it announces; whole records count.
 """
@@ -64,7 +64,8 @@ class BulkSmsEapi(Provider):
     async def validate(self) -> Identity:
         """Ask for the credits of the account, which touches no message."""
         await self._read("user/get_credits/1/1.1")
-        return Identity(account_id=self._account.username.casefold(), name=self._account.username)
+        username = self._account.username
+        return Identity(account_id=self.account_at_server(username), name=username)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
@@ -138,9 +139,9 @@ def _raise_for_code(code: str) -> None:
             return
         case 23:
             raise AuthenticationError("status code 23")
-        case 24:
-            raise ConfigurationError("status code 24")
-        case 22 | 40:
+        case 24 | 25 | 27:  # the parameters, no credits, or the day's quota is used up
+            raise ConfigurationError(f"status code {code}")
+        case 22 | 26 | 28 | 40:  # the vendor's own trouble
             raise TemporaryError(f"status code {code}")
         case _:
             raise ProtocolError(f"status code {code}")

@@ -8,7 +8,12 @@ International format", and that the messages of callbacks appear here, too. What
   `contentType`. Assumed: `messageDate`. Names are compared without case, known synonyms are accepted, and the time is
   at worst any value that looks like one.
 - The wire form of `contentType=text/plain; charset=UTF-16`: five are understood, see `decode_text`.
-- User names don't differ by case.
+- User names don't differ by case; the same name at another server is another account.
+- The sibling product, Bulletin Connect, hands out messages at the same address in the same form, but has no message
+  feed. It is recognised by that, and its credentials are proven by the length of its queue (`/api/1/sms/queue`), which
+  its one public client reads. That client sends the credentials in the address, which would show them to every log, so
+  that is never done: Basic authorization is assumed, and POST or, where that method is refused, GET; where Basic is
+  refused, a form.
 - The message feed is ATOM 1.0 with `type=reply`: an entry's `published` (else `updated`) is the time of receipt, its
   `author/name` the sender, its `content` (else `summary`) the text, and the last part of its `id` the message's id. The
   feed is only believed where known messages are found in it, see `recovery`.
@@ -18,14 +23,17 @@ from binascii import a2b_qp
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 import re
-from typing import override
+from typing import Any, override
 from urllib.parse import unquote_to_bytes
 import uuid
 import xml.etree.ElementTree as ET
 
+import aiohttp
+
 from ..model import INTERNATIONAL, SYNTHETIC_ID, Cursor, Message, Page
-from .contract import Identity, Provider
-from .errors import ProtocolError
+from .contract import Account, Identity, Provider
+from .errors import AuthenticationError, ConfigurationError, ProtocolError, ProviderError
+from .http import HttpResponse
 from .parsing import well_formed
 
 HOLD = 30.0
@@ -39,6 +47,9 @@ BYTE_ORDER_MARKS = (b"\xfe\xff", b"\xff\xfe")
 TEXT_FIELDS = ("body", "message", "text")
 TIME_FIELDS = ("messagedate", "timestamp", "date", "receiveddate", "sentdate")
 MESSAGE_FIELDS = {"messageid", "from", *TEXT_FIELDS}
+QUEUE_FIELDS = {"incount", "statuscount"}
+WAYS = (("POST", False), ("GET", False), ("POST", True))
+"""Methods, and whether the credentials are sent as a form instead of by Basic authorization, in the order of trial."""
 FEED_SIZE = 300
 PRECISION = timedelta(seconds=1)  # of a date of HTTP
 
@@ -55,16 +66,24 @@ class Bulletin(Provider):
     consumes = True
     receives_webhooks = True
 
+    def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
+        """Start as with Bulletin Messenger, which takes what its guide recommends."""
+        super().__init__(session, account)
+        self._ways: tuple[tuple[str, bool], ...] = WAYS
+        """The ways to ask that come into question; one, once the server has taken it."""
+
     @override
     async def validate(self) -> Identity:
-        """Read one entry of the message feed, which marks nothing as read."""
-        await self._read_feed(1)
-        return Identity(account_id=self._account.username.casefold(), name=self._account.username)
+        """Read one entry of the message feed, or where there is none the length of the queue: both change nothing."""
+        if await self._read_feed(1) is None:
+            await self._check_queue()
+        username = self._account.username
+        return Identity(account_id=self.account_at_server(username), name=username)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
         """Ask for one unread message; the server waits up to 30 s for one."""
-        answer = await self.request("POST", "api/1/sms/in", headers=self.basic_auth(), wait=HOLD)
+        answer = await self._ask("api/1/sms/in", wait=HOLD)
         if answer.status == HTTPStatus.NO_CONTENT:
             self.read_until = answer.date - PRECISION
             return Page(messages=(), cursor=cursor, more=False)
@@ -81,14 +100,18 @@ class Bulletin(Provider):
 
     @override
     async def recover(self) -> tuple[Message, ...]:
-        """Read the message feed, which marks nothing as read."""
-        feed = await self._read_feed(FEED_SIZE)
+        """Read the message feed, which marks nothing as read; without one nothing can be recovered."""
+        if (feed := await self._read_feed(FEED_SIZE)) is None:
+            raise ProtocolError("the server has no message feed")
         return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
 
-    async def _read_feed(self, size: int) -> ET.Element:
-        """Return the message feed with the latest messages received."""
+    async def _read_feed(self, size: int) -> ET.Element | None:
+        """Return the message feed with the latest messages received, None where the server has none."""
         form = {"type": "reply", "size": str(size), "format": "ATOM"}
-        answer = await self.request("POST", "api/2/sms/list", data=form, headers=self.basic_auth())
+        path, accept = "api/2/sms/list", (HTTPStatus.NOT_FOUND,)
+        answer = await self.request("POST", path, data=form, headers=self.basic_auth(), accept=accept)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
         try:
             feed = ET.fromstring(answer.body)  # noqa: S314 - expat itself refuses documents that explode
         except ET.ParseError:
@@ -96,6 +119,31 @@ class Bulletin(Provider):
         if _name(feed) != "feed":
             raise ProtocolError("the message feed is none")
         return feed
+
+    async def _check_queue(self) -> None:
+        """Read how many messages wait at Bulletin Connect, which proves the credentials."""
+        answer = await self._ask("api/1/sms/queue")
+        if not QUEUE_FIELDS & _split(answer.body).keys():
+            raise ProtocolError("the length of the queue is none")
+
+    async def _ask(self, path: str, wait: float = 0.0) -> HttpResponse:
+        """Send a request with the credentials, in the first way that the server takes."""
+        form = {"userId": self._account.username, "password": self._account.password}
+        refusal: ProviderError | None = None
+        for method, by_form in self._ways:
+            if isinstance(refusal, AuthenticationError) and not by_form:
+                continue
+            options: dict[str, Any] = {"data": form} if by_form else {"headers": self.basic_auth()}
+            try:
+                answer = await self.request(method, path, **options, wait=wait, accept=(HTTPStatus.METHOD_NOT_ALLOWED,))
+            except AuthenticationError as err:
+                refusal = err
+                continue
+            if answer.status != HTTPStatus.METHOD_NOT_ALLOWED:
+                self._ways = ((method, by_form),)
+                return answer
+            refusal = refusal or ConfigurationError(f"HTTP status {answer.status}")
+        raise refusal or ConfigurationError("no way to ask")
 
 
 def parse(body: bytes) -> Message | None:

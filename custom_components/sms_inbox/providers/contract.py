@@ -8,17 +8,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, NumberFormat, Page, PushResult
+from ..model import Cursor, Message, NumberFormat, Page, PushResult, WebhookResponse
 from .errors import AuthenticationError
 from .http import HttpClient, HttpResponse, check_url
 from .parsing import well_formed
+
+__all__ = ["Account", "Identity", "Provider", "WebhookPlace", "WebhookRequest", "WebhookResponse"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,15 +105,6 @@ class WebhookRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WebhookResponse:
-    """The response that a vendor needs for an accepted webhook request; a wrong one costs money or messages."""
-
-    status: int = HTTPStatus.OK
-    body: str = ""
-    content_type: str = "text/plain"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookPlace:
     """A place at the vendor that holds the URL of one webhook: a phone number, a service, an entry of a list.
 
@@ -156,7 +148,7 @@ class Provider(ABC):
         registers: Whether the webhook's URL can be stored at the vendor by its API, see `webhook_places`.
         signs: Whether a person can enter the key with which it signs webhook requests, see `Account.signing_key`.
         needs_https: Whether it only accepts webhook URLs that begin with https.
-        webhook_response: The response to an accepted webhook request.
+        webhook_response: The response to an accepted webhook request, unless its result has one of its own.
         read_until: What the provider received before has been handed over, by its own clock; None where it doesn't say.
     """
 
@@ -313,6 +305,25 @@ class Provider(ABC):
         """
         raise NotImplementedError
 
+    async def problems(self) -> tuple[str, ...]:
+        """Return what at the vendor keeps messages from being listed, as translation keys.
+
+        It is empty where nothing is known.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        return ()
+
+    async def solve(self, problem: str) -> None:
+        """Solve a problem at the vendor that `problems` has returned; one that is solved already is left alone.
+
+        Raises:
+            NotImplementedError: Only a person can solve it.
+            ProviderError: One of its kinds.
+        """
+        raise NotImplementedError(problem)
+
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return the vendor's own code or word for what went wrong, None where the response has none.
 
@@ -321,10 +332,20 @@ class Provider(ABC):
         del response
         return None
 
+    def account_at_server(self, username: str) -> str:
+        """Return the id of an account that has no other than its user name, whose case doesn't matter.
+
+        The same name at another server is another account, so the id holds the host, unless it is the official one.
+        """
+        host = self._http.url.host or ""
+        is_official = host == URL(self.default_url).host
+        return (username if is_official else f"{host} {username}").casefold()
+
     def basic_auth(self) -> dict[str, str]:
-        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8."""
+        """Return the header of HTTP Basic authorization (RFC 7617), in UTF-8; of the API key where there is one."""
+        username = self._account.key_id or self._account.username
         try:
-            return {"Authorization": aiohttp.encode_basic_auth(self._account.username, self._account.password)}
+            return {"Authorization": aiohttp.encode_basic_auth(username, self._account.password)}
         except ValueError:
             # From None: the error's own text may hold what was typed.
             raise AuthenticationError("the user name or password has a character that none can have") from None

@@ -16,6 +16,7 @@ class ProviderError(Exception):
         placeholders: Values for the placeholders in the text of the hint; nothing of a person.
         retry_after: Seconds to wait before the next request, None where the provider doesn't say.
         raw: Body of an answer that was not understood, for providers whose reads consume.
+        word: The vendor's own code or word, None where it sent none.
     """
 
     key: ClassVar[str]
@@ -28,6 +29,7 @@ class ProviderError(Exception):
         placeholders: Mapping[str, str] | None = None,
         retry_after: float | None = None,
         raw: bytes | None = None,
+        word: str | None = None,
     ) -> None:
         """Take the reason in a few words."""
         super().__init__(reason)
@@ -35,6 +37,7 @@ class ProviderError(Exception):
         self.placeholders = placeholders or {}
         self.retry_after = retry_after
         self.raw = raw
+        self.word = word
 
 
 class AuthenticationError(ProviderError):

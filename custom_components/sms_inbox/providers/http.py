@@ -26,6 +26,7 @@ from .errors import (
 from .parsing import mail_time
 
 MAXIMUM_BODY = 4 * 1024 * 1024
+TOO_LARGE = f"the answer is larger than {MAXIMUM_BODY} bytes"
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
@@ -189,7 +190,7 @@ class HttpClient:
                 async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > MAXIMUM_BODY:
-                        raise ProtocolError(f"the answer is larger than {MAXIMUM_BODY} bytes")
+                        raise ProtocolError(TOO_LARGE)
             finally:
                 self.is_receiving = False
             elapsed = time.monotonic() - started
@@ -223,17 +224,18 @@ class HttpClient:
         status, retry_after = response.status, _retry_after(response)
         if 200 <= status < 300:
             return
-        word = self._vendor_word(response) or ""
-        reason = f"HTTP status {status}" + (f", {word}" if VENDOR_WORD.fullmatch(word) else "")
+        found = self._vendor_word(response) or ""
+        word = found if VENDOR_WORD.fullmatch(found) else None
+        reason = f"HTTP status {status}" + (f", {word}" if word else "")
         if status == HTTPStatus.UNAUTHORIZED:
-            raise AuthenticationError(reason)
+            raise AuthenticationError(reason, word=word)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimitedError(reason, retry_after=retry_after)
+            raise RateLimitedError(reason, retry_after=retry_after, word=word)
         if status in REFUSALS:
-            raise ConfigurationError(reason)
+            raise ConfigurationError(reason, word=word)
         if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
-            raise TemporaryError(reason, retry_after=retry_after)
-        raise ProtocolError(reason)
+            raise TemporaryError(reason, retry_after=retry_after, word=word)
+        raise ProtocolError(reason, word=word)
 
 
 def _redirected(url: URL, response: HttpResponse) -> URL:

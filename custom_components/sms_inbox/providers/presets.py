@@ -152,7 +152,8 @@ _KNOWN = (
         key="incoming_sms",
         name="Incoming SMS to URL forwarder",
         fields={"sender": "from", "text": "text", "received_at": "sentStamp"},
-        signature=_TOKEN,
+        # Older versions can't sign, but send a header that a person sets.
+        signature=FirstThatFits(ways=(Hmac(header="X-Signature"), _TOKEN)),
         is_at_home=True,
     ),
     Preset(

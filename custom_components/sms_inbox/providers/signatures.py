@@ -154,7 +154,7 @@ class Parts(Signature):
     def _verified(self, request: WebhookRequest, key: str) -> WebhookRequest:
         given = request.headers.get(self.header, "")
         if not any(self._is_signature(given, content, key) for content in self._contents(request)):
-            raise RefusedWebhookError("wrong signature" if given else "no signature")
+            raise RefusedWebhookError("wrong signature")
         if "{time}" in self.signed:
             check_time(request.headers.get(self.time_header, ""), request, self.window)
         is_whole = "{url}" in self.signed or ("{content}" in self.signed and (not request.body or is_text(request)))
@@ -291,7 +291,7 @@ class Jwt(Signature):
         try:
             return jwt.decode(token, key, algorithms=list(self.algorithms), options=SIGNATURE_ONLY)
         except jwt.PyJWTError, ValueError, TypeError, RecursionError:
-            raise RefusedWebhookError("wrong signature" if token else "no signature") from None
+            raise RefusedWebhookError("wrong signature") from None
 
     @staticmethod
     def _has_hashes(claims: Mapping[str, Any], request: WebhookRequest) -> bool:
@@ -485,7 +485,7 @@ def _digest(algorithm: Algorithm, data: bytes) -> bytes:
 def _number(value: Any, otherwise: float) -> float:
     """Return a number of JSON, else what is given: also for one that is none, or too large."""
     try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+        number = float(value) if isinstance(value, int | float) and True else otherwise
     except OverflowError:
         return otherwise
     return number if math.isfinite(number) else otherwise

@@ -8,10 +8,16 @@ What they don't say is assumed here:
   are two messages.
 - `createdAt` is when the network took the message, so one that comes late appears below others. A week of that is
   searched again; a message without that time has 1970, and is not found.
-- `id` is a hash of sender, time and text, so two equal messages of one second are one to the app. It stays the same as
-  long as the app keeps the message, and the list has the newest messages first.
+- `id` is a hash of sender, time, SIM card and text, so two equal messages of one second are one to the app. It stays
+  the same as long as the app keeps the message, and the list has the newest messages first.
+- If the app sees one message in two ways that differ in the time or the SIM card, or imports its messages again after
+  the SIM card was changed, the message is in its inbox twice, under two ids. These are two messages here, too: they
+  can't be told from two equal ones that were really sent.
 - Numbers are those of the mobile network: some write all of them with `+`, others national ones of their country.
-- A webhook request has the same hash in another notation, see `_list_id`.
+- A webhook request has the same hash in another notation, see `_list_id`. So however often one is sent, and whether it
+  comes before or after a poll, it is one message.
+- A user whose token may not do something is answered 403. The app's servers in the internet have no inbox (501), nor
+  have versions of the app before 1.59 (404).
 - The id of `/device` is the phone's, as long as the app is not installed anew.
 """
 
@@ -28,7 +34,7 @@ import aiohttp
 
 from ..model import UNKNOWN, Cursor, Message, Page, PushResult
 from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest
-from .errors import ProtocolError, RefusedWebhookError
+from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from .http import HttpResponse
 from .parsing import in_turns, iso_time, printable, record_of, text_of
 from .window import Next, Row, Walk
@@ -39,6 +45,8 @@ REPLAY_SECONDS = 300
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 RECEIVED = "sms:received"
+REGISTERED = (RECEIVED, "sms:data-received", "mms:downloaded")
+"""The events for which there is a webhook, the main one first. Of an MMS that is not downloaded the list has a row."""
 EVENTS = {
     RECEIVED: ("text", "messageId"),
     "sms:data-received": ("data", "messageId"),
@@ -46,7 +54,14 @@ EVENTS = {
     "mms:downloaded": ("mms", "messageId"),
 }
 """What the ids of each event's messages begin with in the inbox, and the field from which the rest follows."""
+HINTS: dict[int, str] = {
+    HTTPStatus.FORBIDDEN: "missing_permission",
+    HTTPStatus.NOT_FOUND: "no_inbox",
+    HTTPStatus.NOT_IMPLEMENTED: "no_inbox",
+}
+"""What a person can do, by the status of a refusal."""
 HASH = re.compile(r"[0-9a-f]{1,8}", re.ASCII)
+MMS_TYPES = ("MMS", "MMS_DOWNLOADED")
 MMS_WITHOUT_SUBJECT = "MMS notification"
 MMS_WITHOUT_TEXT = "MMS content"
 
@@ -101,25 +116,36 @@ class SmsGate(Provider):
             raise RefusedWebhookError("no event", status=HTTPStatus.BAD_REQUEST)
         if (name := text_of(event.get("event"))) not in EVENTS:
             return PushResult()
-        message = _pushed(name, event.get("payload"), request)
+        message = _pushed(name, event, request)
         return PushResult(messages=(message,)) if message else PushResult(poll=True)
 
     @override
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
-        """Return the webhook whose id we make of a name."""
-        rows, _ = await self._list("webhooks")
-        found = [row for row in rows if isinstance(row, dict) and row.get("id") == _webhook_id(name)]
-        return (WebhookPlace(place_id=name, name=name, url=text_of(found[0].get("url")) if found else ""),)
+        """Return the webhooks whose ids we make of a name, one for each kind of message, as one place."""
+        url = text_of((await self._webhooks(name)).get(RECEIVED, {}).get("url"))
+        return (WebhookPlace(place_id=name, name=name, url=url),)
 
     @override
     async def set_webhook(self, place_id: str, url: str) -> None:
-        """Make the webhook, replace the one that is there, or delete it; the app refuses a URL that is not https."""
-        id_ = _webhook_id(place_id)
-        if url:
-            webhook = {"id": id_, "url": url, "event": RECEIVED}
-            await self.request("POST", "webhooks", json=webhook, headers=self.basic_auth())
-        else:
-            await self.request("DELETE", f"webhooks/{id_}", headers=self.basic_auth())
+        """Make the webhooks, replace those that are not right, or delete them; the app refuses a URL that is not https.
+
+        A version of the app that doesn't know all kinds of messages gets webhooks for the others.
+        """
+        present = await self._webhooks(place_id)
+        for event in REGISTERED:
+            id_ = _webhook_id(place_id, event)
+            if not url:
+                if event in present:
+                    await self._ask("DELETE", f"webhooks/{id_}")
+                continue
+            wanted = {"id": id_, "url": url, "event": event}
+            if present.get(event, {}).items() >= wanted.items():
+                continue
+            try:
+                await self._ask("POST", "webhooks", json=wanted)
+            except ConfigurationError as err:
+                if event == RECEIVED or err.hint:
+                    raise
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
@@ -141,11 +167,27 @@ class SmsGate(Provider):
 
     async def _list(self, path: str, params: dict[str, str] | None = None) -> tuple[list[Any], int | None]:
         """Read a list; return it, and how long it is in all, None where the answer doesn't say."""
-        answer = await self.request("GET", path, params=params, headers=self.basic_auth())
+        answer = await self._ask("GET", path, params=params)
         rows = answer.json()
         if not isinstance(rows, list):
             raise ProtocolError(f"the {path} is no list")
         return rows, _number(answer.headers.get("X-Total-Count", ""))
+
+    async def _webhooks(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the webhooks of a name by their events."""
+        rows, _ = await self._list("webhooks")
+        by_id = {text_of(row.get("id")): row for row in rows if isinstance(row, dict)}
+        return {event: by_id[id_] for event in REGISTERED if (id_ := _webhook_id(name, event)) in by_id}
+
+    async def _ask(self, method: str, path: str, **options: Any) -> HttpResponse:
+        """Send a request; say of a refusal what a person can do, as far as that is known."""
+        response = await self.request(method, path, headers=self.basic_auth(), accept=HINTS, **options)
+        if hint := HINTS.get(response.status):
+            word = self.vendor_word(response)
+            reason = f"HTTP status {response.status}" + (f", {word}" if word else "")
+            is_known = hint == "missing_permission" or path == "inbox"
+            raise ConfigurationError(reason, hint=hint if is_known else None)
+        return response
 
     def _verify(self, request: WebhookRequest) -> None:
         """Raise RefusedWebhookError for a request that is not the app's, or that somebody repeats later."""
@@ -159,9 +201,9 @@ class SmsGate(Provider):
             raise RefusedWebhookError("the request was signed at another time")
 
 
-def _webhook_id(name: str) -> str:
-    """Return the id of a webhook, which the client chooses: at most 36 characters."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+def _webhook_id(name: str, event: str) -> str:
+    """Return the id of a webhook for an event, which the client chooses: at most 36 characters."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name if event == RECEIVED else f"{name} {event}"))
 
 
 def _window(start: datetime, end: datetime) -> dict[str, str]:
@@ -194,6 +236,7 @@ def _row(row: Any) -> Row:
         received_at=time,
         in_reply_to=None,
         raw=record,
+        channel="mms" if row.get("type") in MMS_TYPES else None,
     )
     return Row(key=id_, time=time, message=message)
 
@@ -206,12 +249,13 @@ def _data(content: str) -> bytes | None:
         return None
 
 
-def _pushed(event: str, payload: Any, request: WebhookRequest) -> Message | None:
-    """Return the message of a payload, None where it doesn't hold all of one."""
-    if not isinstance(payload, dict) or not (id_ := _list_id(event, payload)):
+def _pushed(name: str, event: dict[str, Any], request: WebhookRequest) -> Message | None:
+    """Return the message of an event, None where it doesn't hold all of one."""
+    payload = event.get("payload")
+    if not isinstance(payload, dict) or not (id_ := _list_id(name, payload)):
         return None
-    data, text = None, _text(event, payload)
-    if event == "sms:data-received":
+    data, text = None, _text(name, payload)
+    if name == "sms:data-received":
         try:
             data = base64.b64decode(text_of(payload.get("data")), validate=True)
         except ValueError:
@@ -228,8 +272,18 @@ def _pushed(event: str, payload: Any, request: WebhookRequest) -> Message | None
         data=data,
         received_at=iso_time(payload.get("receivedAt")) or request.at,
         in_reply_to=None,
-        raw=request.record,
+        raw=_without_files(event, payload) or request.record,
+        channel="mms" if name.startswith("mms:") else None,
     )
+
+
+def _without_files(event: dict[str, Any], payload: dict[str, Any]) -> bytes | None:
+    """Return an event without what is in its attachments, which can be large; None where it has none."""
+    files = payload.get("attachments")
+    if not isinstance(files, list) or not files:
+        return None
+    named = [{key: file[key] for key in file if key != "data"} for file in files if isinstance(file, dict)]
+    return record_of({**event, "payload": {**payload, "attachments": named}})
 
 
 def _text(event: str, payload: dict[str, Any]) -> str | None:

@@ -1,28 +1,33 @@
-"""VoIP.ms: `getSMS` of the REST API, a list of the messages of some days.
+"""VoIP.ms: `getSMS` and `getMMS` of the REST API, two lists of the messages of some days.
 
-Source: the vendor's parameters, answers and status codes of "getSMS", "getBalance" and "setSMS" as its client
-libraries keep them (voipms 0.2.6, voipms-api 1.2.1), its page about the SMS URL callback, and the Android client,
-which has read this API for years. What they don't say is assumed here:
+Source: the vendor's own texts on "getSMS", "getMMS", "getBalance", "getIP", "getDIDsInfo" and "setSMS", its list of
+status words, and what its customers and their clients report of the live API. What they don't say is assumed here:
 
 - Times and days are those of New York with its daylight saving time, as long as -5 is asked for as `timezone`; of the
   hour that comes twice in autumn, times mean the first.
-- Days are given by their first and their last one, both included; `limit` is honoured, however high. Which rows an
-  answer leaves out that has as many as `limit` allows isn't said.
-- SMS and MMS are numbered apart, but no account gets the same number for both within the time that ids are remembered.
-- Texts are not escaped beyond JSON, and addresses are as the account's dialing mode has them, with `+1` or without: the
-  vendor's samples have the ten digits of the North American numbering plan.
+- Days are given by their first and their last one, both included; `limit` is honoured, however high, and the newest
+  messages are those that are listed. Which of them an answer leaves out that has as many as `limit` allows isn't said.
+- Long texts often come as MMS. SMS and MMS are numbered apart, and `all_messages` mixes them without saying which is
+  which; so each list is read for itself, and ids of MMS begin with `mms:`. The parts of a long SMS are rows that
+  nothing connects.
+- Numbers are national ones of the North American numbering plan, or with `1` or `+1` in front, as the account's dialing
+  mode has it; those of other countries begin with `011` or `+`.
+- `missing_method`, `invalid_method` and web pages come and go when nothing is wrong with the request.
 - User names don't differ by case.
 """
 
-from datetime import date, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
 import re
-from typing import Any, override
-from zoneinfo import ZoneInfo
+from typing import Any, NamedTuple, override
 
 import aiohttp
 
-from ..model import Cursor, Message, NumberFormat, Page
-from .contract import Account, Identity, Provider, WebhookResponse
+from ..model import Cursor, NumberFormat, Page
+from .contract import Account, Identity, Provider, WebhookPlace, WebhookResponse
 from .errors import (
     AuthenticationError,
     ConfigurationError,
@@ -31,37 +36,165 @@ from .errors import (
     RateLimitedError,
     TemporaryError,
 )
-from .http import HttpResponse
-from .parsing import in_turns, iso_time, record_of, text_of
+from .http import TOO_LARGE, HttpResponse
+from .parsing import in_turns, text_of
+from .voipms_rows import EASTERN, Content, number_of, read_row
 from .window import Next, Row, Walk
 
-EASTERN = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
 LONGEST = 90 * DAY  # the vendor refuses more than 92
+SHORT = 2 * DAY
 OLDEST = 365 * DAY  # what is returned again must not be so old that its id is forgotten
 LIMIT = 1000
+LEAST = 10
 SLOW = 30.0  # answers were seen to take ten seconds and more
+SECONDS_BETWEEN_WRITES = 61.0  # the vendor wants a minute between two changes of a number
 STATUS = re.compile(r"[a-z0-9_]{1,60}")
+WITH_WWW = re.compile(r"(https?://)www\.(voip\.ms)(?=[:/]|$)", re.IGNORECASE)
+EMPTY = ("no_sms", "no_mms", "no_did")
 ERRORS: dict[str, type[ProviderError]] = {
     "invalid_credentials": AuthenticationError,
     "missing_credentials": AuthenticationError,
     "api_not_enabled": ConfigurationError,
     "ip_not_enabled": ConfigurationError,
-    "missing_method": ConfigurationError,
-    "invalid_method": ConfigurationError,
+    "sms_apply_regulations": ConfigurationError,
     "api_limit_exceeded": RateLimitedError,
     "limit_reached": RateLimitedError,
+    "sms_wait_message": RateLimitedError,
+    "invalid_method": TemporaryError,
     "method_maintenance": TemporaryError,
+    "missing_method": TemporaryError,
     "tls_error": TemporaryError,
     "unavailable_info": TemporaryError,
 }
+HINTS = ("api_not_enabled", "ip_not_enabled")
+UNKNOWN_ADDRESS = "?"
+SETTINGS = {
+    "sms_enabled": "enable",
+    "sms_email": "email_address",
+    "sms_email_enabled": "email_enabled",
+    "sms_forward": "sms_forward",
+    "sms_forward_enabled": "sms_forward_enable",
+    "sms_url_callback": "url_callback",
+    "sms_url_callback_enabled": "url_callback_enable",
+    "sms_url_callback_retry": "url_callback_retry",
+    "webhook": "webhook",
+    "webhook_enabled": "webhook_enable",
+    "dialmode": "dialmode",
+    "smpp_enabled": "smpp_enabled",
+    "smpp_url": "smpp_url",
+    "smpp_user": "smpp_user",
+    "smpp_pass": "smpp_pass",
+    "sms_sipaccount": "sms_sipaccount",
+    "sms_sipaccount_enabled": "sms_sipaccount_enabled",
+}
+"""The settings of a number: what `getDIDsInfo` calls them, and `setSMS`."""
 
-type Days = tuple[date, date, int]
-"""The first and the last day of a range, and how many messages an answer may have."""
+type Settings = dict[str, str]
+type Ask = Callable[..., Awaitable[dict[str, Any]]]
+"""Calls a method of the API with parameters, and returns its answer; raises a ProviderError."""
+
+
+class Days(NamedTuple):
+    """A range of days to ask for.
+
+    Attributes:
+        first: The first day.
+        last: The last day.
+        limit: How many messages an answer may have.
+        is_most: Whether an answer with more messages is too large.
+    """
+
+    first: date
+    last: date
+    limit: int = LIMIT
+    is_most: bool = False
+
+
+class MessageList:
+    """One of the two lists, and how far it is read. There are no pages, but ranges of days.
+
+    Attributes:
+        mark: The name in the provider's cursor of the time up to which the list is read.
+    """
+
+    def __init__(
+        self, method: str, mark: str, ask: Ask, clock: Callable[[], datetime], listed: dict[Content, str]
+    ) -> None:
+        """Start with nothing read.
+
+        Args:
+            method: The API's method.
+            mark: See above.
+            ask: Calls a method of the API.
+            clock: Returns the present by the vendor's clock (aware).
+            listed: What was read at this poll, see `read_row`.
+        """
+        self.mark = mark
+        self._method, self._ask, self._clock, self._listed = method, ask, clock, listed
+        self._walk = Walk[tuple[Days, ...]](clock, DAY)
+
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Read one range of the days from the day before the latest message to tomorrow; cursor: see `window`."""
+        return await self._walk.fetch(cursor, self._page)
+
+    async def _page(self, ranges: tuple[Days, ...] | None) -> tuple[list[Row], Next[tuple[Days, ...]]]:
+        """Read the first of some ranges, at first the whole window; the latest range comes first."""
+        days, *others = ranges or self._window()
+        if days.last - days.first > LONGEST:
+            others.insert(0, days._replace(last=days.last - LONGEST - DAY))
+            days = days._replace(first=days.last - LONGEST)
+        while (rows := await self._rows(days)) is None:
+            days, *rest = _smaller(days)
+            others[:0] = rest
+        if len(rows) >= days.limit and not days.is_most:
+            # Nothing of an answer that leaves out messages counts as read: smaller ranges have all of it.
+            return [Row(key=None)], (*_split(days), *others)
+        if not rows and ranges and others:
+            # That nothing is in a part of a range doesn't mean that the other part is known.
+            return [Row(key=None)], tuple(others)
+        read = partial(read_row, is_mms=self._method == "getMMS", now=self._clock(), listed=self._listed)
+        found = await in_turns(read, rows)
+        if len(rows) >= days.limit:
+            # This can't be asked for in smaller parts, so a person is told.
+            note = f"Of the messages of {days.first}, only the latest {days.limit} could be read: they are too large."
+            found.append(Row(key=note, unreadable=note.encode()))
+        # Newest first is what comes; within a second only the ids say the order.
+        return sorted(found, key=number_of), tuple(others) or None
+
+    def _window(self) -> tuple[Days, ...]:
+        """Return the days of the window."""
+        today = self._clock().astimezone(EASTERN).date()
+        first = min(self._walk.begin.astimezone(EASTERN).date(), today - DAY)
+        return (Days(max(first, today - OLDEST), today + DAY),)
+
+    async def _rows(self, days: Days) -> list[Any] | None:
+        """Return the received messages of some days, up to a number; None where they are too large for an answer."""
+        try:
+            answer = await self._ask(
+                self._method,
+                **{"from": days.first.isoformat(), "to": days.last.isoformat()},
+                type="1",
+                all_messages="0",
+                timezone="-5",
+                limit=str(days.limit),
+            )
+        except ProtocolError as err:
+            if str(err) != TOO_LARGE or not _smaller(days):
+                raise
+            return None
+        rows = answer.get("sms", [] if answer["status"] in EMPTY else None)
+        if not isinstance(rows, list):
+            raise ProtocolError("the messages are no list")
+        return rows
 
 
 class VoipMs(Provider):
-    """One account at VoIP.ms, all of its numbers. Cursor: see `window`; there are no pages, but ranges of days."""
+    """One account at VoIP.ms, all of its numbers.
+
+    Cursor: `since` is that of the SMS, see `window`, and `mms_since` that of the MMS. A poll reads both lists, SMS
+    first. A list that fails is the last one of the next poll, so that it doesn't keep the other from being read.
+    """
 
     key = "voipms"
     name = "VoIP.ms"
@@ -70,113 +203,196 @@ class VoipMs(Provider):
     interval = timedelta(seconds=60)
     chooses_password = True
     receives_webhooks = True
+    registers = True
     # Else the vendor sends the request again every 30 minutes, where that is switched on.
     webhook_response = WebhookResponse(body="ok")
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
-        """Start with nothing read."""
-        super().__init__(session, account)
-        self._walk = Walk[tuple[Days, ...]](lambda: self.now, DAY)
+        """Start with nothing read. The host with `www` only redirects, by which the form is lost."""
+        super().__init__(session, replace(account, url=WITH_WWW.sub(r"\1\2", account.url)))
+        self._listed: dict[Content, str] = {}
+        self._lists = tuple(
+            MessageList(method, mark, self._ask, lambda: self.now, self._listed)
+            for method, mark in (("getSMS", "since"), ("getMMS", "mms_since"))
+        )
+        self._unread: list[MessageList] = []
+        """The lists that this poll has still to read."""
+        self._failed: MessageList | None = None
+        """The list that the last poll could not read."""
+        self._originals: dict[str, Settings] = {}
+        """By number, the settings as they were before a change that could not be taken back."""
 
     @override
     async def validate(self) -> Identity:
         """Ask for the balance of the account, which touches no message."""
-        await self._read("getBalance")
-        return Identity(account_id=self._account.username.casefold(), name=self._account.username)
+        await self._ask("getBalance")
+        return Identity(account_id=self.account_at_server(self._account.username), name=self._account.username)
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
-        """Read one range of the days from the day before the latest message to tomorrow."""
-        return await self._walk.fetch(cursor, self._page)
+        """Read one page of one list."""
+        if not self._unread:
+            self._unread = sorted(self._lists, key=lambda each: each is self._failed)
+            self._listed.clear()
+        current = self._unread[0]
+        since = cursor.get(current.mark)
+        try:
+            page = await current.fetch({"since": since} if since else {})
+        except ProviderError:
+            self._unread, self._failed = [], current
+            raise
+        if not page.more:
+            self._unread.pop(0)
+        if not self._unread:
+            self._failed = None
+        moved = {current.mark: page.cursor["since"]} if page.cursor else {}
+        return replace(page, cursor={**cursor, **moved}, more=bool(self._unread))
+
+    @override
+    async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
+        """Return the numbers that receive SMS, with the URL callback of each."""
+        del name
+        return tuple(_place(number) for number in await self._numbers() if number.get("sms_enabled") == "1")
+
+    @override
+    async def set_webhook(self, place_id: str, url: str) -> None:
+        """Set a number's URL callback, or switch it off; as `setSMS` changes all settings, it gets all of them.
+
+        The number's settings are read again. Where another one has changed, all are set back.
+
+        Raises:
+            ConfigurationError: There is no such number.
+            ProtocolError: The settings are not what they should be.
+            RateLimitedError: The number was changed less than a minute ago.
+            ProviderError: Another one of its kinds.
+        """
+        if not (found := await self._settings(place_id)):
+            if url:
+                raise ConfigurationError("no such number", hint="webhook_place_gone")
+            return
+        original = self._originals.pop(place_id, found)
+        callback = {"sms_url_callback": url, "sms_url_callback_enabled": "1", "sms_url_callback_retry": "1"}
+        wanted = original | (callback if url else {"sms_url_callback_enabled": "0"})
+        if found == wanted:
+            return
+        try:
+            await self._change(place_id, wanted)
+        except ProviderError:
+            if original != found:
+                self._originals[place_id] = original
+            raise
+        changed = await self._settings(place_id)
+        different = {name for name in wanted if changed.get(name) != wanted[name]}
+        if others := sorted(different - callback.keys()):
+            await self._take_back(place_id, original, f"setSMS has changed {', '.join(others)}, too")
+        if different if url else "sms_url_callback_enabled" in different:
+            raise ProtocolError("setSMS has not changed the URL callback")
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return the status in the answer."""
         return response.word("status")
 
-    async def _page(self, ranges: tuple[Days, ...] | None) -> tuple[list[Row], Next[tuple[Days, ...]]]:
-        """Read the first of some ranges, at first the whole window; the latest range comes first."""
-        (first, last, limit), *others = ranges or self._window()
-        if last - first > LONGEST:
-            others.insert(0, (first, last - LONGEST - DAY, limit))
-            first = last - LONGEST
-        rows = await self._list(first, last, limit)
-        if len(rows) >= limit:
-            # Nothing of an answer that leaves out messages counts as read: smaller ranges have all of it.
-            return [Row(key=None)], (*_smaller(first, last, limit), *others)
-        if not rows and ranges and others:
-            # That nothing is in a part of a range doesn't mean that the other part is known.
-            return [Row(key=None)], tuple(others)
-        # Newest first is what comes; within a second only the ids say the order.
-        return sorted(await in_turns(_row, rows), key=_number), tuple(others) or None
+    async def _take_back(self, did: str, original: Settings, reason: str) -> None:
+        """Set all settings of a number back, and raise an error with the reason.
 
-    def _window(self) -> tuple[Days, ...]:
-        """Return the days of the window."""
-        today = self.now.astimezone(EASTERN).date()
-        first = min(self._walk.begin.astimezone(EASTERN).date(), today - DAY)
-        return ((max(first, today - OLDEST), today + DAY, LIMIT),)
+        If that fails, as it does within a minute, the next change of the number sets them back.
+        """
+        try:
+            await self._change(did, original)
+        except ProviderError as err:
+            self._originals[did] = original
+            raise type(err)(f"{reason}; it was not set back: {err}", retry_after=err.retry_after) from None
+        raise ProtocolError(reason)
 
-    async def _list(self, first: date, last: date, limit: int) -> list[Any]:
-        """Return the received messages of some days, up to a number."""
-        answer = await self._read(
-            "getSMS",
-            **{"from": first.isoformat(), "to": last.isoformat()},
-            type="1",
-            all_messages="1",
-            timezone="-5",
-            limit=str(limit),
+    async def _change(self, did: str, settings: Settings) -> None:
+        """Change all settings of a number."""
+        await self._ask("setSMS", did=did, **{SETTINGS[name]: value for name, value in settings.items()})
+
+    async def _settings(self, did: str) -> Settings:
+        """Return those settings of a number that it has; none where there is no such number, or it has no SMS."""
+        for number in await self._numbers(did=did):
+            if number.get("did") == did and "sms_enabled" in number:
+                # Who doesn't say whether requests are repeated has them repeated.
+                return {"sms_url_callback_retry": "1"} | {name: number[name] for name in SETTINGS if name in number}
+        return {}
+
+    async def _numbers(self, **parameters: str) -> list[Settings]:
+        """Return what is said of the account's numbers."""
+        answer = await self._ask("getDIDsInfo", **parameters)
+        numbers = answer.get("dids", [] if answer["status"] in EMPTY else None)
+        if not isinstance(numbers, list):
+            raise ProtocolError("the numbers are no list")
+        return [
+            {name: text_of(value) for name, value in number.items()} for number in numbers if isinstance(number, dict)
+        ]
+
+    async def _ask(self, method: str, /, **parameters: str) -> dict[str, Any]:
+        """Call a method of the API; what it answers is a success, or says that there is nothing."""
+        status, answer = await self._answer(method, parameters)
+        if status == "success" or status in EMPTY:
+            return answer
+        placeholders = {"address": await self._address()} if status == "ip_not_enabled" else None
+        raise ERRORS.get(status, ProtocolError)(
+            f"status {status}",
+            hint=status if status in HINTS else None,
+            placeholders=placeholders,
+            retry_after=SECONDS_BETWEEN_WRITES if status == "sms_wait_message" else None,
         )
-        rows = answer.get("sms", [] if answer["status"] == "no_sms" else None)
-        if not isinstance(rows, list):
-            raise ProtocolError("the messages are no list")
-        return rows
 
-    async def _read(self, method: str, **parameters: str) -> dict[str, Any]:
-        """Send a request by POST: a GET would have the password in its address."""
+    async def _address(self) -> str:
+        """Return the address with which the vendor sees us: it says so to everybody."""
+        try:
+            _, answer = await self._answer("getIP", {})
+            return str(ip_address(text_of(answer.get("ip"))))
+        except ProviderError, ValueError:
+            return UNKNOWN_ADDRESS
+
+    async def _answer(self, method: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        """Return the status of an answer, and the answer.
+
+        The request is a POST, since a GET would have the password in its address; other forms than one in parts are
+        taken for SOAP.
+        """
         form = {"api_username": self._account.username, "api_password": self._account.password, "method": method}
-        answer = await self.request("POST", "rest.php", data=form | parameters, multipart=True, wait=SLOW)
-        result = answer.json()
-        status = result.get("status") if isinstance(result, dict) else None
+        response = await self.request("POST", "rest.php", data=form | dict(parameters), multipart=True, wait=SLOW)
+        if response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            raise TemporaryError("a page came instead of an answer")
+        answer = response.json()
+        status = answer.get("status") if isinstance(answer, dict) else None
         if not isinstance(status, str) or not STATUS.fullmatch(status):
             raise ProtocolError("the answer has no status")
-        if status not in ("success", "no_sms"):
-            raise ERRORS.get(status, ProtocolError)(f"status {status}")
-        return dict(result)
+        return status, dict(answer)
 
 
-def _smaller(first: date, last: date, limit: int) -> list[Days]:
-    """Return what to ask for where a range has more messages than an answer may have: its halves, or a day again."""
-    if first == last:
-        return [(first, last, limit * 10)]
-    middle = first + (last - first) // 2
-    return [(middle + DAY, last, limit), (first, middle, limit)]
+def _split(days: Days) -> list[Days]:
+    """Return what to ask for where a range has more messages than an answer may have: its halves, or more of them.
+
+    A range that is as short as the window of most polls is not divided, so that these are few requests.
+    """
+    return _halves(days) if days.last - days.first > SHORT else [days._replace(limit=days.limit * 10)]
 
 
-def _number(row: Row) -> tuple[int, str]:
-    """Return by what rows are sorted like the numbers that their ids are."""
-    id_ = row.message.message_id if row.message else ""
-    return len(id_), id_
+def _smaller(days: Days) -> list[Days]:
+    """Return what to ask for where an answer is too large: halves, or the newest messages of a day, or nothing."""
+    limit = days.limit // 2
+    return _halves(days) or ([days._replace(limit=limit, is_most=True)] if limit >= LEAST else [])
 
 
-def _row(row: Any) -> Row:
-    """Return a row of the list; one without an id, which can't be distinguished from others, is unreadable."""
-    record = record_of(row)
-    if not isinstance(row, dict):
-        return Row(key=record, unreadable=record)
-    id_, time = text_of(row.get("id")), iso_time(row.get("date"), EASTERN)
-    if text_of(row.get("type")) == "0":
-        return Row(key=f"sent {id_}" if id_ else record, time=time)
-    if not id_:
-        return Row(key=record, time=time, unreadable=record)
-    message = Message(
-        message_id=id_,
-        sender=text_of(row.get("contact")),
-        recipient=text_of(row.get("did")) or None,
-        text=text_of(row.get("message")),
-        encoding="text",
-        data=None,
-        received_at=time,
-        in_reply_to=None,
-        raw=record,
+def _halves(days: Days) -> list[Days]:
+    """Return the halves of a range, the later one first; none of a day."""
+    if days.first == days.last:
+        return []
+    middle = days.first + (days.last - days.first) // 2
+    return [days._replace(first=middle + DAY), days._replace(last=middle)]
+
+
+def _place(number: Settings) -> WebhookPlace:
+    """Return a number as the place of a URL callback."""
+    did, description = number.get("did", ""), number.get("description", "")
+    is_on = number.get("sms_url_callback_enabled") == "1"
+    return WebhookPlace(
+        place_id=did,
+        name=f"{did} ({description})" if description else did,
+        url=number.get("sms_url_callback", "") if is_on else "",
     )
-    return Row(key=id_, time=time, message=message)

@@ -97,7 +97,7 @@ def begin(
     _move_back(db, account, provider)
     db.execute(
         f"UPDATE message SET status = {Status.PENDING}, in_doubt = 1"
-        f" WHERE account = ? AND {UNDELIVERED} AND status = {Status.CLAIMED}",
+        f" WHERE account = ? AND status = {Status.CLAIMED} AND {UNDELIVERED}",
         (account,),
     )
     row = db.execute("SELECT * FROM account WHERE account = ?", (account,)).fetchone()

@@ -3,7 +3,7 @@
 Each function works on a connection within a transaction, see `Store.write`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched, chain
@@ -24,10 +24,11 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = timedelta(days=2)
 INSERT: Final = (
     "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
-    " in_reply_to, raw, stored_at, status, in_doubt) VALUES {rows}"
+    " in_reply_to, raw, channel, fingerprint, stored_at, status, in_doubt) VALUES {rows}"
     " ON CONFLICT (account, provider, message_id) DO NOTHING"
 )
-ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FINGERPRINT: Final = "SELECT fingerprint FROM message WHERE account = ? AND provider = ? AND message_id = ?"
 ROWS_AT_ONCE: Final = 100  # together they take two thirds of the time
 INSERTED: Final = "SELECT sequence, message_id FROM message WHERE account = ? AND sequence > ? ORDER BY sequence"
 ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
@@ -37,18 +38,18 @@ SELECT coalesce((SELECT provider FROM account WHERE account = :account), '') AS 
     (SELECT count(*) FROM quarantine WHERE account = :account AND NOT settled) AS quarantined,
     iif(
         NOT :claim OR EXISTS (SELECT 1 FROM message
-            WHERE account = :account AND {UNDELIVERED} AND status = {Status.PENDING}),
+            WHERE account = :account AND status = {Status.PENDING} AND {UNDELIVERED}),
         0,
         {SLICE} - (SELECT count(*) FROM message
-            WHERE account = :account AND {UNDELIVERED} AND status = {Status.CLAIMED})
+            WHERE account = :account AND status = {Status.CLAIMED} AND {UNDELIVERED})
     ) AS room
 """
 # One at least, since whoever claims asks again only if there was one.
 CLAIM: Final = f"""
 UPDATE message SET status = {Status.CLAIMED} WHERE sequence IN (
-    SELECT sequence FROM message WHERE account = :account AND {UNDELIVERED} AND status = {Status.PENDING}
+    SELECT sequence FROM message WHERE account = :account AND status = {Status.PENDING} AND {UNDELIVERED}
     ORDER BY sequence LIMIT max(1, {SLICE} - (SELECT count(*) FROM message
-        WHERE account = :account AND {UNDELIVERED} AND status = {Status.CLAIMED}))
+        WHERE account = :account AND status = {Status.CLAIMED} AND {UNDELIVERED}))
 ) RETURNING {COLUMNS}
 """
 MARK: Final = (
@@ -163,7 +164,7 @@ def release(db: sqlite3.Connection, account: str, delivered: Sequence[int]) -> N
     mark_delivered(db, account, delivered)
     db.execute(
         f"UPDATE message SET status = {Status.PENDING}"
-        f" WHERE account = ? AND {UNDELIVERED} AND status = {Status.CLAIMED}",
+        f" WHERE account = ? AND status = {Status.CLAIMED} AND {UNDELIVERED}",
         (account,),
     )
 
@@ -302,6 +303,8 @@ def _insert(
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
     for arrival in arrivals:
         message = _storable(arrival.message, now)
+        if message.fingerprint:
+            message = _distinguished(db, account, standing.provider, message, by_id)
         if message.message_id in by_id:
             continue
         status = arrival.status
@@ -339,6 +342,25 @@ def _insert(
     return found
 
 
+def _distinguished(
+    db: sqlite3.Connection,
+    account: str,
+    provider: str,
+    message: Message,
+    others: Mapping[str, tuple[Arrival, Message, Status]],
+) -> Message:
+    """Return a message with a longer id where another one with its id and another content is known."""
+    id_ = message.message_id
+    if id_ in others:
+        known = others[id_][1].fingerprint
+    else:
+        row = db.execute(FINGERPRINT, (account, provider, id_)).fetchone()
+        known = row and row["fingerprint"]
+    if known in (None, message.fingerprint):
+        return message
+    return replace(message, message_id=f"{id_}~{message.fingerprint}")
+
+
 def _storable(message: Message, now: datetime) -> Message:
     """Return a message as SQLite can hold it: well-formed texts, and a time that is possible.
 
@@ -372,6 +394,8 @@ def _values(message: Message) -> tuple[Any, ...]:
         text_of_time(message.received_at),
         message.in_reply_to,
         message.raw,
+        message.channel,
+        message.fingerprint,
     )
 
 

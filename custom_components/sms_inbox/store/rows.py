@@ -8,7 +8,7 @@ from ..model import Message, StoredMessage
 
 COLUMNS: Final = (
     "sequence, account, provider, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,"
-    " stored_at, in_doubt"
+    " stored_at, in_doubt, channel, fingerprint"
 )
 
 
@@ -30,6 +30,8 @@ def stored_message(row: sqlite3.Row) -> StoredMessage:
             received_at=datetime.fromisoformat(row["received_at"]),
             in_reply_to=row["in_reply_to"],
             raw=row["raw"] or b"",
+            channel=row["channel"],
+            fingerprint=row["fingerprint"],
         ),
     )
 

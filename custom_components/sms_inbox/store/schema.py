@@ -21,7 +21,8 @@ class Status(IntEnum):
     CLAIMED = 3  # about to be fired, or fired and not marked yet
 
 
-# SQLite only uses a partial index where a query repeats its condition word by word.
+# SQLite only uses a partial index where a query repeats its condition word by word; behind `status = …`, for else the
+# planner takes another index, or sorts.
 UNDELIVERED: Final = f"status IN ({Status.PENDING}, {Status.CLAIMED})"
 
 MESSAGE_TABLE: Final = """
@@ -41,6 +42,8 @@ CREATE TABLE {name} (
     stored_at TEXT NOT NULL,
     status INTEGER NOT NULL,
     in_doubt INTEGER NOT NULL,
+    channel TEXT,
+    fingerprint TEXT,
     UNIQUE (account, provider, message_id)
 ) STRICT;
 """
@@ -82,12 +85,17 @@ INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS message_sender ON message (sender, received_at) WHERE text IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (account) WHERE NOT settled",
 )
-VERSION: Final = 4
+VERSION: Final = 5
 FIRST_EDITION: Final = (1, 2, 3)
+WITHOUT_CHANNEL: Final = 4
 ANNOUNCING: Final = 3
 EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 _POSSIBLE_TIME: Final = (
     "iif(received_at BETWEEN '2000' AND strftime('%Y-%m-%d', stored_at, '+3 days'), received_at, stored_at)"
+)
+_FORMER_COLUMNS: Final = (
+    "sequence, account, provider, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,"
+    " stored_at, status, in_doubt"
 )
 _RECORDS: Final = """
 INSERT INTO quarantine (sequence, account, raw, stored_at, settled)
@@ -112,6 +120,9 @@ def prepare(db: sqlite3.Connection) -> None:
         _script(db, *tables, *INDEXES, _stamp(VERSION))
     elif version in FIRST_EDITION:
         _migrate_first_edition(db, version)
+    elif version == WITHOUT_CHANNEL:
+        columns = (f"ALTER TABLE message ADD COLUMN {name} TEXT" for name in ("channel", "fingerprint"))
+        _script(db, *columns, _stamp(VERSION))
 
 
 def damage(reason: str) -> sqlite3.DatabaseError:
@@ -188,7 +199,8 @@ def _copy_messages(db: sqlite3.Connection, provider: str) -> bool:
     if last is None:
         return False
     db.execute(
-        f"INSERT INTO message SELECT sequence, account, {provider}, message_id, sender, recipient, text, encoding,"
+        f"INSERT INTO message ({_FORMER_COLUMNS})"
+        f" SELECT sequence, account, {provider}, message_id, sender, recipient, text, encoding,"
         f" data, {_POSSIBLE_TIME}, in_reply_to, raw, stored_at, status,"
         f" CASE status WHEN {Status.PENDING} THEN attempts > 0 WHEN {Status.DELIVERED} THEN attempts > 1 ELSE 0 END"
         " FROM former_message WHERE sequence <= ? ORDER BY sequence",

@@ -6,8 +6,10 @@ from clicksend import ApiClient, Configuration
 from clicksend.api.management_api import ManagementApi
 from clicksend.api.sms_api import SmsApi
 from clicksend.exceptions import ApiException
+from clicksend.models.create_sms_inbound_automation_request import CreateSmsInboundAutomationRequest
 from clicksend.models.create_test_inbound_sms_request import CreateTestInboundSmsRequest
 from clicksend.models.inbound_sms import InboundSms
+from clicksend.models.update_sms_inbound_automation_request import UpdateSmsInboundAutomationRequest
 from talk import talk
 
 
@@ -44,6 +46,36 @@ class ClickSend:
         except ApiException as error:
             return {"status": error.status}
         return {"status": answer.http_code, "count": answer.data}
+
+    def rules(self) -> list[dict[str, Any]]:
+        """List the rules for inbound messages, on the first page: the library can't ask for others."""
+        return [rule.to_dict() for rule in self._sms.view_sms_inbound_automations().data.data]
+
+    def rule(self, rule_id: str) -> dict[str, Any]:
+        """Read one rule."""
+        try:
+            return self._sms.view_sms_inbound_automation(rule_id).data.to_dict()
+        except ApiException as error:
+            return {"status": error.status}
+
+    def add_rule(self, **fields: Any) -> dict[str, Any]:
+        """Make a rule."""
+        request = CreateSmsInboundAutomationRequest(**fields)
+        answer = self._sms.create_sms_inbound_automation(create_sms_inbound_automation_request=request)
+        return answer.data.to_dict()
+
+    def change_rule(self, rule_id: str, **fields: Any) -> dict[str, Any]:
+        """Change a rule."""
+        request = UpdateSmsInboundAutomationRequest(**fields)
+        answer = self._sms.update_sms_inbound_automation(rule_id, update_sms_inbound_automation_request=request)
+        return answer.data.to_dict()
+
+    def remove_rule(self, rule_id: str) -> int:
+        """Delete a rule, and return the status."""
+        try:
+            return self._sms.delete_sms_inbound_automation(rule_id).http_code
+        except ApiException as error:
+            return error.status
 
     def pretend(self, url: str) -> str:
         """Have a message made up, and return its id."""

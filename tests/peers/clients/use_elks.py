@@ -19,18 +19,18 @@ class Account:
         """Log in."""
         self._client = ElksRestClient(username, password, base=f"{url}/")
 
-    def ask(self, path: str, **filters: str) -> Any:
+    def ask(self, path: str, method: str = "GET", **fields: str) -> Any:
         """Ask for anything, or return the library's sentence of a refusal."""
         try:
-            return self._client.request(path, vars=filters)
+            return self._client.request(path, method, fields)
         except ElksException as error:
             return str(error)
 
-    def messages(self, **filters: str) -> list[list[dict[str, Any]]]:
+    def messages(self, path: str = "sms", **filters: str) -> list[list[dict[str, Any]]]:
         """List messages, page by page into the past."""
         pages = []
         while True:
-            page = self._client.request("sms", vars=filters)
+            page = self._client.request(path, vars=filters)
             pages.append(page["data"])
             if "next" not in page:
                 return pages

@@ -21,6 +21,27 @@ class Account:
         except TypeError as error:
             return str(error)
 
+    def mms(self, **filters: Any) -> Any:
+        """List picture messages, or return the library's sentence that there are none."""
+        try:
+            return self._client.dids.get.mms(**filters)
+        except TypeError as error:
+            return str(error)
+
+    def numbers(self, did: int | None = None) -> Any:
+        """List the numbers, or one of them, or return the library's sentence that there are none."""
+        try:
+            return self._client.dids.get.dids_info(did=did)
+        except TypeError as error:
+            return str(error)
+
+    def set_sms(self, did: int, *, enable: bool, **settings: Any) -> Any:
+        """Save the settings of a number, or return the library's sentence of a refusal."""
+        try:
+            return self._client.dids.set.sms(did, enable, **settings)
+        except TypeError as error:
+            return str(error)
+
     def messages(self, **filters: Any) -> Any:
         """List messages, or return the library's sentence that there are none."""
         try:

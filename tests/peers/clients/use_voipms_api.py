@@ -3,7 +3,7 @@
 from typing import Any
 
 from talk import talk
-from voipms_api import SMS, General
+from voipms_api import SMS, DIDs, General
 
 
 class Account:
@@ -11,8 +11,9 @@ class Account:
 
     def __init__(self, url: str, username: str, password: str) -> None:
         """Log in."""
-        self._sms, self._general = SMS(username, password), General(username, password)
-        self._sms.voipms_url = self._general.voipms_url = f"{url}/rest.php"
+        self._sms, self._general, self._dids = (kind(username, password) for kind in (SMS, General, DIDs))
+        for client in (self._sms, self._general, self._dids):
+            client.voipms_url = f"{url}/rest.php"
 
     def balance(self) -> Any:
         """Read the balance."""
@@ -21,6 +22,14 @@ class Account:
     def ip(self) -> Any:
         """Ask whether the client may use the API."""
         return self._general.test_connection()
+
+    def address(self) -> Any:
+        """Ask which address the client has."""
+        return self._general.get_ip()
+
+    def numbers(self, did: str | None = None) -> Any:
+        """List the numbers, or one of them."""
+        return self._dids.get_dids_info(did=did)
 
     def messages(self, **filters: Any) -> Any:
         """List messages."""
