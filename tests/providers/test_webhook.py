@@ -18,11 +18,12 @@ from yarl import URL
 from custom_components.sms_inbox.model import Message, PushResult
 from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.errors import RefusedWebhookError
-from custom_components.sms_inbox.providers.presets import PRESETS
+from custom_components.sms_inbox.providers.presets import OTHER, PRESETS, Preset
 from custom_components.sms_inbox.providers.times import time_of
 from custom_components.sms_inbox.providers.webhook import NAMES, Webhook, fields_of, parse
 from custom_components.sms_inbox.providers.webhook_fields import Reader
 from custom_components.sms_inbox.providers.webhook_messages import Mapped
+from emulator.senders import build, public_key
 
 from .webhook_shapes import SHAPES, Shape
 
@@ -858,3 +859,50 @@ def test_fields_of(record: bytes, fields: dict[str, str]) -> None:
     """A person sees the fields as they are named: from the message, and around it."""
     assert fields_of(record) == fields
     assert all(make(text=name).read_again(record) for name in fields)
+
+
+def sent_by(preset: str, text: str = 'a & b = "100%" + more\nnew 😀', key: str = "") -> WebhookRequest:
+    """Return what an app or service sends when an SMS comes."""
+    at = datetime(2026, 11, 21, 19, 15, tzinfo=UTC)
+    more = {"message_id": "7f3a", "nonce": "n0123456789", "zone": ZoneInfo("Pacific/Auckland")}
+    request = build(preset, ADDRESS, text=text, key=key, at=at, **more)
+    url, headers = URL(request.url, encoded=True), CIMultiDict(request.headers)
+    return WebhookRequest(method=request.method, url=url, headers=headers, body=request.body, at=NOW)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.key)
+@pytest.mark.parametrize("key", ["", base64.b64encode(b"\7" * 32).decode()], ids=["unsigned", "signed"])
+def test_what_the_senders_of_the_presets_send(preset: Preset, key: str) -> None:
+    """It is read with the preset, and again; a repeat is the same message wherever that can be known."""
+    if preset.needs_key and not key:
+        return
+    signing_key = public_key(key) if preset.key == "telnyx" and key else key
+    account = Account(
+        username="",
+        password="",
+        url="",
+        preset=preset.key,
+        signing_key=signing_key if preset.signature else "",
+        time_zone=ZoneInfo("Pacific/Auckland") if preset.needs_zone else UTC,
+    )
+    session: Any = None
+    provider, request = Webhook(session, account), sent_by(preset.key, key=key)
+    results = [provider.read_webhook(request) for _ in range(2)]
+    [message], [repeated] = (result.messages for result in results)
+    assert (message.sender.removeprefix("+"), message.text) == ("447700900121", 'a & b = "100%" + more\nnew 😀')
+    assert not any(result.unreadable or result.lacks_sender for result in results)
+    assert message.received_at in (datetime(2026, 11, 21, 19, 15, tzinfo=UTC), None)
+    assert bool(message.received_at) is ("received_at" in preset.fields or preset is OTHER)
+    assert (message.message_id == repeated.message_id) is (bool(preset.identity) or preset is OTHER)
+    read_again = provider.read_again(message.raw)
+    assert read_again
+    assert (read_again.sender, read_again.text) == (message.sender, message.text)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_they_send_without_a_preset(preset: str) -> None:
+    """Their messages are understood by the usual names of fields, too; a text alone can't be mixed up with others."""
+    pushed = make().read_webhook(sent_by(preset, text="Gate", key=base64.b64encode(b"\7" * 32).decode()))
+    assert [(message.sender.removeprefix("+"), message.text) for message in pushed.messages] == [
+        ("447700900121", "Gate")
+    ]
