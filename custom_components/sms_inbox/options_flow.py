@@ -1,6 +1,7 @@
 """Options of an account: storage and retention, its webhook, and the field mapping of what can't be polled."""
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
 import zoneinfo
 
@@ -146,7 +147,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         """Return the last request as it came, and as it is understood."""
         options = self.config_entry.options
         zone = await dt_util.async_get_time_zone(options.get(CONF_TIME_ZONE, self.hass.config.time_zone))
-        understood = parse(record, options.get(CONF_FIELDS, {}))  # zone or UTC
+        understood = parse(record, options.get(CONF_FIELDS, {}), zone=zone or UTC)
         at = understood.received_at if understood else None
         return {
             "record": readable(record.decode("utf-8", "replace")),
