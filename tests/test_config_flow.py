@@ -269,8 +269,11 @@ async def test_error_and_recovery(
 @pytest.mark.parametrize(
     ("provider", "word", "error"),
     [
-        ("voipms", "ip_not_enabled", "invalid_configuration"),
+        ("voipms", "ip_not_enabled", "ip_not_enabled"),
+        ("voipms", "api_not_enabled", "api_not_enabled"),
         ("voipms", "invalid_credentials", "invalid_auth"),
+        ("twilio", "20005", "account_suspended"),
+        ("clicksend", "ACCOUNT_NOT_ACTIVATED", "account_suspended"),
     ],
     indirect=["provider"],
 )
@@ -385,7 +388,7 @@ async def test_plain_http_that_is_allowed(hass: HomeAssistant, form: Form) -> No
     result = await answer(hass, form.result, {**form.typed, "server": {**form.typed["server"], "url": url}})
     assert result["errors"] == {"base": "insecure_url"}
     server = {**form.typed["server"], "url": url, "allow_http": True}
-    identity = Identity(account_id=USERNAME, name=USERNAME)
+    identity = Identity(account_id=f"127.0.0.1 {USERNAME}", name=USERNAME)
     with (
         patch.object(PROVIDERS["bulletin"], "validate", return_value=identity),
         patch("custom_components.sms_inbox.async_setup_entry", return_value=False),

@@ -297,7 +297,7 @@ async def test_account_that_can_not_be_set_up(hass: HomeAssistant, entry: MockCo
     """The file says why, and what is stored of it."""
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://api.example.com"})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://8.8.8.8"})
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     data = (await get())["data"]

@@ -215,8 +215,10 @@ async def endure(
         refused = person.issue("refused")
         assert bool(refused) is (trouble.key == "invalid_configuration")
         if refused:
-            assert (refused.translation_key, refused.is_fixable) == ("refused", False)
+            hint = error.__cause__.hint
+            assert (refused.translation_key, refused.is_fixable) == (f"refused_{hint}" if hint else "refused", False)
             assert refused.translation_placeholders == {
+                **error.__cause__.placeholders,
                 "account": entry.title,
                 "since": f"{since:%Y-%m-%d %H:%M}",
                 "error": reason,

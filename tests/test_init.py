@@ -79,7 +79,7 @@ async def test_set_up_needs_no_provider(
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_address_that_can_not_be_used(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """An address that would send the password unprotected needs a person; the provider was never asked."""
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://api.example.com"})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://8.8.8.8"})
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert entry.reason

@@ -92,7 +92,9 @@ def test_errors() -> None:
         for category in ("config", "options"):
             assert "({error})" in TEXTS[category]["error"][key], key
     used = {key for path in COMPONENT.glob("*.py") for key in re.findall(r'translation_key="(\w+)"', path.read_text())}
-    assert used - TEXTS["exceptions"].keys() - TEXTS["selector"].keys() <= {each.translation_key for row in ENTITIES.values() for each in row}
+    assert used - TEXTS["exceptions"].keys() - TEXTS["selector"].keys() <= {
+        each.translation_key for row in ENTITIES.values() for each in row
+    }
 
 
 @pytest.mark.parametrize("key", PROVIDERS)

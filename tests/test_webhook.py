@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import timedelta
+import gzip
 import hashlib
 import hmac
 from http import HTTPStatus
@@ -18,7 +19,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.sms_inbox.diagnostics import async_get_config_entry_diagnostics
+from custom_components.sms_inbox.inbox import async_get_store
 from custom_components.sms_inbox.store import Store, StoreError
+from custom_components.sms_inbox.store.quarantine import oldest
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -54,8 +57,9 @@ def home(hass: HomeAssistant) -> None:
 
 
 async def begin(hass: HomeAssistant, name: str) -> ConfigFlowResult:
-    """Begin to add an account: enter its name."""
-    return await answer(hass, await choose(hass, "webhook"), {"username": name})
+    """Begin to add an account: enter its name, and leave where its requests come from as it is."""
+    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "username": name})
+    return await answer(hass, result, {}) if result["type"] is FlowResultType.FORM else result
 
 
 @pytest.fixture
@@ -100,24 +104,23 @@ async def configure(hass: HomeAssistant, entry: ConfigEntry, step: str) -> Confi
     """Open a step of the options."""
     options = hass.config_entries.options
     result = await explained(hass, await options.async_init(entry.entry_id))
-    assert result["menu_options"] == ["storage", "webhook", "fields"]
+    assert result["menu_options"] == ["storage", "webhook", "signature", "fields"]
     return await explained(hass, await options.async_configure(result["flow_id"], {"next_step_id": step}))
 
 
 async def name_fields(hass: HomeAssistant, entry: ConfigEntry, **fields: str) -> None:
     """Enter the names of a request's fields."""
     result = await configure(hass, entry, "fields")
-    result = await hass.config_entries.options.async_configure(result["flow_id"], fields)
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {"time_zone": "UTC", **fields})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await settle(hass)
 
 
-async def sign_with(hass: HomeAssistant, entry: ConfigEntry, **key: str) -> None:
-    """Enter the key with which requests are signed, or none, and close the dialog at the URL."""
-    result = await configure(hass, entry, "webhook")
-    result = await explained(hass, await hass.config_entries.options.async_configure(result["flow_id"], key))
-    assert result["step_id"] == "webhook_url"
-    hass.config_entries.options.async_abort(result["flow_id"])
+async def sign_with(hass: HomeAssistant, entry: ConfigEntry, **signature: Any) -> None:
+    """Enter how requests are signed, and with which key."""
+    result = await configure(hass, entry, "signature")
+    result = await hass.config_entries.options.async_configure(result["flow_id"], signature)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
     await settle(hass)
 
 
@@ -134,25 +137,29 @@ def issue(hass: HomeAssistant, entry: ConfigEntry) -> ir.IssueEntry | None:
 def test_add(shown: ConfigFlowResult, added: ConfigFlowResult) -> None:
     """An account needs no more than a name, and a person is shown the URL to copy."""
     entry = added["result"]
-    assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Webhook Gate")
-    assert entry.data == {"provider": "webhook", "username": "Gate"}
-    assert entry.options == {"webhook_id": entry.options["webhook_id"], "cloudhook": False}
+    assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Gate")
+    assert entry.data == {"provider": "webhook", "preset": "other", "username": "Gate"}
+    assert entry.options == {
+        "webhook_id": entry.options["webhook_id"],
+        "local_only": False,
+        "time_zone": "US/Pacific",  # that of Home Assistant in its tests
+    }
     assert len(entry.options["webhook_id"]) == 64
     assert suggested(shown["data_schema"]) == {"webhook_url": f"{HOME}/api/sms_inbox/{entry.options['webhook_id']}"}
     assert entry.state is ConfigEntryState.LOADED
 
 
 async def test_form_to_add(hass: HomeAssistant) -> None:
-    """It asks for the name alone."""
+    """It asks which app or service it is, and for a name."""
     result = await choose(hass, "webhook")
-    assert [str(key) for key in result["data_schema"].schema] == ["username"]
+    assert [str(key) for key in result["data_schema"].schema] == ["preset", "username"]
 
 
 async def test_no_url(hass: HomeAssistant) -> None:
     """Where nobody could reach us, nothing is added, and the dialog says why."""
-    result = await choose(hass, "webhook")
+    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "username": "Gate"})
     hass.config.internal_url = hass.config.api = None
-    result = await answer(hass, result, {"username": "Gate"})
+    result = await answer(hass, result, {})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_url")
     assert hass.config_entries.async_entries("sms_inbox") == []
 
@@ -263,12 +270,69 @@ async def test_several_in_a_request(hass: HomeAssistant, entry: ConfigEntry, pos
 
 
 async def test_nothing_in_it(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
-    """A request without a field is refused and counted."""
-    assert await post({}) == HTTPStatus.BAD_REQUEST
+    """A request with neither body nor query is refused and counted; an empty list has nothing to keep."""
+    assert await post() == HTTPStatus.BAD_REQUEST
     assert await post(method="GET") == HTTPStatus.BAD_REQUEST
+    assert await post([]) == HTTPStatus.OK
     assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"no fields": 2}
     assert received == []
     assert not issue(hass, entry)
+
+
+async def test_what_is_not_understood(
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]
+) -> None:
+    """A template that escapes nothing is kept and accepted, and so is whatever else is neither JSON nor a form."""
+    bodies = [
+        b'{"from":"+447700900123","text":"Press "OPEN" now"}',
+        b"<sms><text>Open</text></sms>",
+        b"{}",
+        b"\xff\x00",
+    ]
+    for body in bodies:
+        assert await post(body) == HTTPStatus.OK
+    await settle(hass)
+    assert received == []
+    assert issue(hass, entry)
+    assert await async_get_store(hass).read(oldest, entry.entry_id, 10) == list(enumerate(bodies, 1))
+    await name_fields(hass, entry, text="(body)")
+    assert texts(received) == [bodies[0].decode(), bodies[1].decode(), "\u00ff\x00"]
+
+
+async def test_list_inside_an_object(
+    hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]
+) -> None:
+    """Each message has its own sender; the one without a text is kept, and its sender never comes to another text."""
+    rows = [
+        {"from": "+447700900121", "type": "mms"},
+        {"from": "+447999888777", "text": "gate"},
+        {"from": "2345", "text": "two"},
+    ]
+    assert await post({"messages": rows}, query="to=%2B447700900999") == HTTPStatus.OK
+    await settle(hass)
+    assert [(event.data["sender"], event.data["text"], event.data["recipient"]) for event in received] == [
+        ("+447999888777", "gate", "+447700900999"),
+        ("2345", "two", "+447700900999"),
+    ]
+    assert issue(hass, entry)
+
+
+async def test_same_request_again(hass: HomeAssistant, post: Post, received: list[Event]) -> None:
+    """A sender that tries again makes no second event if the request holds a time, and a second one if it doesn't."""
+    for _ in range(3):
+        assert await post({"from": "+447700900121", "text": "one", "sentStamp": "1795288504000"}) == HTTPStatus.OK
+    for _ in range(2):
+        assert await post({"from": "+447700900121", "text": "two"}) == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["one", "two", "two"]
+
+
+async def test_compressed(hass: HomeAssistant, post: Post, received: list[Event]) -> None:
+    """A body may be compressed."""
+    body = gzip.compress(json.dumps({"from": "+447700900121", "text": "Open"}).encode())
+    assert await post(body, Content_Encoding="gzip") == HTTPStatus.OK
+    await settle(hass)
+    assert texts(received) == ["Open"]
 
 
 async def test_body_that_does_not_come(hass: HomeAssistant, entry: ConfigEntry, client: TestClient[Any, Any]) -> None:
@@ -300,7 +364,7 @@ async def test_signature(
     assert received == []
     assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"wrong signature": 3}
     assert await post(body, X_Signature=signature) == HTTPStatus.OK
-    await sign_with(hass, entry)
+    await sign_with(hass, entry, remove_signing_key=True)
     assert await post(body) == HTTPStatus.OK
     await settle(hass)
     assert texts(received) == ["Open", "Open"]
@@ -309,9 +373,8 @@ async def test_signature(
 
 
 async def test_own_header(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:
-    """The names of the headers are entered beside those of the fields."""
-    await sign_with(hass, entry, signing_key="k3y")
-    await name_fields(hass, entry, signature_header="X-Hub-Signature-256")
+    """The names of the headers are entered beside the key."""
+    await sign_with(hass, entry, signing_key="k3y", signature_header="X-Hub-Signature-256")
     body = b'{"text": "Open"}'
     signature = hmac.new(b"k3y", body, hashlib.sha256).hexdigest()
     assert await post(body, X_Signature=signature) == HTTPStatus.FORBIDDEN
@@ -345,7 +408,7 @@ async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, post: Post, r
 async def test_last_request_is_shown(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
     """Whoever names the fields sees the last request, its fields' names, and how it is understood by now."""
     result = await configure(hass, entry, "fields")
-    assert result["description_placeholders"] == {"record": "", "sender": "", "text": ""}
+    assert result["description_placeholders"] == dict.fromkeys(("record", "sender", "text", "received_at"), "")
     await post({"from": "1", "text": "first"})
     await post({"data": {"who": "+447700900123", "what": "se```cond"}, "\ud800": 1})
     result = await configure(hass, entry, "fields")
@@ -357,14 +420,16 @@ async def test_last_request_is_shown(hass: HomeAssistant, entry: ConfigEntry, po
     assert (placeholders["sender"], placeholders["text"]) == ("", "")
     names = result["data_schema"].schema["text"].config
     assert (names["options"], names["custom_value"]) == (["data.what", "data.who", "\ufffd"], True)
-    await hass.config_entries.options.async_configure(result["flow_id"], {"text": "data.what", "sender": "data.who"})
+    await hass.config_entries.options.async_configure(
+        result["flow_id"], {"text": "data.what", "sender": "data.who", "time_zone": "UTC"}
+    )
     await settle(hass)
     result = await configure(hass, entry, "fields")
     placeholders = result["description_placeholders"]
     assert placeholders["sender"] == "+447700900123"
     assert placeholders["text"].replace("\u200b", "") == "se```cond"
     assert "```" not in "".join(placeholders.values())
-    assert suggested(result["data_schema"]) == {"text": "data.what", "sender": "data.who"}
+    assert suggested(result["data_schema"]) == {"text": "data.what", "sender": "data.who", "time_zone": "UTC"}
 
 
 async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
@@ -373,7 +438,7 @@ async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: ConfigEntr
     with patch.object(Store, "read", side_effect=StoreError("disk error")):
         result = await configure(hass, entry, "fields")
     assert result["description_placeholders"]["record"] == ""
-    result = await hass.config_entries.options.async_configure(result["flow_id"], {"text": "v"})
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {"text": "v", "time_zone": "UTC"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -435,10 +500,10 @@ async def test_after_a_restart(hass: HomeAssistant, entry: ConfigEntry, post: Po
     state = hass.states.get(entity_id)
     assert state
     assert state.state == "one"
-    for number in ("1", "2"):
-        assert await post({"id": number, "text": "two"}) == HTTPStatus.OK
+    for number, text in (("1", "one"), ("2", "two"), ("2", "two"), ("2", "another")):
+        assert await post({"id": number, "text": text}) == HTTPStatus.OK
     await settle(hass)
-    assert texts(received) == ["one", "two"]
+    assert texts(received) == ["one", "two", "another"]
 
 
 async def test_with_all_entities_disabled(

@@ -56,7 +56,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_note_change))
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
     entry.async_on_unload(async_at_started(hass, partial(_async_check_vendor, entry)))
-    entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_vendor, timedelta(days=1)))
+    entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_vendor, timedelta(hours=1)))
     return True
 
 

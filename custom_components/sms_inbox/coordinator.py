@@ -33,6 +33,7 @@ from .store import StoreError, accounts
 _LOGGER = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
+DAY_SECONDS = 86_400.0
 
 type SmsInboxConfigEntry = ConfigEntry[SmsInboxCoordinator]
 
@@ -60,6 +61,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._store = async_get_store(hass)
         self._beginning: asyncio.Task[None] | None = None
         self._has_polled = False
+        self._vendor_checked_at: float | None = None
         self._poll_now = PollNow(hass, self._async_poll_at_once)
 
     async def async_prepare(self) -> None:
@@ -146,23 +148,41 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._poll_now.start()
 
     async def async_check_vendor(self, _: object = None) -> None:
-        """Look at the vendor for what polls don't show: what keeps messages from being listed, and the webhook."""
+        """Look at the vendor once a day for what polls don't show; after an error, again an hour later.
+
+        That is what keeps messages from being listed, and whether the webhook's URL is still there.
+        """
+        now = self.hass.loop.time()
+        if self._vendor_checked_at is not None and now - self._vendor_checked_at < DAY_SECONDS:
+            return
         try:
             self._issues.async_show_problems(await self.provider.problems())
         except ProviderError as err:
             _LOGGER.debug("The settings of %s at the provider could not be looked at: %s", self.name, err)
-        if self.provider.registers:
-            await self.async_check_webhook()
+        else:
+            self._vendor_checked_at = now
+        if self.provider.registers and not await self.async_check_webhook():
+            self._vendor_checked_at = None
 
-    async def async_check_webhook(self) -> None:
-        """Check that the vendor still has the webhook's URL; show an issue where another one stands there now."""
+    @callback
+    def async_note_solved(self, problem: str) -> None:
+        """Note that a problem at the vendor was solved."""
+        self._issues.async_clear_problem(problem)
+
+    async def async_check_webhook(self) -> bool:
+        """Check that the vendor still has the webhook's URL; show an issue where another one stands there now.
+
+        Returns:
+            Whether that could be checked.
+        """
         try:
             elsewhere = await registration.async_check(self.hass, self.config_entry, self.provider)
         except (ProviderError, NoURLAvailableError) as err:
             reason = str(err) or type(err).__name__
             _LOGGER.warning("The webhook of %s could not be checked at the provider: %s", self.name, reason)
-        else:
-            self._issues.async_show_webhook_elsewhere([found.label for found in elsewhere])
+            return False
+        self._issues.async_show_webhook_elsewhere([found.label for found in elsewhere])
+        return True
 
     @callback
     def async_rename(self) -> None:

@@ -87,7 +87,7 @@ class Inbox:
         latest: Event data of the message delivered last, None where there is none.
         latest_at: When that message was stored.
         delivered: How many messages were delivered.
-        last_page_ids: Ids of the messages on the last page that was stored.
+        last_page_ids: Ids of the messages on the last page with messages that was stored.
     """
 
     def __init__(
@@ -281,7 +281,8 @@ class Inbox:
         received = await self._async_store(
             arrivals, unreadable=unreadable, progress=progress, stored=partial(stored, page)
         )
-        self.last_page_ids = frozenset(message.message_id for message in page.messages)
+        if page.messages:
+            self.last_page_ids = frozenset(message.message_id for message in page.messages)
         self._last_page_unreadable = frozenset(page.unreadable)
         self.state = replace(
             self.state,

@@ -116,6 +116,11 @@ class Issues:
                 self._clear(problem)
 
     @callback
+    def async_clear_problem(self, problem: str) -> None:
+        """Clear what kept messages from being listed."""
+        self._clear(problem)
+
+    @callback
     def async_show_webhook_elsewhere(self, places: Sequence[str]) -> None:
         """Show that the vendor sends the webhook's requests elsewhere, as long as it does."""
         if places:

@@ -167,16 +167,16 @@ class ProblemFlow(AccountFlow):
     @override
     async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
         """Ask whether it may be changed, and change it."""
-        placeholders = {"account": entry.title}
+        coordinator, placeholders = entry.runtime_data, {"account": entry.title}
         if (user_input or {}).get(CHOICE) != SOLVE:
             return self.async_show_form(
                 step_id="confirm", data_schema=vol.Schema({}), description_placeholders=placeholders
             )
         try:
-            await entry.runtime_data.provider.solve(self._problem)
+            await coordinator.provider.solve(self._problem)
         except ProviderError as err:
             return self.async_abort(reason="not_solved", description_placeholders={**placeholders, "error": str(err)})
-        await entry.runtime_data.async_check_vendor()
+        coordinator.async_note_solved(self._problem)
         return self.async_create_entry(data={})
 
 

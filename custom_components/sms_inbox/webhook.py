@@ -45,7 +45,7 @@ _LOGGER = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST", "PUT")
 MAXIMUM_BODY = 256 * 1024  # bytes
-READ_AT_ONCE = 2 * 1024  # bytes that are read in the event loop, whatever is in them
+READ_AT_ONCE = 1024  # bytes that are read in the event loop, whatever is in them
 BODY_SECONDS = 15.0
 BURST = 100
 VERIFIED_PER_SECOND = 5.0

@@ -208,7 +208,7 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
-        except OSError as err:
+        except (OSError, UnicodeError) as err:
             raise TemporaryError(f"no such host: {type(err).__name__}") from None
         if not all(_is_local(str(address[4][0])) for address in found):
             raise InsecureAddressError("plain http is only for a server in the local network")
