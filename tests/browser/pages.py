@@ -53,8 +53,16 @@ class Flow:
 
     async def switch(self, label: str) -> None:
         """Turn the switch with a label."""
-        switch = self.dialog.locator("ha-selector-boolean").filter(has=self._page.get_by_text(label, exact=True))
-        await switch.locator("ha-switch").click()
+        await self.switch_of(label).click()
+
+    async def is_on(self, label: str) -> bool:
+        """Whether the switch with a label is on."""
+        return bool(await self.switch_of(label).evaluate("(element) => element.checked"))
+
+    def switch_of(self, label: str) -> Locator:
+        """Return the switch with a label."""
+        selector = self.dialog.locator("ha-selector-boolean").filter(has=self._page.get_by_text(label, exact=True))
+        return selector.locator("ha-switch")
 
     async def copy(self) -> str:
         """Press the button that copies what is shown, and return what was copied."""

@@ -9,6 +9,9 @@ from typing import Any
 
 import aiohttp
 from playwright.async_api import Browser, ViewportSize
+from yarl import URL
+
+from emulator.protocol import Outgoing
 
 from ..live.child import ChildError, until
 from ..live.emulator import ACCOUNTS, Account, Emulator
@@ -63,6 +66,8 @@ class World:
         notifications: The notifications that were shown.
         passwords: Those that no log may have.
         messages: The texts that no log may have.
+        refused: What Home Assistant calls the accounts for which a request was forged.
+        at_home: Home Assistant's address for the local network, which is not the one for the internet.
     """
 
     automation: str
@@ -83,12 +88,15 @@ class World:
         self.windows: list[Window] = []
         self.passwords = {account.password for account in self.accounts.values()}
         self.messages: set[str] = set()
+        self.refused: set[str] = set()
+        self.at_home = home_assistant.url.replace("127.0.0.1", "localhost")
         self._pictures = pictures
 
     async def begin(self) -> None:
         """Make the accounts at the emulator, listen to Home Assistant, and open a window."""
         websocket = self._websocket = await self.home_assistant.websocket()
         self.urls = {provider: await self.emulator.add(account) for provider, account in self.accounts.items()}
+        await websocket.command("config/core/update", internal_url=self.at_home)
         await websocket.subscribe(self._see_event, "subscribe_events", event_type="sms_received")
         await websocket.subscribe(self._see_notifications, "persistent_notification/subscribe")
         self.window = await self.open_window(self.home_assistant.url)
@@ -128,11 +136,16 @@ class World:
         data = {"provider": provider, "username": account.username, "url": address}
         await self.emulator.post("/admin/callback", data)
 
-    async def call(self, address: str, body: dict[str, Any]) -> None:
-        """Call an address as a sender that posts JSON."""
-        async with aiohttp.ClientSession() as session, session.post(address, json=body) as response:
-            if response.status != HTTPStatus.OK:
-                raise ChildError(f"A call was answered {response.status}.")
+    async def request(self, request: Outgoing, *, status: HTTPStatus = HTTPStatus.OK) -> str:
+        """Make a request as an app or a service does, and return its answer, which must have a status."""
+        url = URL(request.url, encoded=True)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, url, headers=request.headers, data=request.body or None) as response,
+        ):
+            if response.status != status:
+                raise ChildError(f"A request was answered {response.status}, not {status:d}.")
+            return await response.text()
 
     async def change_password(self, provider: str) -> None:
         """Give the account at a provider another password, there."""
