@@ -386,13 +386,13 @@ async def look_for_errors(world: World) -> str:
     log = world.home_assistant.log.read_text()
     if told := sum(secret in log for secret in (*world.passwords, WRONG, *world.messages)):
         raise ChildError(f"Home Assistant's log, {world.home_assistant.log}, tells {told} passwords or texts.")
-    told = [f"A webhook request for {title} was refused (" for title in world.refused]
-    if untold := [refusal for refusal in told if log.count(refusal) != 1]:
+    refusals = [f"A webhook request for {title} was refused (" for title in world.refused]
+    if untold := [refusal for refusal in refusals if log.count(refusal) != 1]:
         raise ChildError(f"Not told once: {untold}")
-    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *told))]
+    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *refusals))]
     if complaints or lines:
         raise ChildError("\n".join((*complaints, *lines)))
-    return f"none but those of the password that was refused, and of {len(told)} forged requests"
+    return f"none but those of the password that was refused, and of {len(refusals)} forged requests"
 
 
 def _refusal(world: World) -> str:
