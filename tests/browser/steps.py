@@ -24,6 +24,7 @@ from .pages import (
     show_device,
 )
 from .presets import PRESETS, keep_broken, receive
+from .registration import move, refuse_plain_http, register, renew
 from .window import SIZE, Texts, sees
 from .world import CUSTOMERS, NEIGHBOUR, World, compare, within
 
@@ -425,5 +426,9 @@ STEPS: tuple[Step, ...] = (
     *(partial(receive, preset=preset) for preset in PRESETS),
     repair_unreadable,
     repair_deprecated,
+    refuse_plain_http,
+    register,
+    renew,
+    move,
     look_for_errors,
 )
