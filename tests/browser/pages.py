@@ -115,7 +115,7 @@ class Flow:
 
 async def add_integration(window: Window, search: str, name: str) -> Flow:
     """Begin to add an integration."""
-    await window.go("/config/integrations/dashboard")
+    await window.move("/config/integrations/dashboard")
     await window.page.locator("ha-config-integrations-dashboard ha-button[slot=fab]").click()
     dialog = window.page.locator("dialog-add-integration")
     await dialog.locator("ha-input-search input").fill(search)
@@ -166,7 +166,7 @@ async def _entry_row(window: Window, title: str) -> Locator:
 
 
 async def _show_integration(window: Window) -> None:
-    await window.go("/config/integrations/integration/sms_inbox")
+    await window.move("/config/integrations/integration/sms_inbox")
 
 
 class AutomationEditor:

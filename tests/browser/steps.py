@@ -385,15 +385,16 @@ async def look_for_errors(world: World) -> str:
     """Look for errors of ours in the browser's console and in Home Assistant's log, and for secrets in the latter."""
     complaints = [complaint for window in world.windows for complaint in window.complaints if "sms_inbox" in complaint]
     log = world.home_assistant.log.read_text()
-    if told := sum(secret in log for secret in (*world.passwords, WRONG, *world.messages)):
+    secrets = [rf"(?<!\w){re.escape(secret)}(?!\w)" for secret in (*world.passwords, WRONG, *world.messages)]
+    if told := sum(bool(re.search(secret, log)) for secret in secrets):
         raise ChildError(f"Home Assistant's log, {world.home_assistant.log}, tells {told} passwords or texts.")
-    told = [f"A webhook request for {title} was refused (" for title in world.refused]
-    if untold := [refusal for refusal in told if log.count(refusal) != 1]:
+    forged = [f"A webhook request for {title} was refused (" for title in world.refused]
+    if untold := [refusal for refusal in forged if log.count(refusal) != 1]:
         raise ChildError(f"Not told once: {untold}")
-    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *told))]
+    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *forged))]
     if complaints or lines:
         raise ChildError("\n".join((*complaints, *lines)))
-    return f"none but those of the password that was refused, and of {len(told)} forged requests"
+    return f"none but those of the password that was refused, and of {len(forged)} forged requests"
 
 
 def _refusal(world: World) -> str:
