@@ -55,9 +55,9 @@ class Flow:
         """Turn the switch with a label."""
         await self.switch_of(label).click()
 
-    async def is_on(self, label: str) -> bool:
-        """Whether the switch with a label is on."""
-        return bool(await self.switch_of(label).evaluate("(element) => element.checked"))
+    async def shows_switch(self, label: str, *, on: bool) -> None:
+        """Wait until the switch with a label is shown on, or off."""
+        await expect(self.switch_of(label)).to_have_js_property("checked", on)
 
     def switch_of(self, label: str) -> Locator:
         """Return the switch with a label."""

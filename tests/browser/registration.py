@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from playwright.async_api import expect
 from emulator.state import State
 from emulator.twilio_account import add_number
 
+from ..live.child import ChildError
 from ..live.emulator import Account
 from .calls import see_call
 from .pages import Flow, add_integration, configure, open_issue, reload_entry, set_external_url
@@ -42,8 +44,7 @@ async def register(world: World) -> str:
     """Have the URL registered where another one stands: it is asked before that, and what isn't chosen stays."""
     texts = world.texts
     flow = await configure(world.window, world.titles["twilio"], texts("options.step.init.menu_options.webhook"))
-    await sees(flow.dialog, texts(f"{WEBHOOK}.register"))
-    compare(await flow.is_on(texts(f"{WEBHOOK}.register")), True)
+    await flow.shows_switch(texts(f"{WEBHOOK}.register"), on=True)
     await flow.switch(texts(f"{WEBHOOK}.webhook"))
     await flow.submit()
     await sees(flow.dialog, texts("options.step.places.title"))
@@ -52,7 +53,6 @@ async def register(world: World) -> str:
     compare(await _urls(world), NUMBERS)
     await flow.tick(free)
     await flow.tick(taken)
-    await world.picture("places")
     await flow.submit()
     await _see_call(world, flow, BY_NUMBER)
     address = await _own_url(world)
@@ -71,7 +71,7 @@ async def renew(world: World) -> str:
     await flow.submit()
     await _see_call(world, flow, BY_NEW_URL)
     if await _own_url(world) == before:
-        raise AssertionError("The URL is the one from before.")
+        raise ChildError("The URL is the one from before.")
     return f"{TAKEN} has another URL than before, and a message came by it"
 
 
@@ -84,7 +84,6 @@ async def move(world: World) -> str:
     issue = texts("issues.webhook_elsewhere.title", account=title)
     flow = await open_issue(world.window, issue)
     await sees(flow.dialog, f"{TAKEN} (127.0.0.1)", exact=False)
-    await world.picture("elsewhere")
     compare(await _own_url(world), before)
     await flow.choose(texts("issues.webhook_elsewhere.fix_flow.step.init.menu_options.take_over"))
     await flow.finish()
@@ -92,7 +91,7 @@ async def move(world: World) -> str:
     compare(await _own_url(world), before.replace(world.home_assistant.url, address))
     await _send(world, BY_TAKEN_OVER)
     await world.arrival(BY_TAKEN_OVER)
-    await within("the request at the new address", partial(_was_called, world, BY_TAKEN_OVER))
+    await within("the accepted request", partial(_was_called, world))
     return "a repair said that it goes elsewhere; taken over, the vendor has the new address, and a message came by it"
 
 
@@ -102,11 +101,9 @@ async def refuse_plain_http(world: World) -> str:
     flow = await add_integration(world.window, "sms", "SMS Inbox")
     await flow.choose(texts("config.step.user.menu_options.smsgate"))
     await flow.fill(username="phone", password=world.accounts["twilio"].password, url=INTERNET)
-    await sees(flow.dialog, texts("config.step.smsgate.sections.server.data.allow_http"))
     await flow.submit()
     await flow.refused(texts("config.error.insecure_url"))
-    compare(await flow.is_on(texts("config.step.smsgate.sections.server.data.allow_http")), False)
-    await world.picture("insecure")
+    await flow.shows_switch(texts("config.step.smsgate.sections.server.data.allow_http"), on=False)
     await flow.close()
     return "refused, with the way out: a box that allows it"
 
@@ -122,11 +119,9 @@ async def _send(world: World, text: str) -> None:
     await world.send("twilio", text, recipient=TAKEN)
 
 
-async def _was_called(world: World, text: str) -> bool:
-    """Whether the last call to us was accepted."""
-    del text
-    calls = (await world.emulator.get("/admin/calls"))["entries"]
-    return bool(calls) and calls[-1]["status"] == 200
+async def _was_called(world: World) -> bool:
+    """Whether the vendor's last request was accepted."""
+    return bool((await world.emulator.get("/admin/calls"))["entries"][-1]["status"] == HTTPStatus.OK)
 
 
 async def _own_url(world: World) -> str:

@@ -23,7 +23,7 @@ from .pages import (
     press,
     show_device,
 )
-from .presets import PRESETS, keep_broken, receive
+from .presets import PRESETS, hide_key, keep_broken, receive
 from .registration import move, refuse_plain_http, register, renew
 from .window import SIZE, Texts, sees
 from .world import CUSTOMERS, NEIGHBOUR, World, compare, within
@@ -425,6 +425,7 @@ STEPS: tuple[Step, ...] = (
     keep_broken,
     stop_calls,
     *(partial(receive, preset=preset) for preset in PRESETS),
+    hide_key,
     repair_unreadable,
     repair_deprecated,
     refuse_plain_http,

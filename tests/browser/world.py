@@ -63,6 +63,7 @@ class World:
         accounts: By provider, with their present passwords.
         urls: Where the providers are, likewise.
         titles: What Home Assistant calls the accounts, likewise.
+        keys: With what apps and services sign, by preset.
         automation: The id of the automation that was built.
         window: The window with Home Assistant.
         windows: All that were opened.
@@ -95,6 +96,7 @@ class World:
         self.accounts = accounts
         self.urls: dict[str, str] = {}
         self.titles: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         self.texts = Texts("en")
         self.events: list[dict[str, Any]] = []
         self.notifications: list[str] = []
