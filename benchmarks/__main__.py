@@ -13,7 +13,7 @@ import sys
 from .process import in_fresh_process
 from .rows import ROWS, measure
 from .scale import FULL, QUICK
-from .table import table
+from .table import Line, Table, table
 
 
 def machine() -> str:
@@ -41,12 +41,20 @@ def main() -> int:
     if options.polled is not None:
         scale = replace(scale, polled=options.polled)
     print(f"{machine()}\n", flush=True)
-    lines = []
+    lines: list[Line] = []
+    tables: list[Table] = []
     for name in options.row or ROWS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        lines += in_fresh_process(measure, name, scale)
-    print(table(lines))
-    return 0
+        match in_fresh_process(measure, name, scale):
+            case Table() as found:
+                tables.append(found)
+            case found:
+                lines += found
+    print("\n\n".join([*([table(lines)] if lines else []), *(each.shown for each in tables)]))
+    faults = [fault for each in tables for fault in each.faults]
+    for fault in faults:
+        print(f"FAILED: {fault}.", file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -79,10 +79,12 @@ async def serve(hass: HomeAssistant) -> str:
 
 
 async def add_account(
-    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None
+    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None, *, polls: bool = True
 ) -> MockConfigEntry:
-    """Set up an account."""
-    entry = MockConfigEntry(domain=DOMAIN, title=account["username"], data=account, options=options or {})
+    """Set up an account; if it doesn't poll, it is polled once, and then only on demand."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, title=account["username"], data=account, options=options or {}, pref_disable_polling=not polls
+    )
     entry.add_to_hass(hass)
     if not await hass.config_entries.async_setup(entry.entry_id):
         raise RuntimeError("The account could not be set up.")
@@ -90,10 +92,10 @@ async def add_account(
 
 
 async def add_idle_account(
-    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None
+    hass: HomeAssistant, account: dict[str, Any], options: dict[str, Any] | None = None, *, polls: bool = True
 ) -> MockConfigEntry:
     """Set up an account, and wait for its first poll to end."""
-    entry = await add_account(hass, account, options)
+    entry = await add_account(hass, account, options, polls=polls)
     await hass.async_block_till_done(wait_background_tasks=True)
     return entry
 

@@ -68,7 +68,7 @@ async def drain(hass: HomeAssistant, server: Emulator, provider: str, number: in
 async def ask_and_parse(hass: HomeAssistant, server: Emulator, provider: str, number: int) -> float:
     """Return the seconds of the same requests where nothing is done with the messages."""
     account = await server.add(provider)
-    reader = await async_create_provider(create_session(hass), account)
+    reader = await async_create_provider(create_session(hass, account), account)
     page = await reader.fetch({})
     await server.send(account, number)
     count = 0

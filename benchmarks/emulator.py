@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
@@ -40,10 +40,13 @@ class Emulator:
         account = await self._request("POST", "/admin/accounts", json=fields)
         return {**fields, "url": account["url"], "time_zone": account["time_zone"], "deliver_existing": False}
 
-    async def send(self, account: dict[str, Any], number: int, *, sent: bool = False) -> None:
-        """Send numbered messages to an account, or let it have sent them."""
+    async def send(
+        self, account: dict[str, Any], number: int, *, sent: bool = False, received_at: datetime | None = None
+    ) -> None:
+        """Send numbered messages to an account, or let it have sent them; now, or at a time."""
         fields = {"provider": account["provider"], "username": account["username"], "text": TEXT, "count": number}
         fields |= {"sent": True} if sent else {}
+        fields |= {"received_at": received_at.isoformat()} if received_at else {}
         await self._request("POST", "/admin/messages", json=fields)
 
     async def send_one(self, account: dict[str, Any], text: str) -> str:
@@ -86,6 +89,15 @@ class Emulator:
     async def requests(self) -> int:
         """Return how many requests there were."""
         return int((await self._request("GET", "/admin/requests?since=999999999"))["last"])
+
+    async def methods(self, since: int) -> list[str]:
+        """Return the methods of the requests after a number of them."""
+        entries = (await self._request("GET", f"/admin/requests?since={since}"))["entries"]
+        return [entry["method"] for entry in entries]
+
+    async def set_clock(self, ahead: timedelta) -> None:
+        """Set how far the vendors' clock is ahead of ours."""
+        await self._request("POST", "/admin/clock", json={"seconds": ahead.total_seconds()})
 
     async def until_held(self) -> None:
         """Return when the latest request is held."""

@@ -1,11 +1,10 @@
-"""Requests and commits for each message, and requests of a poll that finds nothing: counted, not timed."""
+"""Requests and commits for each message: counted, not timed; `quiet` counts what no message causes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from custom_components.sms_inbox.providers import PROVIDERS as CLASSES
 from custom_components.sms_inbox.store import Store
 from homeassistant.core import HomeAssistant
 
@@ -15,23 +14,15 @@ from .emulator import Emulator, emulator
 from .scale import Scale
 from .table import Line
 
-# Lists of these have what was sent, too.
-LISTS_SENT = ("twilio", "elks")
-SENT = 10_000
-POLLS = 5
-AT_MOST = 3  # requests: a list may be in two parts
-
 
 async def lines(scale: Scale) -> list[Line]:
-    """Count for each provider: a backlog and a single message, and then polls that find nothing."""
-    polled = {key: cls for key, cls in CLASSES.items() if cls.interval}
+    """Count for a backlog and a single message."""
     async with emulator() as server, home_assistant() as hass:
-        found = [
+        return [
             await _message_line(hass, server, provider, number)
             for provider in PROVIDERS
             for number in (scale.messages, 1)
         ]
-        return found + [await _quiet_line(hass, server, key, cls.name) for key, cls in polled.items()]
 
 
 async def _message_line(hass: HomeAssistant, server: Emulator, provider: str, number: int) -> Line:
@@ -48,38 +39,6 @@ async def _message_line(hass: HomeAssistant, server: Emulator, provider: str, nu
         what=f"requests and commits for {number:,} at {PROVIDERS[provider]}",
         ours=f"{requests:,} requests, {len(commits):,} commits",
         other=f"{requests / number:.3f} and {len(commits) / number:.3f} a message",
-    )
-
-
-async def _quiet_line(hass: HomeAssistant, server: Emulator, provider: str, name: str) -> Line:
-    """Count what some polls ask for after the inbox was read to its end, and the most that one of them does."""
-    account = await server.add(provider)
-    what = f"requests of a poll that finds nothing at {name}"
-    if provider in LISTS_SENT:
-        await server.send(account, SENT, sent=True)
-        what += f", {SENT:,} sent messages in its window"
-    await server.send(account, 1)
-    began = await server.requests()
-    entry = await add_idle_account(hass, account)
-    first = await server.requests() - began
-    quiet = []
-    with counted_commits() as commits:
-        for _ in range(POLLS):
-            before = await server.requests()
-            await entry.runtime_data.async_refresh()
-            quiet.append(await server.requests() - before)
-    await server.send(account, 1)
-    before = await server.requests()
-    await entry.runtime_data.async_refresh()
-    single = await server.requests() - before
-    await hass.config_entries.async_remove(entry.entry_id)
-    await server.reset()
-    return Line(
-        what=what,
-        ours=f"{max(quiet)} requests, {len(commits) / POLLS:g} commits",
-        other=f"{first:,} at the first poll, {single} where one message is new",
-        aim=f"≤ {AT_MOST}",
-        met=max(quiet) <= AT_MOST,
     )
 
 

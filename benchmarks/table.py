@@ -51,9 +51,36 @@ def compare(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of its own, for a row whose figures don't fit into lines.
+
+    Attributes:
+        headings: Those of its columns.
+        rows: Its cells.
+        notes: Sentences below it.
+        faults: What must not be: then the command fails.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The table in Markdown, with the notes."""
+        return "\n".join([markdown(self.headings, self.rows), *(f"\n{note}" for note in self.notes)])
+
+
 def table(lines: Iterable[Line]) -> str:
     """Return the lines as a table in Markdown."""
-    rows = [HEADINGS, *(line.cells for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return markdown(HEADINGS, (line.cells for line in lines))
+
+
+def markdown(headings: tuple[str, ...], cells: Iterable[tuple[str, ...]]) -> str:
+    """Return rows as a table in Markdown."""
+    rows = [headings, *cells]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
     rows.insert(1, tuple("-" * width for width in widths))
     return "\n".join(f"| {' | '.join(map(str.ljust, row, widths, strict=True))} |" for row in rows)

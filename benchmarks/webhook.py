@@ -11,7 +11,11 @@ from typing import Any, override
 
 import aiohttp
 
+from custom_components.sms_inbox import registration
+from custom_components.sms_inbox.coordinator import SmsInboxConfigEntry
 from custom_components.sms_inbox.providers import PROVIDERS as CLASSES
+from custom_components.sms_inbox.providers.presets import OTHER
+from custom_components.sms_inbox.providers.webhook import Webhook
 from custom_components.sms_inbox.webhook_url import async_url
 from homeassistant.components.webhook import async_generate_id
 from homeassistant.const import CONF_WEBHOOK_ID
@@ -27,6 +31,7 @@ from .table import Line, milliseconds
 
 # However many requests come, an account is polled at most once a second.
 PAUSE = 1.1  # seconds between two requests to one account
+LIMIT = 30.0  # seconds until a first message that doesn't come is missed
 WAITED = "bulletin"
 # A whole number of polls at each provider: each moment between two of them is as likely as the next.
 SPAN = 60.0  # seconds
@@ -64,7 +69,8 @@ async def _requested(number: int) -> tuple[Floor, dict[str, list[float]]]:
         sends["a webhook request with the message (Webhook)"] = await _anybody(hass, session)
         floor = Floor(hass, counter)
         for send in sends.values():
-            await send(counter)  # the first one connects
+            async with asyncio.timeout(LIMIT):
+                await send(counter)  # the first one connects
         seconds: dict[str, list[float]] = {name: [] for name in sends}
         for _ in range(number):
             for name, send in sends.items():
@@ -78,22 +84,27 @@ async def _requested(number: int) -> tuple[Floor, dict[str, list[float]]]:
 async def _vendor(hass: HomeAssistant, server: Emulator, provider: str) -> Send:
     """Add an account whose vendor sends webhook requests."""
     account = await server.add(provider)
-    url = await _webhook(hass, account)
-    if not CLASSES[provider].registers:
-        await server.send_webhooks(account, url)
+    entry = await _add(hass, account)
+    if CLASSES[provider].registers:
+        vendor = entry.runtime_data.provider
+        places = await registration.async_find_places(hass, vendor, entry.options)
+        await registration.async_register(hass, entry, vendor, [found.place.place_id for found in places])
+    else:
+        await server.send_webhooks(account, await async_url(hass, CLASSES[provider], entry.options))
     return partial(_sent_by_vendor, server, account)
 
 
 async def _anybody(hass: HomeAssistant, session: aiohttp.ClientSession) -> Send:
     """Add an account to which any program can send messages."""
-    url = await _webhook(hass, {"provider": "webhook", "username": "anybody"})
+    entry = await _add(hass, {"provider": Webhook.key, "preset": OTHER.key, "username": "anybody"})
+    url = await async_url(hass, Webhook, entry.options)
     return partial(_sent_by_anybody, session, url, count(1))
 
 
-async def _webhook(hass: HomeAssistant, account: dict[str, Any]) -> str:
-    """Set up an account, and return the URL of its webhook."""
-    entry = await add_idle_account(hass, account, {CONF_WEBHOOK_ID: async_generate_id()})
-    return await async_url(hass, CLASSES[account["provider"]], entry.options)
+async def _add(hass: HomeAssistant, account: dict[str, Any]) -> SmsInboxConfigEntry:
+    """Set up an account with a webhook."""
+    entry: SmsInboxConfigEntry = await add_idle_account(hass, account, {CONF_WEBHOOK_ID: async_generate_id()})
+    return entry
 
 
 async def _sent_by_vendor(server: Emulator, account: dict[str, Any], counter: Counter) -> float:

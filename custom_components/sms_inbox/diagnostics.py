@@ -10,17 +10,22 @@ import re
 import sqlite3
 from typing import Any
 
-from homeassistant.const import CONF_TIME_ZONE, CONF_URL
+from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.loader import async_get_integration
 
 from .const import (
+    CONF_ALLOW_HTTP,
     CONF_CLOUDHOOK,
     CONF_DELETE_STORED,
     CONF_DELIVER_EXISTING,
     CONF_FIELDS,
+    CONF_KEY_ID,
+    CONF_LOCAL_ONLY,
+    CONF_PRESET,
     CONF_PROVIDER,
+    CONF_REGISTERED,
     CONF_RETENTION_DAYS,
     CONF_SIGNING_KEY,
     CONF_STORE_TEXTS,
@@ -92,6 +97,9 @@ def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
         "time_zone": data[CONF_TIME_ZONE] if provider.local_time else None,
         "deliver_existing": bool(data.get(CONF_DELIVER_EXISTING)),
         "delete_stored": data.get(CONF_DELETE_STORED),
+        "api_key": bool(data.get(CONF_KEY_ID)),
+        "allow_http": data.get(CONF_ALLOW_HTTP, False),
+        "verify_ssl": data.get(CONF_VERIFY_SSL, True),
         "options": {key: options[key] for key in (CONF_STORE_TEXTS, CONF_RETENTION_DAYS) if key in options},
         "state": entry.state.value,
         "disabled": entry.disabled_by is not None,
@@ -124,7 +132,10 @@ def _webhook(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, Any] 
         return None
     options = entry.options
     return {
+        "preset": entry.data.get(CONF_PRESET),
         "cloudhook": bool(options.get(CONF_CLOUDHOOK)),
+        "local_only": bool(options.get(CONF_LOCAL_ONLY)),
+        "registered": len(options.get(CONF_REGISTERED, {})),
         "signed": bool(options.get(CONF_SIGNING_KEY)),
         "fields": sorted(key for key, value in options.get(CONF_FIELDS, {}).items() if value),
         "accepted": endpoint.accepted,

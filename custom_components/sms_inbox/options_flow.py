@@ -78,10 +78,8 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             return await self.async_step_storage()
         steps = ["storage", "webhook"]
         if not self.provider.interval:
-            preset = self.preset
-            steps += ["signature"] if preset is OTHER or preset.signature else []
-            steps += ["fields"] if preset is OTHER else []
-            steps += ["time_zone"] if preset.needs_zone else []
+            steps += ["signature"] if self.preset is OTHER or self.preset.signature else []
+            steps += ["fields"]
         return self.async_show_menu(step_id="init", menu_options=steps)
 
     async def async_step_storage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -105,22 +103,11 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             record = b""  # the names can be entered without it
         zone = options.get(CONF_TIME_ZONE, self.hass.config.time_zone)
         schema = self.add_suggested_values_to_schema(
-            _fields_schema(record, await async_zone_selector(self.hass)),
+            _fields_schema(fields_of(record, self.preset), await async_zone_selector(self.hass)),
             {CONF_TIME_ZONE: zone, **options.get(CONF_FIELDS, {})},
         )
         return self.async_show_form(
             step_id="fields", data_schema=schema, description_placeholders=await self._async_preview(record)
-        )
-
-    async def async_step_time_zone(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Take the zone of the times that an app or service sends without one."""
-        options = self.config_entry.options
-        if user_input is not None:
-            return self.async_create_entry(data={**options, **user_input})
-        zone = options.get(CONF_TIME_ZONE, self.hass.config.time_zone)
-        schema = vol.Schema({vol.Required(CONF_TIME_ZONE, default=zone): await async_zone_selector(self.hass)})
-        return self.async_show_form(
-            step_id="time_zone", data_schema=schema, description_placeholders={"provider": self.origin}
         )
 
     async def async_step_signature(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -147,7 +134,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         """Return the last request as it came, and as it is understood."""
         options = self.config_entry.options
         zone = await dt_util.async_get_time_zone(options.get(CONF_TIME_ZONE, self.hass.config.time_zone))
-        understood = parse(record, options.get(CONF_FIELDS, {}), zone=zone or UTC)
+        understood = parse(record, options.get(CONF_FIELDS, {}), preset=self.preset, zone=zone or UTC)
         at = understood.received_at if understood else None
         return {
             "record": readable(record.decode("utf-8", "replace")),
@@ -157,9 +144,9 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         }
 
 
-def _fields_schema(record: bytes, zones: SelectSelector) -> vol.Schema:
+def _fields_schema(found: Iterable[str], zones: SelectSelector) -> vol.Schema:
     """Return the fields of the field mapping, with the names of a request's fields to choose from."""
     names = SelectSelector(
-        SelectSelectorConfig(options=sorted(fields_of(record)), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+        SelectSelectorConfig(options=sorted(found), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     )
     return vol.Schema({**{vol.Optional(name): names for name in NAMES}, vol.Required(CONF_TIME_ZONE): zones})

@@ -1,4 +1,4 @@
-"""The outcome of the contract suite as a table: what every provider must do, by provider."""
+"""The outcome of the contract suites as a table: what every provider must do, by provider."""
 
 from collections import Counter
 import sys
@@ -7,11 +7,17 @@ import pytest
 
 from custom_components.sms_inbox.providers import POLLED
 
-SUITE = "tests/providers/test_contract.py"
+SUITES = (
+    "tests/providers/test_contract.py",
+    "tests/test_words.py",
+    "tests/test_config_flow.py::test_pasted_blanks",
+    "tests/test_config_flow.py::test_password_with_blanks",
+    "tests/test_registration.py",
+)
 
 
 class Outcomes:
-    """Counts the tests of the suite, a plugin of pytest's."""
+    """Counts the tests of the suites, a plugin of pytest's."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -35,9 +41,9 @@ def _parts(parameters: str) -> list[str]:
 
 
 def main() -> int:
-    """Run the suite, print the table, and return the exit code."""
+    """Run the suites, print the table, and return the exit code."""
     outcomes = Outcomes()
-    code = pytest.main([SUITE, "-q", "--no-header", "--show-capture=no"], plugins=[outcomes])
+    code = pytest.main([*SUITES, "-q", "--no-header", "--show-capture=no"], plugins=[outcomes])
     width = max(len(case) for case, _ in outcomes.run)
     print(f"\n{'case':{width}}", *(f"{key:>12}" for key in POLLED))
     for case in dict.fromkeys(case for case, _ in outcomes.run):

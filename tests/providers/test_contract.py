@@ -241,6 +241,23 @@ def ago(minutes: float) -> datetime:
     return datetime.now(UTC) - timedelta(minutes=minutes)
 
 
+@pytest.mark.parametrize("key", ["twilio", "voipms", "gammu"], indirect=True)
+async def test_row_seen_half(provider: Provider, account: Account) -> None:
+    """What isn't complete yet is no message, keeps no other one waiting, and comes once, whole."""
+    before, page = await drain(provider)
+    whole = "Gate " * 35
+    half = {"twilio": whole, "voipms": "", "gammu": whole[:153]}[account.provider]
+    arriving = account.send(half)
+    account.extra["receiving"] = [arriving.message_id]
+    account.send("Complete")
+    first, page = await drain(provider, page.cursor)
+    account.extra["receiving"] = []
+    arriving.text = whole
+    second, page = await drain(provider, page.cursor)
+    third, _ = await drain(provider, page.cursor)
+    assert [message.text for message in (*before, *first, *second, *third)] == ["Complete", whole]
+
+
 async def test_equal_messages(provider: Provider, account: Account) -> None:
     """Two messages with the same text from the same sender are two, also within one second.
 

@@ -151,10 +151,10 @@ async def test_page_that_leads_nowhere(provider: Elks, fetch: Fetch, following: 
 
 
 async def test_account(provider: Elks, server: CannedServer) -> None:
-    """The API username is the account's id, however it is typed."""
+    """The API username is the account's id at its server, however it is typed."""
     server.answer = {"text": '{"id": "uabc", "displayname": "Anna", "email": "anna@example.com"}'}
     identity = await provider.validate()
-    assert (identity.account_id, identity.name) == ("uabc", "uAbc")
+    assert (identity.account_id, identity.name) == ("127.0.0.1 uabc", "uAbc")
     [(request, _), (listed, _)] = server.requests
     assert (request.path, listed.path) == ("/a1/me", "/a1/sms")
     assert dict(listed.query) == {"start": "2000-01-01T00:00:00.000000", "limit": "1"}

@@ -133,6 +133,8 @@ class MessageList:
         self.mark = mark
         self._method, self._ask, self._clock, self._listed = method, ask, clock, listed
         self._walk = Walk[tuple[Days, ...]](clock, DAY)
+        self._limit = LIMIT
+        """How many messages the answer for a window may have: what was too few once isn't tried at each poll."""
 
     async def fetch(self, cursor: Cursor) -> Page:
         """Read one range of the days from the day before the latest message to tomorrow; cursor: see `window`."""
@@ -149,7 +151,11 @@ class MessageList:
             others[:0] = rest
         if len(rows) >= days.limit and not days.is_most:
             # Nothing of an answer that leaves out messages counts as read: smaller ranges have all of it.
-            return [Row(key=None)], (*_split(days), *others)
+            split = _split(days)
+            self._limit = max(self._limit, split[0].limit)
+            return [Row(key=None)], (*split, *others)
+        if days.limit == self._limit and len(rows) < LIMIT:
+            self._limit = LIMIT
         if not rows and ranges and others:
             # That nothing is in a part of a range doesn't mean that the other part is known.
             return [Row(key=None)], tuple(others)
@@ -166,7 +172,7 @@ class MessageList:
         """Return the days of the window."""
         today = self._clock().astimezone(EASTERN).date()
         first = min(self._walk.begin.astimezone(EASTERN).date(), today - DAY)
-        return (Days(max(first, today - OLDEST), today + DAY),)
+        return (Days(max(first, today - OLDEST), today + DAY, self._limit),)
 
     async def _rows(self, days: Days) -> list[Any] | None:
         """Return the received messages of some days, up to a number; None where they are too large for an answer."""

@@ -358,7 +358,7 @@ def _distinguished(
         known = row and row["fingerprint"]
     if known in (None, message.fingerprint):
         return message
-    return replace(message, message_id=f"{id_}~{message.fingerprint}")
+    return replace(message, message_id=f"{id_}~{str(message.fingerprint)[:16]}")
 
 
 def _storable(message: Message, now: datetime) -> Message:
