@@ -16,9 +16,10 @@ from ..live.command import check_ports, run
 from ..live.emulator import Emulator
 from ..live.home_assistant import PASSWORD, REPOSITORY, USERNAME, HomeAssistant
 from .component import copy_component
+from .registration import plant_numbers
 from .steps import STEPS, Step
 from .window import chromium, find_chromium
-from .world import World
+from .world import World, customers
 
 FOLDER = REPOSITORY / ".demo-browser"
 ARIA = "Aria snapshot:"  # has what is typed into fields
@@ -30,12 +31,14 @@ async def world(options: argparse.Namespace) -> AsyncIterator[World]:
     """Start everything, on a folder that is new."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
+    accounts = customers()
+    plant_numbers(FOLDER / "emulator.json", accounts["twilio"])
     emulator = Emulator(options.emulator_port, FOLDER / "emulator.json")
     components = FOLDER / "components"
     copy_component(components, emulator.url)
     home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, level="debug", components=components)
     async with emulator, home_assistant, chromium(headed=options.headed) as browser:
-        world = World(home_assistant, emulator, browser, pictures=options.pictures)
+        world = World(home_assistant, emulator, browser, accounts, pictures=options.pictures)
         await world.begin()
         yield world
 

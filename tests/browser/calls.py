@@ -30,14 +30,14 @@ async def call_by_bulletin(world: World) -> str:
     await sees(flow.dialog, world.texts("options.progress.wait_for_webhook", provider="Bulletin Messenger"))
     await world.paste_address("bulletin", address)
     await world.send("bulletin", BY_BULLETIN)
-    return f"copied and pasted; then {await _see_call(world, flow, 'bulletin', BY_BULLETIN)}"
+    return f"copied and pasted; then {await see_call(world, flow, 'bulletin', BY_BULLETIN)}"
 
 
 async def call_by_bulksms(world: World) -> str:
     """Have BulkSMS send webhooks, where the URL is registered by its API."""
     flow = await _turn_switch(world, "bulksms")
     await world.send("bulksms", BY_BULKSMS)
-    return f"nothing to paste; {await _see_call(world, flow, 'bulksms', BY_BULKSMS)}"
+    return f"nothing to paste; {await see_call(world, flow, 'bulksms', BY_BULKSMS)}"
 
 
 async def add_webhook(world: World) -> str:
@@ -96,7 +96,7 @@ async def _turn_switch(world: World, provider: str) -> Flow:
     return flow
 
 
-async def _see_call(world: World, flow: Flow, provider: str, text: str) -> str:
+async def see_call(world: World, flow: Flow, provider: str, text: str) -> str:
     """Wait until the dialog shows the first request, and look at what it brought."""
     title, times = world.texts("options.step.webhook_received.title"), {"first": "|", "last": "|"}
     await sees(flow.dialog, title)

@@ -55,14 +55,27 @@ class Flow:
         """Turn the switch with a label."""
         await self.switch_of(label).click()
 
-    async def is_on(self, label: str) -> bool:
-        """Whether the switch with a label is on."""
-        return bool(await self.switch_of(label).evaluate("(element) => element.checked"))
+    async def shows_switch(self, label: str, *, on: bool) -> None:
+        """Wait until the switch with a label is shown on, or off."""
+        await expect(self.switch_of(label)).to_have_js_property("checked", on)
 
     def switch_of(self, label: str) -> Locator:
         """Return the switch with a label."""
         selector = self.dialog.locator("ha-selector-boolean").filter(has=self._page.get_by_text(label, exact=True))
         return selector.locator("ha-switch")
+
+    async def boxes(self) -> dict[str, bool]:
+        """Return the boxes of a list, by label, and whether each is ticked."""
+        boxes = self.dialog.locator("ha-selector-select ha-checkbox")
+        await boxes.first.wait_for()
+        return {
+            (await box.inner_text()).strip(): bool(await box.evaluate("(element) => element.checked"))
+            for box in await boxes.all()
+        }
+
+    async def tick(self, label: str) -> None:
+        """Tick a box of a list, or untick it."""
+        await self.dialog.locator("ha-selector-select ha-checkbox").filter(has_text=label).click()
 
     async def copy(self) -> str:
         """Press the button that copies what is shown, and return what was copied."""
@@ -102,7 +115,7 @@ class Flow:
 
 async def add_integration(window: Window, search: str, name: str) -> Flow:
     """Begin to add an integration."""
-    await window.go("/config/integrations/dashboard")
+    await window.move("/config/integrations/dashboard")
     await window.page.locator("ha-config-integrations-dashboard ha-button[slot=fab]").click()
     dialog = window.page.locator("dialog-add-integration")
     await dialog.locator("ha-input-search input").fill(search)
@@ -141,13 +154,19 @@ async def open_entry_menu(window: Window, title: str, item: str) -> Flow:
     return Flow(window.page)
 
 
+async def reload_entry(window: Window, title: str) -> None:
+    """Reload an account; who leaves the page before that is done, cancels it."""
+    async with window.page.expect_response(re.compile(r"/reload$")):
+        await open_entry_menu(window, title, "Reload")
+
+
 async def _entry_row(window: Window, title: str) -> Locator:
     await _show_integration(window)
     return window.page.locator("ha-config-entry-row").filter(has=window.page.get_by_text(title, exact=True))
 
 
 async def _show_integration(window: Window) -> None:
-    await window.go("/config/integrations/integration/sms_inbox")
+    await window.move("/config/integrations/integration/sms_inbox")
 
 
 class AutomationEditor:
@@ -231,6 +250,17 @@ async def choose_country(window: Window, country: str) -> None:
     await box.locator("input").fill(country)
     await box.locator("ha-combo-box-item").get_by_text(country, exact=True).first.click()
     await settings.get_by_role("button", name="Save").last.click()
+
+
+async def set_external_url(window: Window, url: str) -> None:
+    """Enter another address for the internet in the network settings."""
+    await window.go("/config/network")
+    form = window.page.locator("ha-config-url-form")
+    field = form.locator("[data-name=external_url] input")
+    await field.fill(url)
+    await field.press("Tab")
+    await form.get_by_role("button", name="Save").click()
+    await expect(field).to_be_enabled()
 
 
 async def show_device(window: Window, device: str) -> Locator:

@@ -73,7 +73,8 @@ async def receive(world: World, *, preset: str) -> str:
     """Add an app or service as its page says, and receive what it sends; with another key, nothing is received."""
     told, title = read_page(preset), world.texts(f"selector.preset.options.{preset}")
     entered, signing = _keys(preset) if told.key else ("", "")
-    address = await _add(world, preset, told, entered)
+    address = world.urls[preset] = await _add(world, preset, told, entered)
+    world.titles[preset], world.keys[preset] = title, signing
     text = f'Gate № 7 & 100 % = "{preset}" 🚪'
     world.messages.add(text)
     await world.request(_request(preset, address, text, signing))
@@ -97,6 +98,23 @@ async def receive(world: World, *, preset: str) -> str:
     await expect(device.get_by_text(forged, exact=False)).to_have_count(0)
     compare([event for event in world.events if event["text"] == forged], [])
     return f"{row}; another key: {HTTPStatus.FORBIDDEN:d}, nothing shown"
+
+
+async def hide_key(world: World) -> str:
+    """Look for a key that was entered: it is not shown again, and stays where nothing else is entered."""
+    texts, preset, text = world.texts, "textbee", "Signed as before"
+    option = texts("options.step.init.menu_options.signature")
+    flow = await configure(world.window, world.titles[preset], option)
+    await expect(flow.field("signing_key")).to_have_value("")
+    await flow.shows_switch(texts("options.step.signature.data.remove_signing_key"), on=False)
+    await flow.submit()
+    await flow.saved()
+    world.messages.add(text)
+    await world.request(_request(preset, world.urls[preset], text, world.keys[preset]))
+    await world.arrival(text)
+    forgery = _request(preset, world.urls[preset], text, "")
+    await world.request(forgery, status=HTTPStatus.FORBIDDEN)
+    return "not shown, and still needed"
 
 
 async def keep_broken(world: World) -> str:
@@ -123,7 +141,7 @@ async def _add(world: World, preset: str, told: Told, key: str) -> str:
     await sees(flow.dialog, title)
     await expect(flow.field("signing_key")).to_have_count(int(told.key))
     await expect(flow.dialog.locator("ha-selector-select")).to_have_count(int(told.zone))
-    compare((preset, await flow.is_on(texts(f"{SOURCE}.data.local_only"))), (preset, told.at_home))
+    await flow.shows_switch(texts(f"{SOURCE}.data.local_only"), on=told.at_home)
     if told.zone:
         await flow.select(texts(f"{SOURCE}.data.time_zone"), ZONE)
     if key:

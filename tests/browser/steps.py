@@ -23,7 +23,8 @@ from .pages import (
     press,
     show_device,
 )
-from .presets import PRESETS, keep_broken, receive
+from .presets import PRESETS, hide_key, keep_broken, receive
+from .registration import move, refuse_plain_http, register, renew
 from .window import SIZE, Texts, sees
 from .world import CUSTOMERS, NEIGHBOUR, World, compare, within
 
@@ -384,15 +385,16 @@ async def look_for_errors(world: World) -> str:
     """Look for errors of ours in the browser's console and in Home Assistant's log, and for secrets in the latter."""
     complaints = [complaint for window in world.windows for complaint in window.complaints if "sms_inbox" in complaint]
     log = world.home_assistant.log.read_text()
-    if told := sum(secret in log for secret in (*world.passwords, WRONG, *world.messages)):
+    secrets = [rf"(?<!\w){re.escape(secret)}(?!\w)" for secret in (*world.passwords, WRONG, *world.messages)]
+    if told := sum(bool(re.search(secret, log)) for secret in secrets):
         raise ChildError(f"Home Assistant's log, {world.home_assistant.log}, tells {told} passwords or texts.")
-    refusals = [f"A webhook request for {title} was refused (" for title in world.refused]
-    if untold := [refusal for refusal in refusals if log.count(refusal) != 1]:
+    forged = [f"A webhook request for {title} was refused (" for title in world.refused]
+    if untold := [refusal for refusal in forged if log.count(refusal) != 1]:
         raise ChildError(f"Not told once: {untold}")
-    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *refusals))]
+    lines = [line for line in WARNING.findall(log) if not any(known in line for known in (_refusal(world), *forged))]
     if complaints or lines:
         raise ChildError("\n".join((*complaints, *lines)))
-    return f"none but those of the password that was refused, and of {len(refusals)} forged requests"
+    return f"none but those of the password that was refused, and of {len(forged)} forged requests"
 
 
 def _refusal(world: World) -> str:
@@ -423,7 +425,12 @@ STEPS: tuple[Step, ...] = (
     keep_broken,
     stop_calls,
     *(partial(receive, preset=preset) for preset in PRESETS),
+    hide_key,
     repair_unreadable,
     repair_deprecated,
+    refuse_plain_http,
+    register,
+    renew,
+    move,
     look_for_errors,
 )

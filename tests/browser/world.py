@@ -31,6 +31,11 @@ NEIGHBOUR = "+447700900123"
 PATIENCE = 60.0  # seconds
 
 
+def customers() -> dict[str, Account]:
+    """Return the accounts by provider."""
+    return {account.provider: customer(account) for account in CUSTOMERS}
+
+
 def customer(account: Account) -> Account:
     """Return an account with a name as people have, and a password that nothing else looks like."""
     return replace(account, name=NAMES.get(account.provider, "anna"), password=secrets.token_urlsafe(12))
@@ -58,6 +63,7 @@ class World:
         accounts: By provider, with their present passwords.
         urls: Where the providers are, likewise.
         titles: What Home Assistant calls the accounts, likewise.
+        keys: With what apps and services sign, by preset.
         automation: The id of the automation that was built.
         window: The window with Home Assistant.
         windows: All that were opened.
@@ -74,14 +80,23 @@ class World:
     window: Window
     _websocket: WebSocket
 
-    def __init__(self, home_assistant: HomeAssistant, emulator: Emulator, browser: Browser, *, pictures: bool) -> None:
-        """Take servers and browser, already started."""
+    def __init__(
+        self,
+        home_assistant: HomeAssistant,
+        emulator: Emulator,
+        browser: Browser,
+        accounts: dict[str, Account],
+        *,
+        pictures: bool,
+    ) -> None:
+        """Take servers and browser, already started, and the accounts."""
         self.home_assistant = home_assistant
         self.emulator = emulator
         self.browser = browser
-        self.accounts = {account.provider: customer(account) for account in CUSTOMERS}
+        self.accounts = accounts
         self.urls: dict[str, str] = {}
         self.titles: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         self.texts = Texts("en")
         self.events: list[dict[str, Any]] = []
         self.notifications: list[str] = []
@@ -116,10 +131,12 @@ class World:
         await self.emulator.add(account)
         return key
 
-    async def send(self, provider: str, text: str, sender: str = NEIGHBOUR) -> None:
-        """Send an SMS to the account at a provider."""
+    async def send(self, provider: str, text: str, sender: str = NEIGHBOUR, recipient: str | None = None) -> None:
+        """Send an SMS to the account at a provider, to one of its numbers if it has several."""
         self.messages.add(text)
-        await self.emulator.send(self.accounts[provider], text, sender)
+        account = self.accounts[provider]
+        message = {"provider": account.provider, "username": account.username, "text": text, "sender": sender}
+        await self.emulator.post("/admin/messages", {**message, "recipient": recipient})
 
     async def arrival(self, text: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until a message was fired, and return what the event says."""
