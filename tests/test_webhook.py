@@ -22,6 +22,7 @@ from custom_components.sms_inbox.diagnostics import async_get_config_entry_diagn
 from custom_components.sms_inbox.inbox import async_get_store
 from custom_components.sms_inbox.store import Store, StoreError
 from custom_components.sms_inbox.store.quarantine import oldest
+from emulator.senders import build
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -536,3 +537,55 @@ async def test_removed(hass: HomeAssistant, entry: ConfigEntry, post: Post, rece
     assert await post({"text": "one"}) == HTTPStatus.NOT_FOUND
     await settle(hass)
     assert received == []
+
+
+async def test_preset(hass: HomeAssistant, client: TestClient[Any, Any], received: list[Event]) -> None:
+    """A known app needs no names of fields: its key is asked for, never shown again, and only what it signed counts."""
+    hass.config.external_url = "https://home.example"
+    form = await answer(hass, await choose(hass, "webhook"), {"preset": "textbee"})
+    assert [str(field) for field in form["data_schema"].schema] == ["local_only", "signing_key"]
+    result = await answer(hass, form, {"signing_key": " "})
+    assert result["errors"] == {"signing_key": "no_key"}
+    result = await answer(hass, result, {"signing_key": " secret-of-textbee-0123\n"})
+    url = suggested(result["data_schema"])["webhook_url"]
+    assert url.startswith("https://home.example/")
+    result = await answer(hass, result, {})
+    entry = result["result"]
+    await settle(hass)
+    assert (entry.title, entry.options["signing_key"]) == ("textbee", "secret-of-textbee-0123")
+    for key, status in (("secret-of-textbee-0123", 200), ("another-secret-of-textbee", 403)):
+        sent = build("textbee", url, text=f"Signed with {key}", key=key)
+        response = await client.request(sent.method, URL(sent.url).path, data=sent.body, headers=sent.headers)
+        assert response.status == status
+    await settle(hass)
+    assert texts(received) == ["Signed with secret-of-textbee-0123"]
+    options = hass.config_entries.options
+    menu = await options.async_init(entry.entry_id)
+    assert menu["menu_options"] == ["storage", "webhook", "signature", "fields"]
+    shown = await options.async_configure(menu["flow_id"], {"next_step_id": "signature"})
+    assert [str(field) for field in shown["data_schema"].schema] == ["signing_key", "remove_signing_key"]
+    assert "secret-of-textbee" not in str(shown)
+    form = await answer(hass, await choose(hass, "webhook"), {"preset": "textbee"})
+    result = await answer(hass, await answer(hass, form, {"signing_key": "other"}), {})
+    assert result["title"] == "textbee 2"
+
+
+async def test_preset_at_home(hass: HomeAssistant, client: TestClient[Any, Any], received: list[Event]) -> None:
+    """A device at home is shown the URL there, its times are in the zone that is chosen, and nobody else may send."""
+    hass.config.external_url = "https://home.example"
+    form = await answer(hass, await choose(hass, "webhook"), {"preset": "smseagle", "username": "Eagle"})
+    assert [str(field) for field in form["data_schema"].schema] == ["local_only", "signing_key", "time_zone"]
+    assert form["data_schema"]({})["local_only"] is True
+    result = await answer(hass, form, {"time_zone": "Pacific/Auckland"})
+    url = suggested(result["data_schema"])["webhook_url"]
+    assert url.startswith(HOME)
+    entry = (await answer(hass, result, {}))["result"]
+    await settle(hass)
+    body = "sender=447700900121&timestamp=20261121100000&text=Gate&msgid=431"
+    headers = {"Content-Type": FORM}
+    assert (await client.post(URL(url).path, data=body, headers=headers)).status == 200
+    with patch("custom_components.sms_inbox.webhook.network.is_local", return_value=False):
+        assert (await client.post(URL(url).path, data=body.replace("431", "432"), headers=headers)).status == 403
+    await settle(hass)
+    assert [event.data["received_at"] for event in received] == ["2026-11-20T21:00:00+00:00"]
+    assert (await diagnostics(hass, entry))["webhook"]["refused"] == {"not from the local network": 1}
