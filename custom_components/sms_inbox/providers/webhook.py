@@ -70,7 +70,7 @@ class Webhook(Provider):
     def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the messages of a request; a record without a text is unreadable until a person names its field."""
         request = self._verified(request)
-        given = [".".join(names) for name in ("sender", "text") for names in self._mapped.paths.get(name, ())]
+        given = {name: [".".join(names) for names in paths] for name, paths in self._mapped.paths.items()}
         if not (record := record_of_request(request, given)):
             raise RefusedWebhookError("no fields", status=HTTPStatus.BAD_REQUEST)
         messages: list[Message] = []

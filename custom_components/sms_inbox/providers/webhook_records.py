@@ -7,7 +7,7 @@ A record says by itself what it is, so that it can be read again when a person h
 
 import codecs
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -73,12 +73,12 @@ class Content:
     source: bytes
 
 
-def record_of_request(request: WebhookRequest, given: Iterable[str]) -> bytes:
+def record_of_request(request: WebhookRequest, given: Mapping[str, Iterable[str]]) -> bytes:
     """Return the record of a whole request; empty where there is neither a body nor a query.
 
     Args:
         request: The request.
-        given: Names that a person or a preset has given to sender and text.
+        given: Names that a person or a preset has given to `sender` and `text`.
     """
     query = _as_sent(request.url.raw_query_string).replace(b"\n", b"%0A")
     announced = request.headers.get("Content-Type", "")
@@ -127,17 +127,18 @@ def _halves(record: bytes) -> tuple[bytes, bytes]:
     return query, body
 
 
-def _is_text(kind: str, body: bytes, query: bytes, given: Iterable[str]) -> bool:
+def _is_text(kind: str, body: bytes, query: bytes, given: Mapping[str, Iterable[str]]) -> bool:
     """Return whether the body is the text of a message, and no form or JSON.
 
     Where the query names the sender, a plain text is never taken for anything else: whoever sends an SMS could write
     JSON with another sender into it.
     """
     names = {name for name, _ in _pairs(query)}
-    exact = {each.strip().casefold() for each in given if each}
+    texts = {each.strip().casefold() for each in given.get("text", ()) if each}
+    exact = texts | {each.strip().casefold() for each in given.get("sender", ()) if each}
     is_beside = any(plain(name) in BESIDE_A_TEXT or name.casefold() in exact for name in names)
     if kind == "text/plain":
-        has_text = bool(body) or not any(plain(name) in TEXTS or name.casefold() in exact for name in names)
+        has_text = bool(body) or not any(plain(name) in TEXTS or name.casefold() in texts for name in names)
         return (is_beside and has_text) or bool(body and _loaded(_json_text(body)) is None and not _has_text(body))
     return kind in UNANNOUNCED and is_beside and bool(body) and not _is_json(body) and not _is_form(body)
 
