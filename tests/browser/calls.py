@@ -22,6 +22,7 @@ TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 async def call_by_bulletin(world: World) -> str:
     """Have Bulletin send webhooks: copy the URL, paste it there, and wait for the first request."""
+    await world.window.go("/")  # without what it has told before
     flow = await _turn_switch(world, "bulletin")
     await sees(flow.dialog, world.texts("options.step.webhook_url.title"))
     await world.picture("webhook")
