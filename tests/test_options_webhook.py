@@ -194,7 +194,7 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         *["local_only"] * provider.is_own_server,
         *["signing_key"] * provider.signs,
     ]
-    assert suggested(result["data_schema"]) == {"webhook": False}
+    assert suggested(result["data_schema"]) == {"webhook": True}
     assert result["description_placeholders"] == {"provider": provider.name}
 
 
@@ -291,7 +291,7 @@ async def test_switch_off(
     assert (response.status, await response.read()) == (HTTPStatus.OK, b"")
     await settle(hass)
     assert received == []
-    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": False}
+    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": True}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)

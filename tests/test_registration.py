@@ -110,7 +110,8 @@ async def test_changed(hass: HomeAssistant, entry: MockConfigEntry, account: Acc
     """Another URL of Home Assistant is stored once a person has said that this is no copy."""
     await set_up(hass, entry)
     await register(hass, entry)
-    await move(hass, entry, "https://new.example")
+    await hass.config.async_update(external_url="https://new.example")
+    await settle(hass)
     assert hosts(account) == {OURS}
     assert is_elsewhere(hass, entry)
     dialog = await repairs.open(f"webhook_elsewhere_{entry.entry_id}")
@@ -205,6 +206,9 @@ async def test_places_to_choose(hass: HomeAssistant, entry: MockConfigEntry, acc
     typed = {"registered": [*chosen, labels["+447700900002 (other.example)"]]}
     await close(hass, await options.async_configure(result["flow_id"], typed))
     assert (taken["sms_url"].startswith(OURS), kept["sms_url"]) == (True, TAKEN)
+    result = await switch(hass, entry, register=True)
+    assert set(result["data_schema"]({})["registered"]) == set(typed["registered"])
+    await close(hass, result)
     await close(hass, await switch(hass, entry, webhook=False))
     assert (taken["sms_url"], kept["sms_url"]) == ("", TAKEN)
 

@@ -5,7 +5,7 @@ from functools import partial
 import logging
 
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
-from homeassistant.const import CONF_WEBHOOK_ID, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -50,12 +50,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
         if changed is entry and change is ConfigEntryChange.UPDATED and entry.title != coordinator.name:
             coordinator.async_rename()
 
+    async def async_note_address(event: Event) -> None:
+        if coordinator.provider.registers and {"external_url", "internal_url"} & event.data.keys():
+            await coordinator.async_check_webhook()
+
     webhook.async_open(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, async_stop))
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_note_change))
     entry.async_on_unload(async_at_started(hass, coordinator.async_start))
     entry.async_on_unload(async_at_started(hass, partial(_async_check_vendor, entry)))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, async_note_address))
     entry.async_on_unload(async_track_time_interval(hass, coordinator.async_check_vendor, timedelta(hours=1)))
     return True
 

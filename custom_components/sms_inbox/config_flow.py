@@ -146,7 +146,9 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         presets = SelectSelector(
             SelectSelectorConfig(options=list(PRESETS), translation_key="preset", mode=SelectSelectorMode.DROPDOWN)
         )
-        schema = vol.Schema({vol.Required(CONF_PRESET): presets, vol.Optional(CONF_USERNAME): TextSelector()})
+        schema = vol.Schema(
+            {vol.Required(CONF_PRESET, default=OTHER.key): presets, vol.Optional(CONF_USERNAME): TextSelector()}
+        )
         return self.async_show_form(step_id=Webhook.key, data_schema=schema)
 
     async def async_step_webhook_source(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -50,15 +50,15 @@ def _choice(options: Iterable[str], translation_key: str = "") -> SelectSelector
     )
 
 
-SIGNATURE: dict[str, tuple[str, Any]] = {
+SIGNATURE: dict[str, tuple[str | None, Any]] = {
     "signed": ("body", _choice(SIGNED, "signed")),
     "algorithm": ("sha256", _choice(ALGORITHMS, "algorithm")),
-    "encoding": ("hex", _choice(ENCODINGS, "encoding")),
+    "encoding": (None, _choice(ENCODINGS, "encoding")),
     "prefix": ("", TextSelector()),
     "signature_header": ("", TextSelector()),
     "timestamp_header": ("", TextSelector()),
 }
-"""The fields that describe how requests are signed, each with its default and its selector."""
+"""The fields that describe how requests are signed, each with its default, if it has one, and its selector."""
 
 
 async def async_zone_selector(hass: HomeAssistant) -> SelectSelector:
@@ -101,7 +101,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             record = await async_get_store(self.hass).read(search.last_record, self.config_entry.entry_id) or b""
         except StoreError:
             record = b""  # the names can be entered without it
-        zone = options.get(CONF_TIME_ZONE, self.hass.config.time_zone)
+        zone = options.get(CONF_TIME_ZONE, "UTC")
         schema = self.add_suggested_values_to_schema(
             _fields_schema(fields_of(record, self.preset), await async_zone_selector(self.hass)),
             {CONF_TIME_ZONE: zone, **options.get(CONF_FIELDS, {})},
@@ -122,7 +122,10 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             return self.async_create_entry(data=options)
         fields = self.key_fields()
         if self.preset is OTHER:
-            fields |= {vol.Optional(key, default=default): selector for key, (default, selector) in SIGNATURE.items()}
+            fields |= {
+                vol.Optional(key, default=vol.UNDEFINED if default is None else default): selector
+                for key, (default, selector) in SIGNATURE.items()
+            }
         schema = self.add_suggested_values_to_schema(vol.Schema(fields), options.get(CONF_SIGNATURE, {}))
         return self.async_show_form(
             step_id="signature",
@@ -133,7 +136,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
     async def _async_preview(self, record: bytes) -> dict[str, str]:
         """Return the last request as it came, and as it is understood."""
         options = self.config_entry.options
-        zone = await dt_util.async_get_time_zone(options.get(CONF_TIME_ZONE, self.hass.config.time_zone))
+        zone = await dt_util.async_get_time_zone(options.get(CONF_TIME_ZONE, "UTC"))
         understood = parse(record, options.get(CONF_FIELDS, {}), preset=self.preset, zone=zone or UTC)
         at = understood.received_at if understood else None
         return {

@@ -70,7 +70,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         errors: dict[str, str] = {}
         placeholders = {"provider": self.origin}
         options = self.config_entry.options
-        present = {**options, CONF_WEBHOOK: CONF_WEBHOOK_ID in options}
+        present = {**options, CONF_WEBHOOK: True}
         present.pop(CONF_SIGNING_KEY, None)
         if user_input is not None:
             if not user_input.get(CONF_WEBHOOK, True):
@@ -97,13 +97,15 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
             data_schema=self.add_suggested_values_to_schema(self._webhook_schema(), user_input or present),
             description_placeholders=placeholders,
             errors=errors,
+            last_step=False,
         )
 
     async def async_step_places(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take where at the vendor the URL is stored; what stands there is replaced only if the person agrees."""
         errors: dict[str, str] = {}
         placeholders = {"provider": self.origin}
-        chosen = [found.place.place_id for found in self._places if found.is_free]
+        is_first = not registration.registered(self.config_entry.options)
+        chosen = [found.place.place_id for found in self._places if found.is_free and (is_first or found.is_registered)]
         if user_input is not None:
             chosen = user_input[CONF_REGISTERED]
             try:
