@@ -172,7 +172,10 @@ async def test_delivered_at_once(
     assert len(received) == 1
     assert not received[0].data["redelivered"]
     assert await webhook_of(hass, entry) == {
+        "preset": None,
         "cloudhook": False,
+        "local_only": False,
+        "registered": 0,
         "signed": False,
         "fields": [],
         "accepted": 1,
