@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import time
 from typing import NamedTuple
 
-from custom_components.sms_inbox.store import Status, Store, accounts, messages, search
+from custom_components.sms_inbox.store import Status, Store, accounts, messages, retention, search
 
 from .core import FOLDER
 from .emulator import TEXT
@@ -84,7 +84,7 @@ class Subject:
         """Erase the texts of old messages."""
         now = datetime.now(UTC)
         prune = partial(
-            messages.prune,
+            retention.prune,
             account=DELIVERING,
             store_texts=True,
             texts_before=now - OLD,
@@ -95,7 +95,7 @@ class Subject:
 
     async def remove(self) -> None:
         """Remove an account with all its messages."""
-        await self._store.write_in_batches(partial(messages.remove, account=REMOVED))
+        await self._store.write_in_batches(partial(retention.remove, account=REMOVED))
 
 
 def fill(path: Path, number: int) -> None:

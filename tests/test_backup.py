@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.sms_inbox.backup import async_post_backup, async_pre_backup
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Message, PushResult
-from custom_components.sms_inbox.store import Store, StoreError, accounts, messages, search
+from custom_components.sms_inbox.store import Store, StoreError, accounts, messages, retention, search
 from custom_components.sms_inbox.store.connections import IN_USE, LOG_LIMIT, SNAPSHOT
 from emulator import Account
 from homeassistant.backup_restore import restore_backup
@@ -105,7 +105,7 @@ def mark(content: bytes) -> int:
 async def prune(store: Store) -> None:
     """Erase what is delivered."""
     later = datetime.now(UTC) + timedelta(days=1)
-    work = partial(messages.prune, account="a", store_texts=True, texts_before=later, identities_before=OLD)
+    work = partial(retention.prune, account="a", store_texts=True, texts_before=later, identities_before=OLD)
     if await store.write_in_batches(work):
         await store.empty_log()
 
@@ -150,7 +150,7 @@ async def test_erasing_while_frozen(store: Store) -> None:
     await store.freeze()
     async with asyncio.timeout(SECONDS):
         await prune(store)
-        await store.write_in_batches(partial(messages.remove, account="b"))
+        await store.write_in_batches(partial(retention.remove, account="b"))
         await store.empty_log()
     assert b"4711" in store.path.read_bytes()
     await store.thaw()
@@ -305,7 +305,7 @@ async def test_backups_while_messages_come(store: Store, tmp_path: Path) -> None
             written.append(text)
             await store.write(messages.mark_delivered, "a", sequences)
             await store.write_in_batches(
-                partial(messages.prune, account="b", store_texts=True, texts_before=OLD, identities_before=OLD)
+                partial(retention.prune, account="b", store_texts=True, texts_before=OLD, identities_before=OLD)
             )
             number += 1
 

@@ -18,7 +18,17 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.sms_inbox.model import Message, StoredMessage
-from custom_components.sms_inbox.store import Status, Store, StoreError, accounts, messages, quarantine, schema, search
+from custom_components.sms_inbox.store import (
+    Status,
+    Store,
+    StoreError,
+    accounts,
+    messages,
+    quarantine,
+    retention,
+    schema,
+    search,
+)
 from custom_components.sms_inbox.store.accounts import AccountState, Progress
 from custom_components.sms_inbox.store.connections import LOG_LIMIT
 from custom_components.sms_inbox.store.messages import SLICE, Arrival, Received
@@ -984,7 +994,7 @@ class TestRetention:
         await receive(store, unreadable=[b"4711"])
         await begin(store, "b")
         await receive(store, MESSAGE, account="b")
-        assert await store.write_in_batches(partial(messages.remove, account="a"))
+        assert await store.write_in_batches(partial(retention.remove, account="a"))
         await store.empty_log()
         assert b"4711" not in contents(store)
         with other_connection(store) as db:
@@ -1048,9 +1058,9 @@ class TestQueries:
                 lambda db: accounts.begin(db, "a", "bulksms", ADDED_AT),
                 {"message_undelivered", "message_text", "message_account", "quarantine_waiting"},
             ),
-            (lambda db: messages.remove(db, "a"), {"message_account"}),
+            (lambda db: retention.remove(db, "a"), {"message_account"}),
             (
-                lambda db: messages.prune(
+                lambda db: retention.prune(
                     db, "a", store_texts=False, texts_before=ADDED_AT, identities_before=LONG_AGO
                 ),
                 {"message_text", "message_account", "quarantine"},
@@ -1108,7 +1118,7 @@ async def prune(store: Store, *, store_texts: bool = True, texts_before: datetim
     now = datetime.now(UTC)
     return await store.write_in_batches(
         partial(
-            messages.prune,
+            retention.prune,
             account="a",
             store_texts=store_texts,
             texts_before=texts_before or now - timedelta(days=30),

@@ -12,7 +12,16 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.sms_inbox.model import StoredMessage
-from custom_components.sms_inbox.store import Store, StoreError, accounts, messages, quarantine, schema, search
+from custom_components.sms_inbox.store import (
+    Store,
+    StoreError,
+    accounts,
+    messages,
+    quarantine,
+    retention,
+    schema,
+    search,
+)
 from custom_components.sms_inbox.store.accounts import AccountState
 
 FOLDER = Path(__file__).parent / "fixtures" / "store"
@@ -130,7 +139,7 @@ async def test_what_is_pending_is_delivered(store: Store, version: int) -> None:
     assert await claim(store) == {}
     later = NOW + timedelta(days=1)
     prune = {"store_texts": False, "texts_before": later, "identities_before": NOW - timedelta(days=400)}
-    assert await store.write(lambda db: messages.prune(db, MONITORED, **prune))  # type: ignore[arg-type]
+    assert await store.write(lambda db: retention.prune(db, MONITORED, **prune))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -34,7 +34,7 @@ from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessag
 from .providers import PROVIDERS
 from .providers.parsing import printable
 from .recovery import Span, missing, share_ids
-from .store import Status, Store, StoreError, accounts, messages, quarantine, search
+from .store import Status, Store, StoreError, accounts, messages, quarantine, retention, search
 
 SIGNAL_MESSAGE: SignalTypeFormat[dict[str, Any]] = SignalTypeFormat(f"{DOMAIN}_message_{{}}")
 SIGNAL_SLICE: SignalTypeFormat[()] = SignalTypeFormat(f"{DOMAIN}_slice_{{}}")
@@ -204,13 +204,13 @@ class Inbox:
             StoreError: Some of it was not erased.
         """
         now, options = dt_util.utcnow(), self._entry.options
-        retention = timedelta(days=options.get(CONF_RETENTION_DAYS, DEFAULT_RETENTION_DAYS))
+        kept = timedelta(days=options.get(CONF_RETENTION_DAYS, DEFAULT_RETENTION_DAYS))
         prune = partial(
-            messages.prune,
+            retention.prune,
             account=self._entry.entry_id,
             store_texts=self._stores_texts,
-            texts_before=now - retention,
-            identities_before=now - max(retention, KEEP_IDENTITIES),
+            texts_before=now - kept,
+            identities_before=now - max(kept, KEEP_IDENTITIES),
         )
         if await self._store.write_in_batches(prune):
             await self._store.empty_log()

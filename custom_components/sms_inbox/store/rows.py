@@ -10,6 +10,8 @@ COLUMNS: Final = (
     "sequence, account, provider, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,"
     " stored_at, in_doubt, channel, fingerprint"
 )
+ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
+"""What an update sets where only the identity of a message is kept."""
 
 
 def stored_message(row: sqlite3.Row) -> StoredMessage:
