@@ -16,7 +16,7 @@ status words, and what its customers and their clients report of the live API. W
 - User names don't differ by case.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -38,6 +38,7 @@ from .errors import (
 )
 from .http import TOO_LARGE, HttpResponse
 from .parsing import in_turns, text_of
+from .voipms_numbers import Ask, Numbers
 from .voipms_rows import EASTERN, Content, number_of, read_row
 from .window import Next, Row, Walk
 
@@ -69,30 +70,6 @@ ERRORS: dict[str, type[ProviderError]] = {
 }
 HINTS = ("api_not_enabled", "ip_not_enabled")
 UNKNOWN_ADDRESS = "?"
-SETTINGS = {
-    "sms_enabled": "enable",
-    "sms_email": "email_address",
-    "sms_email_enabled": "email_enabled",
-    "sms_forward": "sms_forward",
-    "sms_forward_enabled": "sms_forward_enable",
-    "sms_url_callback": "url_callback",
-    "sms_url_callback_enabled": "url_callback_enable",
-    "sms_url_callback_retry": "url_callback_retry",
-    "webhook": "webhook",
-    "webhook_enabled": "webhook_enable",
-    "dialmode": "dialmode",
-    "smpp_enabled": "smpp_enabled",
-    "smpp_url": "smpp_url",
-    "smpp_user": "smpp_user",
-    "smpp_pass": "smpp_pass",
-    "sms_sipaccount": "sms_sipaccount",
-    "sms_sipaccount_enabled": "sms_sipaccount_enabled",
-}
-"""The settings of a number: what `getDIDsInfo` calls them, and `setSMS`."""
-
-type Settings = dict[str, str]
-type Ask = Callable[..., Awaitable[dict[str, Any]]]
-"""Calls a method of the API with parameters, and returns its answer; raises a ProviderError."""
 
 
 class Days(NamedTuple):
@@ -225,8 +202,7 @@ class VoipMs(Provider):
         """The lists that this poll has still to read."""
         self._failed: MessageList | None = None
         """The list that the last poll could not read."""
-        self._originals: dict[str, Settings] = {}
-        """By number, the settings as they were before a change that could not be taken back."""
+        self._numbers = Numbers(self._ask)
 
     @override
     async def validate(self) -> Identity:
@@ -258,80 +234,17 @@ class VoipMs(Provider):
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return the numbers that receive SMS, with the URL callback of each."""
         del name
-        return tuple(_place(number) for number in await self._numbers() if number.get("sms_enabled") == "1")
+        return await self._numbers.places()
 
     @override
     async def set_webhook(self, place_id: str, url: str) -> None:
-        """Set a number's URL callback, or switch it off; as `setSMS` changes all settings, it gets all of them.
-
-        The number's settings are read again. Where another one has changed, all are set back.
-
-        Raises:
-            ConfigurationError: There is no such number.
-            ProtocolError: The settings are not what they should be.
-            RateLimitedError: The number was changed less than a minute ago.
-            ProviderError: Another one of its kinds.
-        """
-        if not (found := await self._settings(place_id)):
-            if url:
-                raise ConfigurationError("no such number", hint="webhook_place_gone")
-            return
-        original = self._originals.pop(place_id, found)
-        callback = {"sms_url_callback": url, "sms_url_callback_enabled": "1", "sms_url_callback_retry": "1"}
-        wanted = original | (callback if url else {"sms_url_callback_enabled": "0"})
-        if found == wanted:
-            return
-        try:
-            await self._change(place_id, wanted)
-        except ProviderError:
-            if original != found:
-                self._originals[place_id] = original
-            raise
-        changed = await self._settings(place_id)
-        different = {name for name in wanted if changed.get(name) != wanted[name]}
-        if others := sorted(different - callback.keys()):
-            await self._take_back(place_id, original, f"setSMS has changed {', '.join(others)}, too")
-        if different if url else "sms_url_callback_enabled" in different:
-            raise ProtocolError("setSMS has not changed the URL callback")
+        """Set a number's URL callback, or switch it off."""
+        await self._numbers.set_callback(place_id, url)
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return the status in the answer."""
         return response.word("status")
-
-    async def _take_back(self, did: str, original: Settings, reason: str) -> None:
-        """Set all settings of a number back, and raise an error with the reason.
-
-        If that fails, as it does within a minute, the next change of the number sets them back.
-        """
-        try:
-            await self._change(did, original)
-        except ProviderError as err:
-            self._originals[did] = original
-            raise type(err)(f"{reason}; it was not set back: {err}", retry_after=err.retry_after) from None
-        raise ProtocolError(reason)
-
-    async def _change(self, did: str, settings: Settings) -> None:
-        """Change all settings of a number."""
-        await self._ask("setSMS", did=did, **{SETTINGS[name]: value for name, value in settings.items()})
-
-    async def _settings(self, did: str) -> Settings:
-        """Return those settings of a number that it has; none where there is no such number, or it has no SMS."""
-        for number in await self._numbers(did=did):
-            if number.get("did") == did and "sms_enabled" in number:
-                # Who doesn't say whether requests are repeated has them repeated.
-                return {"sms_url_callback_retry": "1"} | {name: number[name] for name in SETTINGS if name in number}
-        return {}
-
-    async def _numbers(self, **parameters: str) -> list[Settings]:
-        """Return what is said of the account's numbers."""
-        answer = await self._ask("getDIDsInfo", **parameters)
-        numbers = answer.get("dids", [] if answer["status"] in EMPTY else None)
-        if not isinstance(numbers, list):
-            raise ProtocolError("the numbers are no list")
-        return [
-            {name: text_of(value) for name, value in number.items()} for number in numbers if isinstance(number, dict)
-        ]
 
     async def _ask(self, method: str, /, **parameters: str) -> dict[str, Any]:
         """Call a method of the API; what it answers is a success, or says that there is nothing."""
@@ -391,14 +304,3 @@ def _halves(days: Days) -> list[Days]:
         return []
     middle = days.first + (days.last - days.first) // 2
     return [days._replace(first=middle + DAY), days._replace(last=middle)]
-
-
-def _place(number: Settings) -> WebhookPlace:
-    """Return a number as the place of a URL callback."""
-    did, description = number.get("did", ""), number.get("description", "")
-    is_on = number.get("sms_url_callback_enabled") == "1"
-    return WebhookPlace(
-        place_id=did,
-        name=f"{did} ({description})" if description else did,
-        url=number.get("sms_url_callback", "") if is_on else "",
-    )
