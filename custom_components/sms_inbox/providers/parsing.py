@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 import json
+import re
 import time
 from typing import Any
 
@@ -71,6 +72,16 @@ def mail_time(value: str) -> datetime | None:
 def well_formed(text: str) -> str:
     """Return a text with each lone surrogate, which UTF-8 can't encode, replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def as_sent(text: str) -> bytes:
+    """Return the bytes of something that was read as UTF-8, though it may be none."""
+    return text.encode("utf-8", "surrogateescape" if _is_escaped(text) else "surrogatepass")
+
+
+def _is_escaped(text: str) -> bool:
+    """Whether each lone surrogate of a text stands for a byte."""
+    return not re.search("[\ud800-\udc7f\udd00-\udfff]", text)
 
 
 def printable(data: bytes) -> str:

@@ -12,19 +12,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .contract import WebhookResponse
-from .signatures import (
-    DAY,
-    REPLAY_SECONDS,
-    Ed25519,
-    FirstThatFits,
-    Hmac,
-    Jwt,
-    PlivoSignature,
-    Signature,
-    SmsForwarderSignature,
-    Token,
-    VonageSignature,
-)
+from .signatures import Ed25519, FirstThatFits, Hmac, Signature, Token
+from .signed import REPLAY_SECONDS
+from .vendor_signatures import DAY, SMSGATE, Jwt, PlivoSignature, SmsForwarderSignature, VonageSignature
 
 type Decoding = Literal["binary-hex", "binary-base64", "utf-16-hex"]
 
@@ -315,7 +305,7 @@ _KNOWN = (
         take={"event": frozenset({"sms:received", "sms:data-received", "mms:downloaded"})},
         decode={"event": {"sms:data-received": "binary-base64"}},
         channels={"event": {"mms:downloaded": "mms"}},
-        signature=Hmac(header="X-Signature", signed="{body}{time}", time_header="X-Timestamp"),
+        signature=SMSGATE,
         needs_key=True,
     ),
     Preset(

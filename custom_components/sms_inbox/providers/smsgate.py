@@ -23,7 +23,6 @@ What they don't say is assumed here:
 
 import base64
 from datetime import UTC, datetime, timedelta
-import hmac
 from http import HTTPStatus
 import json
 import re
@@ -37,6 +36,7 @@ from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest
 from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from .http import HttpResponse
 from .parsing import in_turns, iso_time, printable, record_of, text_of
+from .vendor_signatures import SMSGATE
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=7)
@@ -107,7 +107,7 @@ class SmsGate(Provider):
         """Read the message of a request; one without the app's hash is only found in the list."""
         if not self._account.signing_key:
             return PushResult(poll=True)
-        self._verify(request)
+        request = SMSGATE.verify(request, self._account.signing_key)
         try:
             event = json.loads(request.body)
         except ValueError, RecursionError:
@@ -188,17 +188,6 @@ class SmsGate(Provider):
             is_known = hint == "missing_permission" or path == "inbox"
             raise ConfigurationError(reason, hint=hint if is_known else None)
         return response
-
-    def _verify(self, request: WebhookRequest) -> None:
-        """Raise RefusedWebhookError for a request that is not the app's, or that somebody repeats later."""
-        timestamp = _number(request.headers.get("X-Timestamp", "")) or 0
-        signed = request.body + str(timestamp).encode()
-        expected = hmac.digest(self._account.signing_key.encode(), signed, "sha256").hex().encode()
-        given = request.headers.get("X-Signature", "").encode("ascii", "replace")
-        if not hmac.compare_digest(expected, given):
-            raise RefusedWebhookError("the signature is wrong")
-        if abs(request.at.timestamp() - timestamp) > REPLAY_SECONDS:
-            raise RefusedWebhookError("the request was signed at another time")
 
 
 def _webhook_id(name: str, event: str) -> str:

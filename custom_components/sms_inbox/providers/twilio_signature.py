@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, quote
 from yarl import URL
 
 from .contract import WebhookRequest
+from .signed import addresses_of, is_equal
 
 NAMES = ("X-Twilio-Signature", "X-SignalWire-Signature")
 SETTINGS = "X-Twilio-Webhooks-Signature-Settings"
@@ -49,17 +50,17 @@ def is_signed(request: WebhookRequest, key: str) -> bool:
         return False
     if request.body and not request.is_form:
         vouched = request.url.query[BODY_HASH]
-        if not _is_equal(vouched, hashlib.sha256(request.body).hexdigest()):
+        if not is_equal(vouched, hashlib.sha256(request.body).hexdigest()):
             return False
-    return any(_is_equal(one, _base64(secret, text, digest)) for text in _texts(request) for one in given)
+    return any(is_equal(one, _base64(secret, text, digest)) for text in _texts(request) for one in given)
 
 
 def _is_body_signed(request: WebhookRequest, secret: bytes) -> bool:
     """Whether the URL and the body as it came are signed, by any of the hashes that are there."""
     for name, digest in BODY_NAMES.items():
-        for address in _addresses(request.url, request.url.raw_path_qs):
+        for address in addresses_of(request.url):
             text = address.encode("utf-8", "replace") + request.body
-            if _is_equal(request.headers.get(name, ""), hmac.digest(secret, text, digest).hex()):
+            if is_equal(request.headers.get(name, ""), hmac.digest(secret, text, digest).hex()):
                 return True
     return False
 
@@ -78,7 +79,7 @@ def _texts(request: WebhookRequest) -> Iterator[str]:
     by_name = (sorted(set(fields)), sorted(fields, key=lambda field: field[0]))
     behind = dict.fromkeys("".join(name + value for name, value in pairs) for pairs in by_name)
     for path in _paths(request.url):
-        for address in _addresses(request.url, path):
+        for address in addresses_of(request.url, path):
             yield from (address + text for text in behind)
 
 
@@ -99,16 +100,6 @@ def _by_node(text: str) -> str:
     return quote(text, safe=UNESCAPED_BY_NODE, errors="replace")
 
 
-def _addresses(url: URL, path: str) -> tuple[str, ...]:
-    """Return an address without its port and with it: the vendor signs one or the other."""
-    return tuple(f"{url.scheme}://{url.host_subcomponent}{port}{path}" for port in ("", f":{url.port}"))
-
-
 def _base64(secret: bytes, text: str, digest: str) -> str:
     """Return what the vendor signs a text with."""
     return b64encode(hmac.digest(secret, text.encode("utf-8", "replace"), digest)).decode()
-
-
-def _is_equal(given: str, expected: str) -> bool:
-    """Whether two texts are the same, in constant time."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from .contract import WebhookRequest
-from .parsing import well_formed
+from .parsing import as_sent, well_formed
 from .webhook_names import LONGEST_NAME, NAMES, SENDER_OR_RECIPIENT, SENDERS, plain
 
 # Not all that Python knows: some take seconds for a large body.
@@ -80,7 +80,7 @@ def record_of_request(request: WebhookRequest, given: Mapping[str, Iterable[str]
         request: The request.
         given: Names that a person or a preset has given to `sender` and `text`.
     """
-    query = _as_sent(request.url.raw_query_string).replace(b"\n", b"%0A")
+    query = as_sent(request.url.raw_query_string).replace(b"\n", b"%0A")
     announced = request.headers.get("Content-Type", "")
     kind = announced.partition(";")[0].strip().lower()
     body = request.body
@@ -225,7 +225,7 @@ def _list_of_lines(body: bytes) -> bytes:
 
 def _form_of_parts(announced: str, body: bytes) -> bytes:
     """Return a form in parts (RFC 7578) as an ordinary one; empty where there are no fields."""
-    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + _as_sent(announced) + b"\r\n\r\n" + body)
+    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + as_sent(announced) + b"\r\n\r\n" + body)
     fields = [
         (part.get_param("name", "", "Content-Disposition"), part.get_payload(decode=True))
         for part in parts.iter_parts()
@@ -237,7 +237,7 @@ def _pairs(form: bytes, charset: str = "") -> list[tuple[str, str]]:
     """Return names and values of a form, each in UTF-8, else in the charset that is announced, else in Windows-1252."""
     text = form.lstrip(b"?& \r\n\t").decode("utf-8", "surrogateescape")
     pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-    return [(_decoded(_as_sent(name), charset).strip(), _decoded(_as_sent(value), charset)) for name, value in pairs]
+    return [(_decoded(as_sent(name), charset).strip(), _decoded(as_sent(value), charset)) for name, value in pairs]
 
 
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
@@ -282,11 +282,6 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _as_sent(value: str) -> bytes:
-    """Return the bytes of something that was read as UTF-8, though it may be none."""
-    return value.encode("utf-8", "surrogateescape")
 
 
 def _decoded(data: bytes, charset: str = "") -> str:
