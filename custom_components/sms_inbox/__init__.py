@@ -19,7 +19,7 @@ from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
 from .issues import async_forget_account
 from .services import async_setup_services
-from .store import StoreError, accounts, messages
+from .store import StoreError, accounts, retention
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,9 +50,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
         if changed is entry and change is ConfigEntryChange.UPDATED and entry.title != coordinator.name:
             coordinator.async_rename()
 
-    async def async_note_address(event: Event) -> None:
+    @callback
+    def async_note_address(event: Event) -> None:
         if coordinator.provider.registers and {"external_url", "internal_url"} & event.data.keys():
-            await coordinator.async_check_webhook()
+            check = coordinator.async_check_webhook()
+            entry.async_create_background_task(hass, check, f"{entry.title} checks its webhook")
 
     webhook.async_open(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -87,7 +89,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) ->
 async def _async_forget(hass: HomeAssistant, account: str) -> None:
     """Erase all that is stored of an account."""
     store = async_get_store(hass)
-    await store.write_in_batches(partial(messages.remove, account=account))
+    await store.write_in_batches(partial(retention.remove, account=account))
     await store.empty_log()
 
 

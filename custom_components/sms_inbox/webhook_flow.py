@@ -40,7 +40,7 @@ from .const import (
     CONF_WEBHOOK_URL,
 )
 from .coordinator import SmsInboxConfigEntry
-from .credentials import shown_error
+from .credentials import Validation, shown_error
 from .inbox import SIGNAL_WEBHOOK
 from .providers import PROVIDERS
 from .providers.contract import Provider
@@ -52,6 +52,7 @@ from .webhook_url import async_forget_url, async_has_cloud, async_url, documenta
 CONF_REGISTER = "register"
 CONF_REMOVE_KEY = "remove_signing_key"
 CONF_RENEW = "renew"
+FAILURES = (NoURLAvailableError, OperationNotAllowed, ProviderError)
 KEY = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 URL_SCHEMA = vol.Schema({vol.Optional(CONF_WEBHOOK_URL): TemplateSelector(TemplateSelectorConfig(read_only=True))})
 
@@ -67,8 +68,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take whether and how messages are received by webhook; if its URL can be registered, that comes next."""
-        errors: dict[str, str] = {}
-        placeholders = {"provider": self.origin}
+        result = Validation()
         options = self.config_entry.options
         present = {**options, CONF_WEBHOOK: True}
         present.pop(CONF_SIGNING_KEY, None)
@@ -81,43 +81,30 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
                 if user_input.get(CONF_REGISTER):
                     return await self._async_begin_to_register()
                 await self._async_give_up_registration()
-            except NoURLAvailableError:
-                errors["base"] = "no_url"
-            except OperationNotAllowed:
-                errors["base"] = "not_loaded"
-                placeholders["account"] = self.config_entry.title
-            except ProviderError as err:
-                shown = shown_error(err)
-                errors, placeholders = shown.errors, placeholders | shown.placeholders
+            except FAILURES as err:
+                result = self._shown(err)
             else:
                 return await self.async_step_webhook_url()
             await self._async_restore(before)
         return self.async_show_form(
             step_id="webhook",
             data_schema=self.add_suggested_values_to_schema(self._webhook_schema(), user_input or present),
-            description_placeholders=placeholders,
-            errors=errors,
+            description_placeholders={"provider": self.origin, **result.placeholders},
+            errors=result.errors,
             last_step=False,
         )
 
     async def async_step_places(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take where at the vendor the URL is stored; what stands there is replaced only if the person agrees."""
-        errors: dict[str, str] = {}
-        placeholders = {"provider": self.origin}
+        result = Validation()
         is_first = not registration.registered(self.config_entry.options)
         chosen = [found.place.place_id for found in self._places if found.is_free and (is_first or found.is_registered)]
         if user_input is not None:
             chosen = user_input[CONF_REGISTERED]
             try:
                 await self._async_register(chosen)
-            except NoURLAvailableError:
-                errors["base"] = "no_url"
-            except OperationNotAllowed:
-                errors["base"] = "not_loaded"
-                placeholders["account"] = self.config_entry.title
-            except ProviderError as err:
-                shown = shown_error(err)
-                errors, placeholders = shown.errors, placeholders | shown.placeholders
+            except FAILURES as err:
+                result = self._shown(err)
             else:
                 return await self.async_step_webhook_url()
         labels = [SelectOptionDict(value=found.place.place_id, label=found.label) for found in self._places]
@@ -125,8 +112,8 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         return self.async_show_form(
             step_id="places",
             data_schema=vol.Schema({vol.Required(CONF_REGISTERED, default=chosen): places}),
-            description_placeholders=placeholders,
-            errors=errors,
+            description_placeholders={"provider": self.origin, **result.placeholders},
+            errors=result.errors,
             last_step=False,
         )
 
@@ -192,6 +179,14 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         if self.provider.interval:
             return f"providers/{self.provider.key}"
         return f"webhooks/{self.preset.key}"
+
+    def _shown(self, failure: NoURLAvailableError | OperationNotAllowed | ProviderError) -> Validation:
+        """Return how a form shows why the webhook could not be switched on or registered."""
+        if isinstance(failure, ProviderError):
+            return shown_error(failure)
+        if isinstance(failure, NoURLAvailableError):
+            return Validation(errors={"base": "no_url"})
+        return Validation(errors={"base": "not_loaded"}, placeholders={"account": self.config_entry.title})
 
     def _webhook_schema(self) -> vol.Schema:
         """Return the fields about the webhook."""
