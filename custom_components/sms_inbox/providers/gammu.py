@@ -7,7 +7,7 @@ SIM card and modem, has no ids, and numbers rows by their place in the list. Wha
   `Date` are two as long as both are listed, or one comes after this object has deleted the other.
 - An update of the gateway may change the form of `Date`. So a message is recognised by the time that is meant, in the
   account's zone. Where an offset has come to times that are otherwise as before, as a gateway does that takes its own
-  zone for that of the network, the stored messages show it; the offset is ignored from then on.
+  zone for that of the network, the messages listed before show it; the offset is ignored from then on.
 - `GET /sms` is requested and never `/getsms`, which deletes before anything can be stored.
 - Long messages are joined, but what has come of one so far is listed, too. So a text that fills its parts to the end
   waits until two lists some seconds apart have shown it alike. Its rest may come later still: so it isn't deleted for
@@ -22,7 +22,7 @@ SIM card and modem, has no ids, and numbers rows by their place in the list. Wha
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 import hashlib
 from http import HTTPStatus
@@ -43,6 +43,8 @@ HOLD = 60.0  # a modem takes its time to read a full SIM card
 FRESH = 0.5  # seconds for which places in a list are good, unless something was stored meanwhile
 PARTS_APART = 8.0  # seconds for which the next part of a long message is waited for
 PARTS_LATE = 300.0  # seconds for which what may be a part is not deleted
+MARKS = 5
+MARK = 6  # hexadecimal digits; enough to recognise one of a few hundred messages, and far too few to guess it
 MIN = datetime.min.replace(tzinfo=UTC)
 CONTENT = ("Number", "Date", "Text")
 WRITTEN_HERE = ("Sent", "UnSent")
@@ -58,7 +60,8 @@ class Gammu(Provider):
     """One gateway.
 
     Cursor: `{"listed": true}` once it has been read, so that what comes is new; with `"ignores_offsets": true` where
-    the offsets of its times mean nothing.
+    the offsets of its times mean nothing; and, where nothing is deleted, with `"marks"`, the last digits of the ids of
+    some listed messages, by which a later object knows whether times are still meant as before.
     """
 
     key = "gammu"
@@ -84,6 +87,8 @@ class Gammu(Provider):
         """When it came (monotonic)."""
         self._ignores_offsets = False
         """Whether the offsets of times mean nothing."""
+        self._marks: Sequence[str] = ()
+        """The ends of some ids that were listed before, as the cursor has them."""
         self._may_go_on: dict[bytes, float] = {}
         """When each message that may go on was listed first (monotonic)."""
         self._stored: set[str | bytes] = set()
@@ -112,6 +117,7 @@ class Gammu(Provider):
     async def fetch(self, cursor: Cursor) -> Page:
         """Read the whole list; messages that this object knows to be stored are left out."""
         self._ignores_offsets = cursor.get("ignores_offsets", self._ignores_offsets)
+        self._marks = cursor.get("marks", ())
         await self._list()
         parsed = await in_turns(self._message, zip(self._rows, self._ids(self._contents), strict=True))
         await self._note_what_may_go_on(parsed)
@@ -132,9 +138,18 @@ class Gammu(Provider):
         return Page(
             messages=tuple(sorted(new, key=lambda message: message.received_at or MIN)),
             unreadable=tuple(record for record in unreadable if record not in self._stored),
-            cursor={"listed": True} | ({"ignores_offsets": True} if self._ignores_offsets else {}),
+            cursor=self._cursor(messages),
             more=False,
         )
+
+    def _cursor(self, messages: list[Message]) -> Cursor:
+        """Return the cursor once these messages are stored."""
+        cursor: dict[str, Any] = {"listed": True}
+        if self._ignores_offsets:
+            cursor["ignores_offsets"] = True
+        if not self._account.delete_stored and messages:
+            cursor["marks"] = sorted({message.message_id[-MARK:] for message in messages})[:MARKS]
+        return cursor
 
     @override
     async def acknowledge(self, page: Page) -> bool:
@@ -185,15 +200,15 @@ class Gammu(Provider):
     async def _contents_of(self, rows: list[Any]) -> list[bytes]:
         """Return what makes each row the message it is.
 
-        If no stored message is among the rows as they are understood, but some are if offsets are understood otherwise,
-        that is what the gateway means by them.
+        If no message that was listed before is among the rows as they are understood, but some are if offsets are
+        understood otherwise, that is what the gateway means by them.
         """
         contents = await in_turns(self._content, rows)
-        if not self._stored or not self._stored.isdisjoint(self._ids(contents)):
+        if not (self._stored or self._marks) or self._has_known(contents):
             return contents
         self._ignores_offsets = not self._ignores_offsets
         others = await in_turns(self._content, rows)
-        if not self._stored.isdisjoint(self._ids(others)):
+        if self._has_known(others):
             return others
         self._ignores_offsets = not self._ignores_offsets
         return contents
@@ -205,6 +220,13 @@ class Gammu(Provider):
         number, date, text = (row.get(name) for name in CONTENT)
         local = _local_time(date, None if self._ignores_offsets else self._account.time_zone)
         return record_of([number, local.isoformat(" ", "seconds") if local else date, text])
+
+    def _has_known(self, contents: list[bytes]) -> bool:
+        """Return whether a message that was listed before is among these."""
+        ids = set(self._ids(contents))
+        if self._stored:
+            return not self._stored.isdisjoint(ids)
+        return any(id_[-MARK:] in self._marks for id_ in ids)
 
     async def _note_what_may_go_on(self, parsed: list[Message | None]) -> None:
         """Note when the messages that may go on were first listed, and forget those that aren't listed any more."""
