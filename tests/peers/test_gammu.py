@@ -78,7 +78,7 @@ async def modem(programs: Programs, tmp_path: Path) -> AsyncGenerator[Modem]:
         async with asyncio.timeout(PATIENCE):
             await until(modem.is_up)
         yield modem
-    await gateway.stop()
+    await gateway.kill()
 
 
 async def test_contract(modem: Modem) -> None:

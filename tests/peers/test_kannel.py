@@ -139,7 +139,7 @@ async def kannel(
         for name in ("bearerbox", "smsbox"):
             command = programs.command(f"usr/sbin/{name}", str(file))
             child = await Child.start(command, tmp_path / f"{name}.log", cwd=tmp_path)
-            stack.push_async_callback(child.stop)
+            stack.push_async_callback(child.kill)  # asked to end, it now and then waits for ever
             async with asyncio.timeout(PATIENCE):
                 await until(is_up)
         phone = await asyncio.open_connection(HOST, fake)
