@@ -23,7 +23,7 @@ TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 async def call_by_bulletin(world: World) -> str:
     """Have Bulletin send webhooks: copy the URL, paste it there, and wait for the first request."""
     await world.window.go("/")  # without what it has told before
-    flow = await _turn_switch(world, "bulletin")
+    flow = await _turn_switch(world, "bulletin", on=True)
     await sees(flow.dialog, world.texts("options.step.webhook_url.title"))
     await world.picture("webhook")
     address = await copy_address(world, flow)
@@ -36,7 +36,7 @@ async def call_by_bulletin(world: World) -> str:
 
 async def call_by_bulksms(world: World) -> str:
     """Have BulkSMS send webhooks, where the URL is registered by its API."""
-    flow = await _turn_switch(world, "bulksms")
+    flow = await _turn_switch(world, "bulksms", on=True)
     await world.send("bulksms", BY_BULKSMS)
     return f"nothing to paste; {await see_call(world, flow, 'bulksms', BY_BULKSMS)}"
 
@@ -79,7 +79,7 @@ async def name_fields(world: World) -> str:
 
 async def stop_calls(world: World) -> str:
     """Switch Bulletin's webhook off."""
-    flow = await _turn_switch(world, "bulletin")
+    flow = await _turn_switch(world, "bulletin", on=False)
     await flow.saved()
     await world.paste_address("bulletin", "")
     await world.send("bulletin", POLLED)
@@ -88,11 +88,11 @@ async def stop_calls(world: World) -> str:
     return "switched off; the next message was polled"
 
 
-async def _turn_switch(world: World, provider: str) -> Flow:
+async def _turn_switch(world: World, provider: str, *, on: bool) -> Flow:
     """Switch a provider's webhook on or off."""
     option = world.texts("options.step.init.menu_options.webhook")
     flow = await configure(world.window, world.titles[provider], option)
-    await flow.switch(world.texts("options.step.webhook.data.webhook"))
+    await flow.turn(world.texts("options.step.webhook.data.webhook"), on=on)
     await flow.submit()
     return flow
 

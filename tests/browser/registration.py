@@ -45,7 +45,7 @@ async def register(world: World) -> str:
     texts = world.texts
     flow = await configure(world.window, world.titles["twilio"], texts("options.step.init.menu_options.webhook"))
     await flow.shows_switch(texts(f"{WEBHOOK}.register"), on=True)
-    await flow.switch(texts(f"{WEBHOOK}.webhook"))
+    await flow.turn(texts(f"{WEBHOOK}.webhook"), on=True)
     await flow.submit()
     await sees(flow.dialog, texts("options.step.places.title"))
     free, taken, left = FREE, f"{TAKEN} (hooks.example.net)", f"{LEFT} (shop.example.com)"
@@ -63,7 +63,7 @@ async def renew(world: World) -> str:
     """Have a new URL made: the vendor has it, and the old one is gone."""
     texts, before = world.texts, await _own_url(world)
     flow = await configure(world.window, world.titles["twilio"], texts("options.step.init.menu_options.webhook"))
-    await flow.switch(texts(f"{WEBHOOK}.renew"))
+    await flow.turn(texts(f"{WEBHOOK}.renew"), on=True)
     await flow.submit()
     await sees(flow.dialog, texts("options.step.places.title"))
     compare(await flow.boxes(), {FREE: True, TAKEN: True, f"{LEFT} (shop.example.com)": False})

@@ -11,13 +11,14 @@ from ..live.child import ChildError
 from ..live.entries import ENTRIES
 from ..live.home_assistant import PASSWORD, USERNAME
 from .calls import add_webhook, call_by_bulksms, call_by_bulletin, name_fields, stop_calls
+from .dashboards import show_dashboard
 from .pages import (
     AutomationEditor,
     add_integration,
     attend,
     choose_country,
+    choose_in_entry_menu,
     configure,
-    open_entry_menu,
     open_issue,
     perform_action,
     press,
@@ -250,6 +251,7 @@ async def look_at_activity(world: World) -> str:
     line = f"from {NEIGHBOUR}"
     await world.window.go("/logbook")
     await sees(world.window.page.locator("ha-logbook"), line, exact=False)
+    await world.picture("activity")
     device = await show_device(world.window, world.titles["bulletin"])
     await sees(device.locator("ha-logbook"), line, exact=False)
     await sees(device.locator("hui-sensor-entity-row"), NEIGHBOUR, exact=False)
@@ -302,7 +304,7 @@ async def log_in_again(world: World) -> str:
 async def reconfigure(world: World) -> str:
     """Give an account another server address, at first one where nobody is."""
     texts, account = world.texts, world.accounts["bulletin"]
-    flow = await open_entry_menu(world.window, world.titles["bulletin"], "Reconfigure")
+    flow = await choose_in_entry_menu(world.window, world.titles["bulletin"], "reconfigure")
     await sees(flow.dialog, texts("config.step.reconfigure.title", account=world.titles["bulletin"]))
     for name, value in (("username", account.username), ("password", ""), ("url", world.urls["bulletin"])):
         await expect(flow.field(name)).to_have_value(value)
@@ -414,6 +416,7 @@ STEPS: tuple[Step, ...] = (
     get_messages,
     type_sms,
     look_at_activity,
+    show_dashboard,
     speak_german,
     log_in_again,
     reconfigure,
