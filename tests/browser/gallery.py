@@ -14,7 +14,7 @@ COLOURS = 256
 HEIGHTS: Mapping[int, int] = {390: 844, 768: 1024, 1280: 800}
 SHEETS: Mapping[int, tuple[int, int, float]] = {390: (5, 2, 0.8), 768: (4, 2, 0.52), 1280: (3, 4, 0.42)}
 """Columns and rows of a sheet, and the scale of its pictures."""
-WHOLE = 2000
+WHOLE = 1500
 CAPTION = 18  # pixels
 FAULTS = """() => {
     const faults = new Set();

@@ -16,6 +16,7 @@ from emulator.protocol import Outgoing
 
 from ..live.child import ChildError
 from ..live.emulator import Account, Emulator
+from ..live.entries import ENTRIES
 from ..live.home_assistant import PASSWORD, REPOSITORY, USERNAME, HomeAssistant
 from . import dashboards
 from .gallery import HEIGHTS, Gallery
@@ -255,7 +256,7 @@ async def refuse_filter(walk: Walk) -> None:
     dialog = world.window.page.locator("add-automation-element-dialog")
     await dialog.locator("ha-input-search input").fill("persistent_notification.create")
     await dialog.locator("ha-combo-box-item").first.click()
-    await world.window.page.locator("ha-automation-sidebar").get_by_text("persistent_notification.create").wait_for()
+    await sees(world.window.page.locator("ha-automation-sidebar"), "Persistent", exact=False)
     await editor.save("Never")
     await editor.refused()
     await walk.look("refused-filter")
@@ -322,8 +323,10 @@ async def receive_webhooks(walk: Walk) -> None:
     await walk.look("bulletin-webhook-works")
     await flow.submit()
     await flow.saved()
-    await world.paste_address("bulletin", "")  # from now on it fails
-    await world.send("bulletin", "Without a webhook")
+    await world.paste_address("bulletin", "")
+    entry_id = (await world.entry("bulletin"))["entry_id"]
+    await world.home_assistant.post(f"{ENTRIES}/{entry_id}/reload")
+    await world.send("bulletin", "Without a webhook")  # two minutes later the webhook counts as failing
     flow = await configure(world.window, world.titles["twilio"], option)
     await flow.turn(switch, on=True)
     await flow.submit()
@@ -443,7 +446,7 @@ async def show_repairs(walk: Walk) -> None:
         title = texts(f"issues.{issue['translation_key']}.title", **placeholders)
         await open_issue(world.window, title)
         dialog = world.window.page.locator("dialog-data-entry-flow, dialog-repairs-issue")
-        await dialog.locator("ha-dialog-header, step-flow-form, step-flow-menu, ha-markdown").first.wait_for()
+        await dialog.locator("ha-markdown p").first.wait_for()
         await walk.look(f"repair-{issue['translation_key']}-{issue['issue_id'].rpartition('_')[2][-4:]}")
         await world.window.go("/config/dashboard")
     await emulator.delete("/admin/faults")
@@ -553,7 +556,7 @@ async def _walk(options: argparse.Namespace, gallery: Gallery) -> AsyncIterator[
 
 
 async def _entries(world: World) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = await world.home_assistant.get("/api/config/config_entries/entry?domain=sms_inbox")
+    entries: list[dict[str, Any]] = await world.home_assistant.get(f"{ENTRIES}?domain=sms_inbox")
     return entries
 
 
