@@ -203,6 +203,15 @@ class AutomationEditor:
         await self._page.get_by_role("button", name=await self._word("picker.add_automation")).click()
         await self._page.get_by_text(await self._word("dialog_new.create_empty")).click()
 
+    async def open_with_trigger(self, device: str, name: str) -> None:
+        """Begin a new automation from a device's page, with a trigger that is offered there."""
+        page = await show_device(self._window, device)
+        await page.get_by_text(await self._window.word("ui.dialogs.more_info_control.add_to.item")).click()
+        option = "ui.dialogs.more_info_control.add_to.action_options.automation_trigger"
+        await self._page.get_by_text(await self._window.word(option), exact=True).click()
+        await self._page.locator("add-automation-element-dialog").get_by_text(name).first.click()
+        await sees(self._sidebar, name, exact=False)
+
     async def add(self, what: str, search: str, name: str) -> None:
         """Add a trigger or an action, found by a search."""
         await self._page.get_by_role("button", name=await self._word(f"editor.{what}s.add")).click()
@@ -219,9 +228,9 @@ class AutomationEditor:
             await row.locator("ha-checkbox").click()
         return row
 
-    async def pick(self, name: str, option: str) -> None:
-        """Take an option out of a list."""
-        await pick(self._page, (await self.option(name)).locator("ha-generic-picker"), option)
+    async def scroll_to_top(self) -> None:
+        """Show the beginning of the sidebar."""
+        await self._sidebar.locator("ha-settings-row").first.scroll_into_view_if_needed()
 
     async def write(self, name: str, text: str) -> None:
         """Type a text."""

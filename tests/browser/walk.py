@@ -213,7 +213,7 @@ async def add_from_device(walk: Walk) -> None:
     dialog = window.page.locator("add-automation-element-dialog")
     await dialog.locator("ha-input-search, ha-list-item-button, ha-md-list-item").first.wait_for()
     await walk.look("device-new-trigger")
-    await dialog.get_by_text(world.texts("triggers.received.name"), exact=True).first.click()
+    await dialog.get_by_text(world.texts("triggers.received.name")).first.click()
     await window.page.locator("ha-automation-sidebar").wait_for()
     await walk.look("device-trigger-added")
 
