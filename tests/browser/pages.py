@@ -153,8 +153,8 @@ async def configure(window: Window, title: str, option: str) -> Flow:
 
 async def open_options(window: Window, title: str) -> Flow:
     """Open the options of an account."""
-    configure = await window.word(f"{INTEGRATIONS}.config_entry.configure")
-    await (await _entry_row(window, title)).get_by_role("button", name=configure).click()
+    row = await _entry_row(window, title)
+    await row.get_by_role("button", name=await window.word(f"{INTEGRATIONS}.config_entry.configure")).click()
     return Flow(window)
 
 
