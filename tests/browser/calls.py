@@ -53,7 +53,7 @@ async def add_webhook(world: World) -> str:
     await flow.finish()
     await sees(await show_device(world.window, title), title)
     await _ring(world, DOOR)
-    flow = await open_issue(world.window, texts("issues.unreadable.title", account=title))
+    flow = await open_issue(world.window, texts("issues.unreadable_webhook.title", account=title))
     await sees(flow.dialog, DOOR, exact=False)
     await flow.close()
     return "the address was copied; what was posted there is shown, and kept"
@@ -73,7 +73,9 @@ async def name_fields(world: World) -> str:
         compare((await world.arrival(text))["sender"], NEIGHBOUR)
     await world.window.go("/config/repairs")
     await sees(world.window.page, "Repairs")
-    await expect(world.window.page.get_by_text(texts("issues.unreadable.title", account=title))).to_have_count(0)
+    await expect(world.window.page.get_by_text(texts("issues.unreadable_webhook.title", account=title))).to_have_count(
+        0
+    )
     return "chosen from the request; what was kept arrived, and what was posted then"
 
 

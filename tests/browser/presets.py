@@ -55,7 +55,7 @@ async def begin_webhook(world: World, preset: str, name: str = "") -> Flow:
     await flow.choose(texts("config.step.user.menu_options.webhook"))
     await flow.select(texts("config.step.webhook.data.preset"), texts(f"selector.preset.options.{preset}"))
     if name:
-        await flow.fill(username=name)
+        await flow.fill(name=name)
     await flow.submit()
     await sees(flow.dialog, texts(f"{SOURCE}.data.local_only"))
     return flow
@@ -125,9 +125,9 @@ async def keep_broken(world: World) -> str:
     flow = await configure(world.window, title, texts("options.step.init.menu_options.fields"))
     await sees(flow.dialog, BROKEN)
     await flow.close()
-    flow = await open_issue(world.window, texts("issues.unreadable.title", account=title))
+    flow = await open_issue(world.window, texts("issues.unreadable_webhook.title", account=title))
     await sees(flow.dialog, BROKEN)
-    await flow.choose(texts("issues.unreadable.fix_flow.step.init.menu_options.deliver"))
+    await flow.choose(texts("issues.unreadable_webhook.fix_flow.step.init.menu_options.deliver"))
     await world.arrival(BROKEN)
     await flow.finish()
     return "kept, shown in the field mapping and in a repair, and delivered as it is"

@@ -360,7 +360,7 @@ async def repair_unreadable(world: World) -> str:
 async def repair_deprecated(world: World) -> str:
     """Move an account to the API that has replaced its own; what both show is not delivered again."""
     texts, title = world.texts, world.titles["bulksms_eapi"]
-    device_id = await world.device_id("bulksms_eapi")
+    entry_id, device_id = (await world.entry("bulksms_eapi"))["entry_id"], await world.device_id("bulksms_eapi")
     successor = await world.add_account("bulksms", world.accounts["bulksms_eapi"].username)
     for provider in ("bulksms_eapi", successor):
         await world.send(provider, BOTH)
@@ -375,7 +375,8 @@ async def repair_deprecated(world: World) -> str:
     await flow.submit()
     await flow.finish()
     await expect(world.window.page.get_by_text(issue)).to_have_count(0)
-    world.titles["bulksms_eapi"] = "BulkSMS office"
+    entries = await world.home_assistant.get(f"{ENTRIES}?domain=sms_inbox")
+    (world.titles["bulksms_eapi"],) = [entry["title"] for entry in entries if entry["entry_id"] == entry_id]
     compare(await world.device_id("bulksms_eapi"), device_id)
     await world.send(successor, "Sent after the move")
     await world.arrival("Sent after the move")

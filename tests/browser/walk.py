@@ -154,7 +154,7 @@ async def add_webhook(walk: Walk) -> None:
         chosen = texts(f"selector.preset.options.{preset}")
         await select.locator("ha-dropdown-item").get_by_text(chosen, exact=True).click()
         if preset == "other":
-            await flow.fill(username="Doorbell")
+            await flow.fill(name="Doorbell")
         await flow.submit()
         await sees(flow.dialog, texts(f"{source}.data.local_only"))
         await walk.look(f"webhook-{preset}")
