@@ -14,6 +14,7 @@ from ..live.home_assistant import REPOSITORY
 
 type Theme = Literal["light", "dark"]
 
+ABORTED = "net::ERR_ABORTED"
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LIMIT = 20_000  # milliseconds
 ARGUMENTS = [
@@ -128,7 +129,13 @@ class Window:
 
     async def go(self, path: str) -> None:
         """Go to a page of the server."""
-        await self.page.goto(f"{self._url}{path}")
+        try:
+            await self.page.goto(f"{self._url}{path}")
+        except Error as error:
+            # A dialog of Home Assistant goes back in the history when it closes, which may be just now.
+            if ABORTED not in error.message:
+                raise
+            await self.page.goto(f"{self._url}{path}")
 
     async def move(self, path: str) -> None:
         """Go to another page of Home Assistant's front end without loading that anew, as its own links do."""
