@@ -138,13 +138,13 @@ async def run_automation(world: World) -> str:
 async def refuse_filters(world: World) -> str:
     """Try to save triggers that could never match: an invalid regular expression, and a row that was left blank."""
     reasons = []
+    title, name = world.titles["bulletin"], world.texts(f"{TRIGGER}.name")
     for sender, text, match, expected in (
         (DIALLED, "gate(", "regex", "The regular expression is invalid"),
         ("", "gate", "is", "This is blank, which would match nothing. Fill it in or remove it"),
     ):
         editor = AutomationEditor(world.window)
-        await editor.open()
-        await editor.add("trigger", "text message", world.texts(f"{TRIGGER}.name"))
+        await editor.open_with_trigger(title, name)
         await _fill_trigger(world, editor, text, match, sender)
         await _add_notification(editor)
         await editor.save("Never")
@@ -252,10 +252,12 @@ async def look_at_activity(world: World) -> str:
     line = f"from {NEIGHBOUR}"
     await world.window.go("/logbook")
     await sees(world.window.page.locator("ha-logbook"), line, exact=False)
+    await world.window.go(f"/logbook?device_id={await world.device_id('bulletin')}")
+    await sees(world.window.page.locator("ha-logbook"), line, exact=False)
     await world.picture("activity")
     device = await show_device(world.window, world.titles["bulletin"])
     await sees(device.locator("ha-logbook"), line, exact=False)
-    await world.picture("device")
+    await world.picture("device", height=1000)
     return f"both have a line which ends with {line!r}"
 
 
