@@ -40,7 +40,7 @@ def test_quality_scale_is_reached() -> None:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_parallel_updates(platform: str) -> None:
-    """Each platform says how many updates may run at a time: any number, since none asks a provider."""
+    """Each platform says how many updates may run at a time: any number, see quality_scale.yaml."""
     assert import_module(f"custom_components.sms_inbox.{platform}").PARALLEL_UPDATES == 0
 
 

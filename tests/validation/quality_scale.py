@@ -66,14 +66,25 @@ def _typed(component: Path) -> bool:
     return all(re.search(r"\w+: [A-Za-z]+ConfigEntry\b", text.partition("->")[0]) for text in functions if text)
 
 
+def _described(component: Path) -> bool:
+    """Whether each field of the dialogs has a description; that of the step does for a single field."""
+    texts = json.loads(_source(component, "translations/en.json"))
+    steps = [step for flow in ("config", "options") for step in texts[flow]["step"].values()]
+    parts = [part for step in steps for part in (step, *step.get("sections", {}).values())]
+    return all(
+        part.get("data", {}).keys() == part.get("data_description", {}).keys()
+        or (len(part["data"]) == 1 and part.get("description"))
+        for part in parts
+    )
+
+
 # What of a rule can be seen in the files; a rule that isn't here is judged by people and by other tests.
 EVIDENCE: dict[str, Callable[[Path], bool]] = {
     "action-setup": lambda it: "async_register" not in _functions(it, "__init__.py").get("async_setup_entry", ""),
     "config-entry-unloading": lambda it: "async_unload_entry" in _functions(it, "__init__.py"),
-    "config-flow": lambda it: bool(_source(it, "config_flow.py")),
+    "config-flow": lambda it: bool(_source(it, "config_flow.py")) and _described(it),
     "diagnostics": lambda it: "async_get_config_entry_diagnostics" in _functions(it, "diagnostics.py"),
     "has-entity-name": lambda it: "_attr_has_entity_name = True" in _source(it, "entity.py"),
-    "icon-translations": lambda it: bool(_source(it, "icons.json")),
     "integration-owner": lambda it: bool(json.loads(_source(it, "manifest.json"))["codeowners"]),
     "parallel-updates": lambda it: all("PARALLEL_UPDATES = " in _source(it, each) for each in _platforms(it)),
     "reauthentication-flow": lambda it: "async_step_reauth" in _functions(it, "config_flow.py"),
