@@ -403,15 +403,6 @@ class TestNames:
         names = [f"{each['name']} ({kind})" for kind, all_ in ENGLISH["entity"].items() for each in all_.values()]
         assert sorted(named("docs/entities.md", "Entity")) == sorted(names)
 
-    @pytest.mark.parametrize("kind", ["triggers", "conditions", "services"])
-    def test_automations(self, kind: str) -> None:
-        """The page about automations has each trigger, condition and action, with each of its fields."""
-        page = read("docs/automations.md")
-        for key, description in yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text()).items():
-            assert f"sms_inbox.{key}" in page
-            for field in description["fields"]:
-                assert f"`{field}`" in page
-
 
 def check_links(document: str) -> None:
     """Raise AssertionError if a file or a heading is linked that isn't there."""
