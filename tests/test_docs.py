@@ -189,8 +189,13 @@ class TestDashboards:
         tokens = parse(render(hass, CARDS[1]))
         assert {token.type for token in tokens if token.type not in TABLE} <= HARMLESS
         cells = shown(tokens)
-        assert cells[:4] == ["Sender", "Latest message", f"<b>0 (2)\n{local(last)}", ("long " * 12)[:59] + "…"]
-        assert [cell.partition(" (1)")[0] for cell in cells[4::2]] == senders[:0:-1]
+        assert cells[:4] == [
+            "Sender",
+            "Latest message",
+            f"<b>0\N{NO-BREAK SPACE}(2)\n{local(last)}",
+            ("long " * 12)[:59] + "…",
+        ]
+        assert [cell.partition("\N{NO-BREAK SPACE}(1)")[0] for cell in cells[4::2]] == senders[:0:-1]
         for cell, nasty in zip(cells[5::2], NASTY[:0:-1], strict=True):
             assert cell == " ".join((nasty if len(nasty) <= 60 else nasty[:59] + "…").split())
 
