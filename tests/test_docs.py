@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 import json
+import logging
 from pathlib import Path
 import re
 import string
@@ -149,7 +150,7 @@ class TestDashboards:
         assert await async_setup_component(hass, "template", example.values[0])
         await settle(hass)
 
-    async def test_entity(self, hass: HomeAssistant, account: Account) -> None:
+    async def test_entity(self, hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture) -> None:
         """It has the newest messages, also when many come at once, and says when the newest was received."""
         sent = [account.send(f"Number {number}") for number in range(60)]
         await poll(hass)
@@ -158,6 +159,7 @@ class TestDashboards:
         texts = [message["text"] for message in state.attributes["messages"]]
         assert texts == [message.text for message in reversed(sent)][:50]
         assert datetime.fromisoformat(state.state) == sent[-1].received_at.replace(microsecond=0)
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
     async def test_last_messages(self, hass: HomeAssistant, account: Account) -> None:
         """The card has ten messages, the newest first, with sender and time, and their texts as they were typed."""
