@@ -63,12 +63,13 @@ async def test_entities(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 @pytest.mark.parametrize("kind", ["triggers", "conditions", "services"])
-def test_readme_explains(kind: str) -> None:
-    """Each trigger, condition and action is in the README with each of its fields."""
+def test_automations_are_explained(kind: str) -> None:
+    """Each trigger, condition and action is on the page about automations, with each of its fields."""
+    page = (REPOSITORY / "docs/automations.md").read_text()
     for key, description in yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text()).items():
-        assert f"sms_inbox.{key}" in README
+        assert f"sms_inbox.{key}" in page
         for field in description["fields"]:
-            assert f"`{field}`" in README
+            assert f"`{field}`" in page
 
 
 def test_addresses() -> None:
