@@ -11,10 +11,11 @@ import sys
 
 from tests.live.child import until
 from tests.live.command import INTERRUPTED, check_ports, run
-from tests.live.emulator import ACCOUNTS, Emulator
-from tests.live.entries import ENTRIES, add_entry
+from tests.live.emulator import Emulator
+from tests.live.entries import ENTRIES, add_entry, use_webhook
 from tests.live.home_assistant import PASSWORD, REPOSITORY, USERNAME, AnswerError, HomeAssistant
 
+from .accounts import ACCOUNTS, WITH_WEBHOOK
 from .proof import Proof, proofs, table
 from .timeline import Timeline
 from .watch import Watch
@@ -28,14 +29,28 @@ AUTOMATION = {
     "alias": "Show every SMS",
     "mode": "queued",
     "max": 50,
-    "triggers": [{"trigger": "event", "event_type": "sms_received"}],
+    "triggers": [{"trigger": "sms_inbox.received"}],
     "actions": [
         {
             "action": "persistent_notification.create",
-            "data": {"title": "SMS from {{ trigger.event.data.sender }}", "message": "{{ trigger.event.data.text }}"},
+            "data": {"title": "SMS from {{ trigger.sender }}", "message": "{{ trigger.text }}"},
         }
     ],
 }
+
+
+WHAT_TO_DO = """\
+Everything is running.
+{addresses}
+1. Open both. On the phone, type a text message to the account at Twilio, and press Send.
+2. In Home Assistant it is there at once, under Notifications: the automation "Show every SMS" shows each message.
+   The device is under Settings, Devices & services, SMS Inbox; the automation under Settings, Automations & scenes.
+3. The phone has accounts at other providers, too. They are polled: a message takes up to 15 or 30 seconds, as the phone
+   says beside each.
+4. To add another provider, open it on the phone's page. It makes an account there, and shows what to enter under
+   Settings, Devices & services, Add integration, SMS Inbox.
+
+What happens to each message is printed below. Ctrl-C ends everything."""
 
 
 class Demo:
@@ -58,7 +73,9 @@ class Demo:
             log.unlink()
         print("Starting the emulator and Home Assistant ...", flush=True)
         async with self._emulator:
-            self._urls = {account.provider: await self._emulator.add(account) for account in ACCOUNTS}
+            for account in ACCOUNTS:
+                sample = await self._emulator.post("/admin/accounts", {"provider": account.provider})
+                self._urls[account.provider] = sample["url"]
             async with self._home_assistant:
                 return await self._run_started()
 
@@ -71,9 +88,11 @@ class Demo:
                 new = await self._set_up()
                 watching.append(tasks.create_task(self._watch.follow_home_assistant()))
                 if not self._once:
-                    self._explain()
+                    print(self._addresses(), flush=True)
                 complete = await self._prove(new)
                 if not self._once:
+                    self._watch.brief = True
+                    print(f"{WHAT_TO_DO.format(addresses=self._addresses())}\n", flush=True)
                     await asyncio.Event().wait()
                 for task in watching:
                     task.cancel()
@@ -89,7 +108,9 @@ class Demo:
             if account.provider not in kept:
                 print(f"Adding the account at {account.provider} ...", flush=True)
                 url = self._urls[account.provider]
-                new[account.provider] = await add_entry(self._home_assistant, account, url)
+                entry_id = new[account.provider] = await add_entry(self._home_assistant, account, url)
+                if account.provider in WITH_WEBHOOK:
+                    await use_webhook(self._home_assistant, self._emulator, account, entry_id)
         entries = kept | new
         _entries_file().write_text(json.dumps({"emulator": self._emulator.url, "entries": entries}))
         self._watch.providers = {entry_id: provider for provider, entry_id in entries.items()}
@@ -141,15 +162,14 @@ class Demo:
         return self._watch.proven.is_set()
 
     async def _send(self, proof: Proof) -> None:
-        now = datetime.now(UTC)
-        proof.sent = now.timestamp()
-        self._timeline.note(now, proof.account.provider, "sent", f"from {proof.sender}: {proof.text}")
+        proof.sent = datetime.now(UTC).timestamp()
         await self._emulator.send(proof.account, proof.text, proof.sender)
 
-    def _explain(self) -> None:
-        print(f"\n  Home Assistant     {self._home_assistant.url}   (user {USERNAME}, password {PASSWORD})")
-        print(f"  Type an SMS here   {self._emulator.url}")
-        print("\nWhat happens is printed below. Ctrl-C ends everything.\n", flush=True)
+    def _addresses(self) -> str:
+        return (
+            f"\n  The phone        {self._emulator.url}"
+            f"\n  Home Assistant   {self._home_assistant.url}   (user {USERNAME}, password {PASSWORD})\n"
+        )
 
 
 def _entries_file() -> Path:

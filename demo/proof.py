@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tests.live.emulator import ACCOUNTS, Account
+from tests.live.emulator import Account
 
+from .accounts import ACCOUNTS
 from .timeline import PROVIDER_WIDTH, shorten
 
 STATE_LENGTH = 255
 TABLE = f"{{:{PROVIDER_WIDTH}}}  {{:>10}}  {{:10}}  {{:6}}  {{}}"
 LONG = "A long message, which goes through the air in several parts and must arrive as one. "
 SAMPLES = {
+    "twilio": ("+447700900321", "Someone is at the door. ({mark})"),
     "bulletin": ("+447700900123", "Water in the cellar! 🌊🚨 مرحبا, naïve café, 漏水 ({mark})"),
-    "bulksms_eapi": ("+27820000001", "Open the gate: 1234|5678, please.\nThank you, the courier ({mark})"),
+    "smsgate": ("+27820000001", "Open the gate: 1234|5678, please.\nThank you, the courier ({mark})"),
     "bulksms": ("MYBANK", LONG * 8 + "({mark})"),
 }
 

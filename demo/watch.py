@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 
 from tests.live.child import ChildError, until
-from tests.live.emulator import ACCOUNTS, Emulator
+from tests.live.emulator import Emulator
 from tests.live.home_assistant import HomeAssistant
 from tests.live.websocket import WebSocket
 
+from .accounts import ACCOUNTS
 from .proof import Proof
 from .timeline import Timeline
 
@@ -26,6 +28,8 @@ class Watch:
         """Take both sources, already started."""
         self.proofs: list[Proof] = []
         self.providers: dict[str, str] = {}  # by config entry id
+        self.brief = False  # whether requests that bring nothing new are left out
+        self._handed_over: set[tuple[str, str]] = set()  # provider and id of messages
         self._asked: set[str] = set()  # the providers whose inbox was read
         self.connected = asyncio.Event()
         self.proven = asyncio.Event()
@@ -45,14 +49,20 @@ class Watch:
         await until(read)
 
     async def follow_emulator(self) -> None:
-        """Note requests and messages handed over, until cancelled."""
+        """Note what happens at the emulator, until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(INTERVAL)
 
     async def look(self) -> None:
         """Note what happened at the emulator since the last look."""
-        for name, see in (("requests", self._see_request), ("book", self._see_book)):
+        sources = {
+            "sent": self._see_sent,
+            "calls": self._see_call,
+            "requests": self._see_request,
+            "book": self._see_book,
+        }
+        for name, see in sources.items():
             answer = await self._emulator.get(f"/admin/{name}?since={self._last.get(name, 0)}")
             new = [entry for entry in answer["entries"] if entry["number"] > self._last.get(name, 0)]
             self._last[name] = answer["last"]
@@ -79,17 +89,31 @@ class Watch:
         await websocket.subscribe(self._see_state, "subscribe_events", event_type="state_changed")
         await websocket.subscribe(self._see_notifications, "persistent_notification/subscribe")
 
+    def _see_sent(self, entry: dict[str, Any]) -> None:
+        shown = f"from {entry['sender']}: {entry['text']}"
+        self._timeline.note(_time(entry["time"]), entry["provider"], "sent", shown)
+
+    def _see_call(self, entry: dict[str, Any]) -> None:
+        outcome = f"answered {entry['status']}" if entry["status"] else "not answered"
+        self._timeline.note(_time(entry["time"]), entry["provider"], "webhook", f"to Home Assistant: {outcome}")
+
     def _see_request(self, entry: dict[str, Any]) -> None:
         path = entry["url"].partition("?")[0]
         outcome = "held until a message comes" if entry["status"] is None else str(entry["status"])
         if INBOXES.get(entry["provider"], "/") in path:
             self._asked.add(entry["provider"])
             outcome += f", messages: {len(entry['message_ids'])}" if entry["status"] else ""
+        brings = {(entry["provider"], message_id) for message_id in entry["message_ids"]} - self._handed_over
+        if self.brief and not brings and (entry["status"] or 0) < HTTPStatus.BAD_REQUEST:
+            return
         self._timeline.note(_time(entry["time"]), entry["provider"], "asked", f"{entry['method']} {path}: {outcome}")
 
     def _see_book(self, entry: dict[str, Any]) -> None:
-        shown = f"from {entry['sender']}: {entry['text']}"
-        self._timeline.note(_time(entry["time"]), entry["provider"], "handed over", shown)
+        message = (entry["provider"], entry["message_id"])
+        if message not in self._handed_over:
+            self._handed_over.add(message)
+            shown = f"from {entry['sender']}: {entry['text']}"
+            self._timeline.note(_time(entry["time"]), entry["provider"], "handed over", shown)
 
     def _see_event(self, event: dict[str, Any]) -> None:
         data = event["data"]

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from .faults import Fault
+from .guide import Guide, add_sample
 from .ledger import Ledger
 from .model import Account
 from .registry import PROTOCOLS
 from .state import State, offset_of
 from .storage import message_to_json
+from .trial import send_as
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,6 +51,7 @@ class Admin:
     def __init__(self, state: State) -> None:
         """Show and change the state of an emulator."""
         self._state = state
+        self._guide = Guide()
         self._page = PAGE.read_text(encoding="utf-8")
 
     def add_to(self, app: web.Application) -> None:
@@ -65,6 +68,8 @@ class Admin:
         app.router.add_post("/admin/messages", self.send)
         app.router.add_post("/admin/faults", self.add_fault)
         app.router.add_delete("/admin/faults", self.clear_faults)
+        app.router.add_post("/admin/webhook", self.send_webhook)
+        app.router.add_get("/admin/sent", self.list_sent)
         app.router.add_get("/admin/book", self.list_book)
         app.router.add_get("/admin/requests", self.list_requests)
         app.router.add_get("/admin/state", self.show_state)
@@ -76,13 +81,16 @@ class Admin:
         return web.Response(text=self._page, content_type="text/html", headers=PAGE_HEADERS)
 
     async def list_accounts(self, _request: web.Request) -> web.Response:
-        """List the accounts, without passwords."""
+        """List the accounts, with their passwords: they are for nothing else than to be typed in SMS Inbox."""
         return web.json_response({"accounts": self._accounts()})
 
     async def add_account(self, request: web.Request) -> web.Response:
-        """Make an account."""
+        """Make an account; without user name and password they are made up."""
         known = {"provider": str, "username": str, "password": str, "time_zone": str, "page_size": int}
-        fields = _checked(await _body(request), known, required=("provider", "username", "password"))
+        fields = _checked(await _body(request), known, required=("provider",))
+        if fields.keys() == {"provider"}:
+            return web.json_response(self._account(add_sample(self._state, fields["provider"])))
+        _checked(fields, known, required=("username", "password"))
         return web.json_response(self._account(self._state.add_account(**fields)))
 
     async def change_password(self, request: web.Request) -> web.Response:
@@ -157,6 +165,16 @@ class Admin:
         self._state.clear_faults()
         return web.json_response({"faults": []})
 
+    async def send_webhook(self, request: web.Request) -> web.Response:
+        """Send an SMS as an app or service does that can't be polled: as a request to a webhook of SMS Inbox."""
+        known = {"preset": str, "url": str, "signed": bool, "sender": str, "text": str}
+        fields = _checked(await _body(request), known, required=("preset", "url"))
+        return web.json_response(await send_as(**fields))
+
+    async def list_sent(self, request: web.Request) -> web.Response:
+        """List what was sent to the accounts, after a number."""
+        return web.json_response(_since(request, self._state.sent))
+
     async def list_book(self, request: web.Request) -> web.Response:
         """List what was handed over, after a number."""
         return web.json_response(_since(request, self._state.book))
@@ -174,12 +192,13 @@ class Admin:
             {
                 "now": datetime.now(UTC).isoformat(),
                 "clock_offset": state.clock_offset.total_seconds(),
-                "providers": [
-                    {"key": key, "name": protocol.name, "url": state.url(key)} for key, protocol in PROTOCOLS.items()
-                ],
+                "providers": [self._guide.provider(key) for key in PROTOCOLS],
+                "presets": self._guide.presets(),
+                "words": self._guide.words(),
                 "accounts": self._accounts(),
                 "messages": [message_to_json(message) for message in messages],
                 "requests": _numbered(state.requests.since(state.requests.last - SHOWN_REQUESTS)),
+                "calls": _numbered(state.calls.since(state.calls.last - SHOWN_REQUESTS)),
                 "faults": self._faults(),
             }
         )
@@ -197,10 +216,15 @@ class Admin:
         return {
             "provider": account.provider,
             "username": account.username,
+            "password": account.password,
             "time_zone": account.time_zone,
             "page_size": account.page_size,
             "url": self._state.url(account.provider),
             "messages": len(account.messages),
+            "callback": account.callback,
+            "has_webhook": bool(account.callback or PROTOCOLS[account.provider].registered(account)),
+            "asked_at": account.asked_at.isoformat() if account.asked_at else None,
+            **self._guide.fields(account, self._state.url(account.provider)),
         }
 
     def _faults(self) -> list[dict[str, Any]]:

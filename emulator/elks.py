@@ -89,6 +89,10 @@ class Elks(Protocol):
         return [row["sms_url"] for row in account.places if row["sms_url"]]
 
     @override
+    def numbers_of(self, account: Account) -> list[str]:
+        return [str(row["number"]) for row in account.places if row["active"] == "yes"]
+
+    @override
     def first_places(self) -> list[dict[str, Any]]:
         """The numbers that an account has, with what is set at each: a number for all."""
         return [number(NUMBER)]

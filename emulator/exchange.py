@@ -32,6 +32,8 @@ class Exchanges:
         call, account = await self._read(request, protocol)
         entry = Request(datetime.now(UTC), request.method, request.raw_path, protocol.key, call.username, None, ())
         number = self._state.requests.note(entry)
+        if account is not None:
+            account.asked_at = entry.time
         if self._state.latency:
             await asyncio.sleep(self._state.latency)
         answer, fault = await self._decide(protocol, call, account)

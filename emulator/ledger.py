@@ -1,4 +1,4 @@
-"""What happened: requests, and messages handed over."""
+"""What happened: messages sent, requests of both sides, and messages handed over."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,6 +18,17 @@ class Request(NamedTuple):
     username: str | None
     status: int | None
     message_ids: tuple[str, ...]
+
+
+class Sent(NamedTuple):
+    """One message that was sent to an account."""
+
+    time: datetime
+    provider: str
+    username: str
+    message_id: str
+    sender: str
+    text: str
 
 
 class HandedOver(NamedTuple):

@@ -21,7 +21,7 @@ UNFIT_FOR_ADDRESS = re.compile(r"[|\x00-\x1f\x7f]")
 class Message:
     """One SMS at the provider; `read` once a destructive read took it, fetched once an answer with it was complete.
 
-    It is received by the vendor's clock; sent and fetched by ours.
+    It is received by the vendor's clock; sent, fetched and reported by ours.
     """
 
     message_id: str
@@ -39,6 +39,10 @@ class Message:
     read: bool = False
     fetched_at: datetime | None = None
     fetches: int = 0
+    webhook_status: int | None = None
+    """The status of the last answer to a webhook request about it, 0 where there was no answer."""
+    webhook_at: datetime | None = None
+    """When that answer came."""
 
 
 class Carrier:
@@ -106,6 +110,8 @@ class Account:
     """What the customer registered to be called, by the vendor's API."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only this vendor's accounts have, such as API keys, as JSON; the file of its protocol says what."""
+    asked_at: datetime | None = None
+    """When a client last asked for something with the credentials of this account, by our clock."""
     places: list[dict[str, Any]] = field(default_factory=list)
     """Numbers or rules at which the customer sets what is done with a message."""
     messages: list[Message] = field(default_factory=list)

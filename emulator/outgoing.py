@@ -59,6 +59,8 @@ class Caller:
         while True:
             began = datetime.now(UTC)
             status, body = await self._ask(outgoing)
+            message.webhook_status, message.webhook_at = status, datetime.now(UTC)
+            account.on_change()
             self._calls.note(Called(began, account.provider, account.username, message.message_id, status, body))
             if status and protocol.is_taken(status, body):
                 return

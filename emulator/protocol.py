@@ -127,6 +127,11 @@ class Protocol(Carrier, ABC):
         """The addresses that the customer registered to be called, by the vendor's API."""
         return [webhook["url"] for webhook in account.webhooks]
 
+    def numbers_of(self, account: Account) -> list[str]:
+        """The account's phone numbers, if this vendor has a list of them."""
+        del account
+        return []
+
     def is_settled(self, status: int) -> bool:
         """Whether the vendor stops to tell of a message after this answer, be it taken or given up."""
         return 200 <= status < 300

@@ -547,7 +547,7 @@ def _more(request: Outgoing, headers: Mapping[str, str]) -> Outgoing:
     return Outgoing(method=request.method, url=request.url, headers={**request.headers, **headers}, body=request.body)
 
 
-async def _send(outgoing: Outgoing) -> tuple[int, str, str]:
+async def send(outgoing: Outgoing) -> tuple[int, str, str]:
     """Make a request; return status, type and body of the answer."""
     url = URL(outgoing.url, encoded=True)
     async with (
@@ -589,7 +589,7 @@ def main() -> int:
         zone=datetime.now().astimezone().tzinfo,
     )
     try:
-        status, kind, body = asyncio.run(_send(outgoing))
+        status, kind, body = asyncio.run(send(outgoing))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         print(f"No answer: {error}", file=sys.stderr)
         return 1

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from . import storage
 from .faults import Fault, Faults
-from .ledger import Called, HandedOver, Ledger, Request
-from .model import Account
+from .ledger import Called, HandedOver, Ledger, Request, Sent
+from .model import Account, Message
 from .outgoing import Caller
 from .protocol import Protocol
 from .registry import PROTOCOLS
@@ -36,6 +36,7 @@ class State:
         """How far the vendors' clock is ahead of ours; it may be behind."""
         self.accounts: dict[tuple[str, str], Account] = {}
         self.faults = Faults()
+        self.sent: Ledger[Sent] = Ledger()
         self.book: Ledger[HandedOver] = Ledger()
         self.requests: Ledger[Request] = Ledger()
         self.calls: Ledger[Called] = Ledger()
@@ -94,7 +95,7 @@ class State:
                 time_zone=protocol.time_zone,
                 page_size=protocol.page_size,
                 on_change=self.save_soon,
-                on_message=self.caller.tell,
+                on_message=self._receive,
                 now=self.now,
                 places=protocol.first_places(),
             )
@@ -161,6 +162,7 @@ class State:
         self.clock_offset = self._first_offset
         self.accounts.clear()
         self.clear_faults()
+        self.sent.forget()
         self.book.forget()
         self.requests.forget()
         self.calls.forget()
@@ -179,6 +181,14 @@ class State:
             self._saving = None
         if self._data:
             storage.write(self._data, self.accounts.values())
+
+    def _receive(self, account: Account, message: Message) -> None:
+        """Note a message that was sent to an account, and have its clients told."""
+        if not message.sent:
+            provider, username = account.provider, account.username
+            fields = (message.sent_at, provider, username, message.message_id, message.sender, message.text)
+            self.sent.note(Sent(*fields))
+        self.caller.tell(account, message)
 
     def _load(self) -> None:
         if self._data is None:

@@ -32,13 +32,15 @@ def message_to_json(message: Message) -> dict[str, Any]:
         "read": message.read,
         "fetched_at": message.fetched_at.isoformat() if message.fetched_at else None,
         "fetches": message.fetches,
+        "webhook_status": message.webhook_status,
+        "webhook_at": message.webhook_at.isoformat() if message.webhook_at else None,
     }
 
 
 def message_from_json(stored: dict[str, Any]) -> Message:
     """The message that `message_to_json` described."""
-    for key in ("received_at", "sent_at", "fetched_at"):
-        stored[key] = stored[key] and datetime.fromisoformat(stored[key])
+    for key in ("received_at", "sent_at", "fetched_at", "webhook_at"):
+        stored[key] = datetime.fromisoformat(stored[key]) if stored.get(key) else None
     for key in ("data", "raw"):
         stored[key] = None if stored[key] is None else bytes.fromhex(stored[key])
     return Message(**stored)

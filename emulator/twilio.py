@@ -181,6 +181,10 @@ class Twilio(Protocol):
         return self._asked(call, lambda: _meta_page(call, account, "phone_numbers", rows))
 
     @override
+    def numbers_of(self, account: Account) -> list[str]:
+        return [str(row["phone_number"]) for row in state.numbers_of(account)]
+
+    @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
         """A form that tells of a received message, and no time; or JSON, as SignalWire has it for SWML."""
         if not (url := state.address_of(account, message)):

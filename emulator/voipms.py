@@ -184,6 +184,10 @@ class VoipMs(Protocol):
             return self._status(str(error))
 
     @override
+    def numbers_of(self, account: Account) -> list[str]:
+        return [number.settings["did"] for number in self.numbers(account)]
+
+    @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
         """What a number has: a URL callback, whose variables are filled in, and a webhook, whose address stays.
 

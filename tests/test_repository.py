@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import tomllib
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import yaml
 
 from custom_components.sms_inbox import PLATFORMS
-from homeassistant import components
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
@@ -25,31 +25,22 @@ COMPONENT = REPOSITORY / "custom_components/sms_inbox"
 FORMS = REPOSITORY / ".github/ISSUE_TEMPLATE"
 WORKFLOWS = REPOSITORY / ".github/workflows"
 
-QUALITY_SCALE = (COMPONENT / "quality_scale.yaml").read_text()
 MANIFEST: dict[str, Any] = json.loads((COMPONENT / "manifest.json").read_text())
+HACS: dict[str, Any] = json.loads((REPOSITORY / "hacs.json").read_text())
 README = (REPOSITORY / "README.md").read_text()
 RELEASED = "## 1.2.3 - 2026-11-30\n\n### Fixed\n\n- All.\n\n## 1.2.2 - 2026-11-29\n\nLong ago.\n"
 
 
-def test_quality_scale_has_each_rule_once() -> None:
-    """The rules are those which Home Assistant's own integrations answer."""
-    rules = re.compile(r"^  ([a-z-]+):", re.MULTILINE)
-    theirs = (Path(components.__path__[0]) / "fumis/quality_scale.yaml").read_text()
-    assert sorted(rules.findall(QUALITY_SCALE)) == sorted(rules.findall(theirs))
-
-
-@pytest.mark.parametrize(("rule", "answer"), yaml.safe_load(QUALITY_SCALE)["rules"].items())
-def test_quality_scale_is_reached(rule: str, answer: str | dict[str, str]) -> None:
-    """Each rule is followed, or it is told why it doesn't apply."""
-    if answer != "done":
-        assert isinstance(answer, dict), rule
-        assert answer["status"] in ("done", "exempt")
-        assert answer["comment"].endswith(".")
+def test_quality_scale_is_reached() -> None:
+    """Each rule is followed, or doesn't apply; `tests/validation` looks at the reasons and at what the files show."""
+    rules = yaml.safe_load((COMPONENT / "quality_scale.yaml").read_text())["rules"]
+    answers = {answer if isinstance(answer, str) else answer["status"] for answer in rules.values()}
+    assert answers == {"done", "exempt"}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_parallel_updates(platform: str) -> None:
-    """Each platform says how many updates may run at a time: any number, since none asks a provider."""
+    """Each platform says how many updates may run at a time: any number, see quality_scale.yaml."""
     assert import_module(f"custom_components.sms_inbox.{platform}").PARALLEL_UPDATES == 0
 
 
@@ -72,21 +63,20 @@ async def test_entities(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 @pytest.mark.parametrize("kind", ["triggers", "conditions", "services"])
-def test_readme_explains(kind: str) -> None:
-    """Each trigger, condition and action is in the README with each of its fields."""
+def test_automations_are_explained(kind: str) -> None:
+    """Each trigger, condition and action is on the page about automations, with each of its fields."""
+    page = (REPOSITORY / "docs/automations.md").read_text()
     for key, description in yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text()).items():
-        assert f"sms_inbox.{key}" in README
+        assert f"sms_inbox.{key}" in page
         for field in description["fields"]:
-            assert f"`{field}`" in README
+            assert f"`{field}`" in page
 
 
-def test_manifest() -> None:
-    """Its keys are in the order that Home Assistant wants, and it is that of its folder."""
-    keys = list(MANIFEST)
-    assert keys == ["domain", "name", *sorted(keys[2:])]
-    assert MANIFEST["domain"] == COMPONENT.name
-    assert all(owner.startswith("@") for owner in MANIFEST["codeowners"])
+def test_addresses() -> None:
+    """The manifest and the issue forms lead to the same repository."""
     assert MANIFEST["issue_tracker"] == f"{MANIFEST['documentation']}/issues"
+    for link in yaml.safe_load((FORMS / "config.yml").read_text())["contact_links"]:
+        assert link["url"].startswith(f"{MANIFEST['documentation']}/")
 
 
 def test_requirements() -> None:
@@ -96,13 +86,12 @@ def test_requirements() -> None:
 
 
 def test_hacs() -> None:
-    """HACS finds one integration with its icon, and is told the oldest Home Assistant, as is the reader."""
-    hacs = json.loads((REPOSITORY / "hacs.json").read_text())
-    assert hacs.keys() <= {"name", "homeassistant", "hide_default_branch"}
-    assert hacs["name"] == MANIFEST["name"]
-    assert f"Needs Home Assistant {hacs['homeassistant'].removesuffix('.0')} or newer" in README
-    assert [path.parent for path in REPOSITORY.glob("custom_components/*/manifest.json")] == [COMPONENT]
-    assert (COMPONENT / "brand/icon.png").is_file()
+    """HACS is told the name and the oldest Home Assistant, as is the reader, and takes releases by their archive."""
+    assert HACS["name"] == MANIFEST["name"]
+    assert f"Needs Home Assistant {HACS['homeassistant'].removesuffix('.0')} or newer" in README
+    assert HACS["zip_release"]
+    assert HACS["hide_default_branch"]  # which has no archive
+    assert f'"$RUNNER_TEMP/{HACS["filename"]}"' in (WORKFLOWS / "release.yml").read_text()
 
 
 def test_one_version() -> None:
@@ -129,6 +118,7 @@ def test_workflow(name: str) -> None:
     text = (WORKFLOWS / f"{name}.yml").read_text()
     workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {}
+    assert workflow["concurrency"]["cancel-in-progress"] is (name != "release")
     for key, job in workflow["jobs"].items():
         assert job["permissions"] == {"contents": "write" if key == "release" else "read"}
         for step in job.get("steps", ()):
@@ -136,8 +126,8 @@ def test_workflow(name: str) -> None:
                 assert step["with"]["persist-credentials"] is False
             assert "${{" not in step.get("run", "")
     for action in re.findall(r"uses: (.*)", text):
-        assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # \S+", action) or (REPOSITORY / action).is_file()
-    for script in re.findall(r"run: (scripts/\S+)", text):
+        assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # \S+", action) or (REPOSITORY / action.split()[0]).is_file()
+    for script in re.findall(r"run: ((?:scripts|\.ci)/\S+)", text):
         assert (REPOSITORY / script).is_file()
 
 
@@ -216,3 +206,46 @@ def test_no_release(release: Path, tag: str, changelog: str, why: str) -> None:
     checked = check_release(release, tag)
     assert (checked.returncode, checked.stdout) == (1, "")
     assert why in checked.stderr
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """Return a repository with the integration, of version 1.2.3, and with what must not be in an archive."""
+    for path in ("scripts/pack", "hacs.json"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / path, tmp_path / path)
+    component = tmp_path / COMPONENT.relative_to(REPOSITORY)
+    shutil.copytree(COMPONENT, component, ignore=shutil.ignore_patterns("__pycache__"))
+    (component / "manifest.json").write_text(json.dumps(MANIFEST | {"version": "1.2.3"}))
+    _git(tmp_path, "init", "--quiet")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "--quiet", "--message", "Release")
+    (component / "__pycache__").mkdir()
+    (component / "__pycache__/const.cpython-314.pyc").write_bytes(b"")
+    (component / "notes.txt").write_text("Not committed")
+    (tmp_path / "out").mkdir()
+    return tmp_path
+
+
+def _git(repository: Path, *arguments: str) -> None:
+    """Run git there, whoever runs the tests."""
+    person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    subprocess.run(["git", "-C", repository, *person, *arguments], check=True)  # noqa: S603, S607 - our own
+
+
+def test_pack(packed: Path) -> None:
+    """The archive of a release has each committed file of the integration at its top, nothing else, and always so."""
+    contents = []
+    for _ in range(2):
+        command = [packed / "scripts/pack", packed / "out"]
+        written = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+        assert Path(written.strip()) == packed / "out" / HACS["filename"]
+        contents.append(Path(written.strip()).read_bytes())
+    assert contents[0] == contents[1]
+    own = {path for path in COMPONENT.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    with ZipFile(packed / "out" / HACS["filename"]) as archive:
+        files = {name for name in archive.namelist() if not name.endswith("/")}
+        assert files == {str(path.relative_to(COMPONENT)) for path in own}
+        assert archive.testzip() is None
+        assert json.loads(archive.read("manifest.json"))["version"] == "1.2.3"
+        assert archive.read("__init__.py") == (COMPONENT / "__init__.py").read_bytes()

@@ -123,7 +123,7 @@ def other_connection(store: Store, **options: Any) -> Iterator[sqlite3.Connectio
 
 
 class TestTransitions:
-    """The rows of the table of transitions in `docs/reliability.md`."""
+    """The transitions that `docs/reliability.md` lists."""
 
     async def test_stored_is_pending(self, store: Store) -> None:
         """What is not claimed at once waits, in order, and is not in doubt."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+import json
 from pathlib import Path
 import sqlite3
 import time
@@ -10,8 +11,11 @@ from typing import Any, override
 from unittest.mock import patch
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import StoredMessage
+from custom_components.sms_inbox.providers import PROVIDERS
 from custom_components.sms_inbox.store import (
     Store,
     StoreError,
@@ -23,6 +27,11 @@ from custom_components.sms_inbox.store import (
     search,
 )
 from custom_components.sms_inbox.store.accounts import AccountState
+from emulator import Account, Emulator
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import Event, HomeAssistant
+
+from .conftest import Clock, make_entry, set_up
 
 FOLDER = Path(__file__).parent / "fixtures" / "store"
 VERSIONS = (1, 2, 3)
@@ -79,6 +88,7 @@ EXPECTED = {
     "year 9999": (MONITORED, "PENDING", False),
     "NUL\x00 ☺": (MONITORED, "PENDING", False),
 }
+TEXTS_PENDING = ["attempted", "year 1", "year 9999", "NUL\x00 ☺", "announced just now"]
 EXPECTED_OF_MOVED = {
     "before the move": (MOVED, "DELIVERED", False),
     "the same": (MOVED, "EXISTING", False),
@@ -184,6 +194,48 @@ async def test_what_was_announced_may_come_again(store: Store) -> None:
     """By the poll, where it has another id: whatever comes until the inbox is read to its end is in doubt."""
     assert (await begin(store)).doubt_since
     assert (await begin(store, FRESH)).doubt_since is None
+
+
+# As the first edition left them after a poll.
+CURSORS: dict[str, dict[str, object]] = {
+    "bulksms": {"id": 1796005272834, "since": "2026-11-30T02:21:13+00:00"},
+    "bulksms_eapi": {"last_retrieved_id": 1796005274010},
+    "bulletin": {},
+    "clicksend": {"since": "2026-11-30T02:21:16+00:00"},
+    "elks": {"since": "2026-11-30T02:21:19+00:00"},
+    "gammu": {"listed": True},
+    "smsgate": {"since": "2026-11-30T02:21:22+00:00"},
+    "twilio": {"since": "2026-11-30T02:21:15+00:00"},
+    "voipms": {"since": "2026-11-30T02:21:17+00:00"},
+}
+
+
+def test_cursors() -> None:
+    """The next test is about each provider that is polled."""
+    assert CURSORS.keys() == {key for key, provider in PROVIDERS.items() if provider.interval}
+
+
+@pytest.mark.parametrize("provider", CURSORS, indirect=True)
+async def test_account_of_the_first_edition(
+    hass: HomeAssistant, emulator: Emulator, account: Account, received: list[Event], clock: Clock
+) -> None:
+    """Set up from its file, it delivers what was pending, goes on where it stood, and repeats nothing delivered."""
+    entry = MockConfigEntry(domain=DOMAIN, entry_id=MONITORED, data=dict(make_entry(emulator, account).data))
+    entry.add_to_hass(hass)
+    path = Path(hass.config.path(".storage/sms_inbox.db"))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((FOLDER / "version_3.db").read_bytes())
+    cursor = json.dumps(CURSORS[account.provider])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE account SET provider = ?, cursor = ? WHERE account = ?", (account.provider, cursor, MONITORED)
+        )
+    account.send("After the update")
+    await set_up(hass, entry)
+    await clock.advance(900)
+    assert entry.state is ConfigEntryState.LOADED
+    assert [event.data["text"] for event in received] == [*TEXTS_PENDING, "After the update"]
+    assert received[0].data["redelivered"]
 
 
 @contextmanager
