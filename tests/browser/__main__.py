@@ -40,7 +40,7 @@ async def world(options: argparse.Namespace) -> AsyncIterator[World]:
     components = FOLDER / "components"
     copy_component(components, emulator.url)
     home_assistant = HomeAssistant(
-        FOLDER / "home-assistant", options.port, level="debug", components=components, more=dashboards.entity()
+        FOLDER / "home-assistant", options.port, level="debug", components=components, more=dashboards.WITHOUT
     )
     async with emulator, home_assistant, chromium(headed=options.headed) as browser:
         world = World(home_assistant, emulator, browser, accounts, pictures=options.pictures)

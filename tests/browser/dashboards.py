@@ -11,11 +11,13 @@ from .world import NEIGHBOUR, World
 
 PAGE = REPOSITORY / "docs" / "dashboards.md"
 PATH = "text-messages"
+WITHOUT = "template:\n"
+"""What stands in configuration.yaml before: then template entities can be loaded without a restart."""
 
 
 def entity() -> str:
     """Return what the page adds to configuration.yaml."""
-    return next(block for block in _blocks() if block.startswith("template:"))
+    return next(block for block in _blocks() if block.startswith(WITHOUT))
 
 
 def cards() -> list[Any]:
@@ -24,7 +26,10 @@ def cards() -> list[Any]:
 
 
 async def show_dashboard(world: World) -> str:
-    """Make a dashboard of the page's cards, and look whether the last message is on each."""
+    """Add the page's entity, make a dashboard of its cards, and look whether the last message is on each."""
+    configuration = world.home_assistant.config / "configuration.yaml"
+    configuration.write_text(configuration.read_text().replace(WITHOUT, entity()))
+    await world.home_assistant.post("/api/services/template/reload")
     text = "Dinner at eight? *Bring* the [map](x) 🗺️"
     await world.ask("lovelace/dashboards/create", url_path=PATH, title="Text messages", mode="storage")
     views = [{"type": "sections", "sections": [{"type": "grid", "cards": [card]} for card in cards()]}]

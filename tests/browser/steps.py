@@ -252,8 +252,6 @@ async def look_at_activity(world: World) -> str:
     line = f"from {NEIGHBOUR}"
     await world.window.go("/logbook")
     await sees(world.window.page.locator("ha-logbook"), line, exact=False)
-    await world.window.go(f"/logbook?device_id={await world.device_id('bulletin')}")
-    await sees(world.window.page.locator("ha-logbook"), line, exact=False)
     await world.picture("activity")
     device = await show_device(world.window, world.titles["bulletin"])
     await sees(device.locator("ha-logbook"), line, exact=False)

@@ -543,7 +543,7 @@ async def _walk(options: argparse.Namespace, gallery: Gallery) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         emulator = await stack.enter_async_context(Emulator(options.emulator_port, FOLDER / "emulator.json"))
         shutil.copytree(BLUEPRINTS, FOLDER / "home-assistant" / "blueprints" / "automation")
-        home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, more=dashboards.entity())
+        home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, more=dashboards.WITHOUT)
         await stack.enter_async_context(home_assistant)
         browser: Browser = await stack.enter_async_context(chromium(headed=options.headed))
         country = COUNTRIES[language]
