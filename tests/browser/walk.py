@@ -326,6 +326,7 @@ async def receive_webhooks(walk: Walk) -> None:
     await world.paste_address("bulletin", "")
     entry_id = (await world.entry("bulletin"))["entry_id"]
     await world.home_assistant.post(f"{ENTRIES}/{entry_id}/reload")
+    await world.poll("bulletin")
     await world.send("bulletin", "Without a webhook")  # two minutes later the webhook counts as failing
     flow = await configure(world.window, world.titles["twilio"], option)
     await flow.turn(switch, on=True)
