@@ -104,7 +104,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--language", action="append", choices=list(COUNTRIES))
     parser.add_argument("--theme", action="append", choices=list(THEMES))
     parser.add_argument("--width", action="append", type=int, choices=list(HEIGHTS))
-    parser.add_argument("--station", action="append")
     return parser.parse_args()
 
 

@@ -526,8 +526,7 @@ async def walk_through(options: argparse.Namespace) -> bool:
         gallery = Gallery(folder, language, widths, themes)
         async with _walk(options, gallery) as walk:
             for station in STATIONS:
-                if not options.station or _name(station) in options.station:
-                    await walk.take(station)
+                await walk.take(station)
         gallery.finish()
         ok = ok and not any("ended early" in note for note in gallery.notes)
     print(f"The pictures, the sheets with many of them, and the notes are in {folder}.")
