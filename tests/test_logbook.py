@@ -70,6 +70,7 @@ async def test_line(
     assert line.pop("when")
     assert line == {
         "domain": "sms_inbox",
+        "icon": "mdi:message-badge",
         "name": entry.title,
         "message": "received a text message from MYBANK: “Gate code 4711”",
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from homeassistant.components.logbook.const import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
+from homeassistant.components.logbook.const import LOGBOOK_ENTRY_ICON, LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.event_type import EventType
@@ -12,6 +12,7 @@ from .const import CONF_STORE_TEXTS, DOMAIN
 from .dispatcher import EVENT_SMS_RECEIVED
 from .phone_numbers import LONGEST_SENDER
 
+ICON: Final = "mdi:message-badge"
 KINDS: Final = {
     "messenger": "a Messenger message",
     "mms": "an MMS",
@@ -43,6 +44,7 @@ def async_describe_events(
         text = _in_a_line(str(data.get("text") or ""))
         shows_text = text and not (entry and not entry.options.get(CONF_STORE_TEXTS, True))
         return {
+            LOGBOOK_ENTRY_ICON: ICON,
             LOGBOOK_ENTRY_NAME: (device and (device.name_by_user or device.name)) or "SMS Inbox",
             LOGBOOK_ENTRY_MESSAGE: f"{line}: “{text}”" if shows_text else line,
         }
