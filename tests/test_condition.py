@@ -49,6 +49,7 @@ async def automate(hass: HomeAssistant, trigger: dict[str, Any], **options: Any)
     ids=["ours", "event", "state", "event entity"],
 )
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.usefixtures("every_entity")
 async def test_message_of_every_trigger(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, trigger: dict[str, Any]
 ) -> None:
@@ -97,6 +98,7 @@ async def test_blank_row(hass: HomeAssistant, entry: MockConfigEntry, caplog: py
 
 @pytest.mark.parametrize("entity", ["event.bulksms_anna_message", "sensor.bulksms_anna_last_message"])
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.usefixtures("every_entity")
 async def test_replayed_state(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, entity: str
 ) -> None:

@@ -338,6 +338,7 @@ async def test_storage_stays(hass: HomeAssistant, entry: MockConfigEntry) -> Non
 
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms"], indirect=True)
 @pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.usefixtures("every_entity")
 async def test_sensor(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -401,6 +402,7 @@ class TestRegistered:
         await settle(hass)
         assert account.webhooks == [registered]
 
+    @pytest.mark.usefixtures("every_entity")
     async def test_request_without_a_message(
         self,
         hass: HomeAssistant,

@@ -50,7 +50,7 @@ async def stored_messages(hass: HomeAssistant) -> Any:
 
 async def automate(hass: HomeAssistant, device_id: str) -> list[Event[Any]]:
     """Add an automation for an account's messages; return its runs."""
-    triggers = {"trigger": "sms_inbox.received", "options": {"device_id": device_id}}
+    triggers = {"trigger": "sms_inbox.received", "target": {"device_id": device_id}}
     actions = {"event": "ran", "event_data": {"text": "{{ trigger.text }}"}}
     assert await async_setup_component(hass, "automation", {"automation": {"triggers": triggers, "actions": actions}})
     await hass.async_block_till_done()

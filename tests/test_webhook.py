@@ -473,15 +473,19 @@ async def test_forms_reach_the_browser(entry: ConfigEntry, post: Post, hass_clie
 async def test_never_polled(
     hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is nobody to poll: neither time nor Check now changes anything."""
+    """There is nobody to poll: time changes nothing, and there is no Check now; one of a former edition is removed."""
     await post({"text": "one"})
     polls = (await diagnostics(hass, entry))["polling"]["polls"]
     for hours in (1, 24, 48):
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=hours))
         await settle(hass)
     assert (await diagnostics(hass, entry))["polling"] == {"interval": None, "last_succeeded": True, "polls": polls}
-    button = er.async_get(hass).async_get_entity_id("button", "sms_inbox", f"{entry.entry_id}_check_now")
-    await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
+    former = ("button", "sms_inbox", f"{entry.entry_id}_check_now")
+    assert not er.async_get(hass).async_get_entity_id(*former)
+    er.async_get(hass).async_get_or_create(*former, config_entry=entry)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert not er.async_get(hass).async_get_entity_id(*former)
     await post({"text": "two"})
     await settle(hass)
     assert texts(received) == ["one", "two"]

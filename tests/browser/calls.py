@@ -3,7 +3,7 @@
 import json
 import re
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import expect
 
 from emulator.protocol import Outgoing
 
@@ -31,14 +31,14 @@ async def call_by_bulletin(world: World) -> str:
     await sees(flow.dialog, world.texts("options.progress.wait_for_webhook", provider="Bulletin Messenger"))
     await world.paste_address("bulletin", address)
     await world.send("bulletin", BY_BULLETIN)
-    return f"copied and pasted; then {await see_call(world, flow, 'bulletin', BY_BULLETIN)}"
+    return f"copied and pasted; then {await see_call(world, flow, BY_BULLETIN)}"
 
 
 async def call_by_bulksms(world: World) -> str:
     """Have BulkSMS send webhooks, where the URL is registered by its API."""
     flow = await _turn_switch(world, "bulksms")
     await world.send("bulksms", BY_BULKSMS)
-    return f"nothing to paste; {await see_call(world, flow, 'bulksms', BY_BULKSMS)}"
+    return f"nothing to paste; {await see_call(world, flow, BY_BULKSMS)}"
 
 
 async def add_webhook(world: World) -> str:
@@ -84,7 +84,6 @@ async def stop_calls(world: World) -> str:
     await world.paste_address("bulletin", "")
     await world.send("bulletin", POLLED)
     await world.arrival(POLLED)
-    await expect(await _last_webhook(world, "bulletin")).to_have_count(0)
     return "switched off; the next message was polled"
 
 
@@ -97,7 +96,7 @@ async def _turn_switch(world: World, provider: str) -> Flow:
     return flow
 
 
-async def see_call(world: World, flow: Flow, provider: str, text: str) -> str:
+async def see_call(world: World, flow: Flow, text: str) -> str:
     """Wait until the dialog shows the first request, and look at what it brought."""
     title, times = world.texts("options.step.webhook_received.title"), {"first": "|", "last": "|"}
     await sees(flow.dialog, title)
@@ -106,16 +105,8 @@ async def see_call(world: World, flow: Flow, provider: str, text: str) -> str:
     await flow.submit()
     await flow.saved()
     await world.arrival(text)
-    await expect(await _last_webhook(world, provider)).to_contain_text("ago")
     compare([event["text"] for event in world.events].count(text), 1)
     return f"{title!r}, and the message arrived"
-
-
-async def _last_webhook(world: World, provider: str) -> Locator:
-    """Return what the page of an account's device shows of the last webhook."""
-    device = await show_device(world.window, world.titles[provider])
-    name = device.page.get_by_text(world.texts("entity.sensor.last_webhook.name"), exact=True)
-    return device.locator("hui-sensor-entity-row").filter(has=name)
 
 
 async def _ring(world: World, text: str) -> None:

@@ -184,6 +184,16 @@ class AutomationEditor:
         await self._page.get_by_role("button", name="Create automation").click()
         await self._page.get_by_text("Create new automation").click()
 
+    async def open_from(self, device: str, trigger: str) -> None:
+        """Begin a new automation from the page of a device, with a trigger that is offered there."""
+        page = await show_device(self._window, device)
+        await page.get_by_role("button", name="Add to…").click()
+        await self._page.get_by_text("Create as a new trigger").click()
+        dialog = self._page.locator("add-automation-element-dialog")
+        await dialog.get_by_text(trigger).first.click()
+        await sees(self._sidebar, trigger, exact=False)
+        await sees(self._sidebar, device)
+
     async def add(self, what: str, search: str, name: str) -> None:
         """Add a trigger or an action, found by a search."""
         await self._page.get_by_role("button", name=f"Add {what}").click()

@@ -112,7 +112,7 @@ async def _see_call(world: World, flow: Flow, text: str) -> None:
     """Send a message to the number that has our URL, and see that it comes by webhook."""
     await sees(flow.dialog, world.texts("options.progress.wait_for_webhook", provider="Twilio"))
     await _send(world, text)
-    await see_call(world, flow, "twilio", text)
+    await see_call(world, flow, text)
 
 
 async def _send(world: World, text: str) -> None:
