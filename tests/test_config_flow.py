@@ -558,7 +558,8 @@ async def test_names(hass: HomeAssistant, emulator: Emulator, provider: str) -> 
         await settle(hass)
     assert hass.states.get("event.voip_ms_2_message")
     entries = hass.config_entries.async_entries(DOMAIN)
-    devices = dr.async_get(hass).devices.values()
+    registry = dr.async_get(hass)
+    devices = [device for entry in entries for device in dr.async_entries_for_config_entry(registry, entry.entry_id)]
     shown = [str(state.as_dict()) for state in hass.states.async_all()]
     shown += [f"{device.name} {device.model} {device.serial_number}" for device in devices]
     shown += [entry.title for entry in entries]
