@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import re
 from typing import Any
 from unittest.mock import patch
 import uuid
@@ -11,6 +12,7 @@ import uuid
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.sms_inbox import issues
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Cursor, Page
 from custom_components.sms_inbox.providers.bulksms import BulkSms
@@ -66,6 +68,14 @@ def shown(entry: MockConfigEntry, count: str, raw: str) -> dict[str, str]:
         "count": count,
         "raw": raw,
     }
+
+
+def test_pages_that_issues_link_to() -> None:
+    """Each page of the documentation is there; those of the providers and presets are counted elsewhere."""
+    pages = re.findall(r'documentation\("(\w+)"\)', Path(issues.__file__).read_text())
+    assert pages
+    for page in pages:
+        assert (Path(__file__).parents[1] / f"docs/{page}.md").is_file()
 
 
 class TestUnreadable:

@@ -61,8 +61,7 @@ async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> Valida
     refuses it, without the blanks.
     """
     cleaned = _cleaned(data)
-    if CONF_URL in cleaned:
-        cleaned[CONF_URL] = await complete_url(cleaned[CONF_URL])
+    cleaned[CONF_URL] = await complete_url(cleaned[CONF_URL])
     trimmed = {**cleaned, CONF_PASSWORD: BLANKS.sub("", cleaned.get(CONF_PASSWORD, ""))}
     if cleaned.get(CONF_PASSWORD, "") == trimmed[CONF_PASSWORD]:
         return await _async_validate(hass, cleaned)

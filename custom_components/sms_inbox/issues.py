@@ -280,6 +280,7 @@ def _show_filter(hass: HomeAssistant, issue_id: str, key: str, **placeholders: s
         DOMAIN,
         issue_id,
         is_fixable=False,
+        learn_more_url=documentation("automations"),
         severity=ir.IssueSeverity.WARNING,
         translation_key=key,
         translation_placeholders=placeholders,
