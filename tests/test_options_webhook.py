@@ -849,7 +849,7 @@ class TestCloud:
     ) -> None:
         """Whoever adds one is shown the cloud's URL, and it works."""
         result = await choose(hass, "webhook")
-        result = await answer_config(hass, result, {"preset": "other", "username": "Gate"})
+        result = await answer_config(hass, result, {"preset": "other", "name": "Gate"})
         assert result["data_schema"]({})["cloudhook"] is True
         result = await answer_config(hass, result, {})
         url = suggested(result["data_schema"])["webhook_url"]
