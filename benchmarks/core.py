@@ -83,7 +83,7 @@ async def add_account(
 ) -> MockConfigEntry:
     """Set up an account; if it doesn't poll, it is polled once, and then only on demand."""
     entry = MockConfigEntry(
-        domain=DOMAIN, title=account["username"], data=account, options=options or {}, pref_disable_polling=not polls
+        domain=DOMAIN, title=account["provider"], data=account, options=options or {}, pref_disable_polling=not polls
     )
     entry.add_to_hass(hass)
     if not await hass.config_entries.async_setup(entry.entry_id):

@@ -96,7 +96,7 @@ async def _vendor(hass: HomeAssistant, server: Emulator, provider: str) -> Send:
 
 async def _anybody(hass: HomeAssistant, session: aiohttp.ClientSession) -> Send:
     """Add an account to which any program can send messages."""
-    entry = await _add(hass, {"provider": Webhook.key, "preset": OTHER.key, "username": "anybody"})
+    entry = await _add(hass, {"provider": Webhook.key, "preset": OTHER.key})
     url = await async_url(hass, Webhook, entry.options)
     return partial(_sent_by_anybody, session, url, count(1))
 

@@ -110,7 +110,7 @@ class Guide:
             "key": key,
             "name": PROTOCOLS[key].name,
             "menu": self._steps["user"]["menu_options"][key],
-            "section": self._steps[key]["sections"]["server"]["name"],
+            "section": "" if self._is_own_server(key) else self._steps[key]["sections"]["server"]["name"],
             "interval": INTERVALS[key],
             "webhook": WEBHOOKS[key],
         }
@@ -127,10 +127,13 @@ class Guide:
         if account.provider in ASKS_FOR_ZONE:
             fields["time_zone"] = account.time_zone
         rows = [_row(key, labels[key], value) for key, value in fields.items()]
-        server = self._steps[account.provider]["sections"]["server"]["data"]
+        if self._is_own_server(account.provider):
+            rows = [_row("url", labels["url"], url), *rows]
+        else:
+            rows.append(_row("url", self._steps[account.provider]["sections"]["server"]["data"]["url"], url))
         signing_key = f"{self._options['webhook']['data']['signing_key']} (for the webhook)"
         return {
-            "fields": [*rows, _row("url", server["url"], url)],
+            "fields": rows,
             "api_keys": [
                 [
                     _row("key_id", labels["key_id"], sid),
@@ -142,6 +145,10 @@ class Guide:
             "signing_key": [_row("signing_key", signing_key, account.signing_key)] if account.signing_key else [],
             "numbers": PROTOCOLS[account.provider].numbers_of(account),
         }
+
+    def _is_own_server(self, provider: str) -> bool:
+        """Whether the server's address is a field of its own, since the server belongs to the person."""
+        return "url" in self._steps[provider]["data"]
 
     def words(self) -> dict[str, str]:
         """Return what SMS Inbox calls what the page speaks of."""

@@ -100,6 +100,13 @@ def make_entry(emulator: Emulator, account: Account) -> MockConfigEntry:
 
 
 @pytest.fixture
+def every_entity() -> Iterator[None]:
+    """Have all entities enabled, also those that a person would have to enable."""
+    with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", new=True):
+        yield
+
+
+@pytest.fixture
 def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> MockConfigEntry:
     """Return the account's config entry, not set up yet."""
     entry = make_entry(emulator, account)

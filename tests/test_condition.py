@@ -22,6 +22,7 @@ async def automate(hass: HomeAssistant, trigger: dict[str, Any], **options: Any)
     """Add an automation with the condition; return its runs."""
     hass.config.country = "GB"
     automation = {
+        "id": "1234",
         "alias": "Test",
         "mode": "queued",
         "max": 100,
@@ -49,6 +50,7 @@ async def automate(hass: HomeAssistant, trigger: dict[str, Any], **options: Any)
     ids=["ours", "event", "state", "event entity"],
 )
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.usefixtures("every_entity")
 async def test_message_of_every_trigger(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, trigger: dict[str, Any]
 ) -> None:
@@ -97,6 +99,7 @@ async def test_blank_row(hass: HomeAssistant, entry: MockConfigEntry, caplog: py
 
 @pytest.mark.parametrize("entity", ["event.bulksms_anna_message", "sensor.bulksms_anna_last_message"])
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+@pytest.mark.usefixtures("every_entity")
 async def test_replayed_state(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, emulator: Emulator, entity: str
 ) -> None:
@@ -161,7 +164,7 @@ async def test_country_of_now(hass: HomeAssistant, entry: MockConfigEntry, accou
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_expression_that_takes_too_long(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
-    """It counts as not matching, and an issue names it until the automation is off."""
+    """It counts as not matching, and an issue names it and links to the automation until that is off."""
     await set_up(hass, entry)
     runs = await automate(hass, {"trigger": "sms_inbox.received"}, text=r"(a|a)*$", match="regex")
     for text in ("a" * 40 + "b", "aa"):
@@ -169,7 +172,8 @@ async def test_expression_that_takes_too_long(hass: HomeAssistant, entry: MockCo
         await poll(hass)
     assert len(runs) == 1
     [issue] = ir.async_get(hass).issues.values()
-    assert (issue.translation_key, issue.translation_placeholders["automations"]) == ("slow_expression", "Test")
+    assert issue.translation_key == "slow_expression"
+    assert issue.translation_placeholders["automations"] == "[Test](/config/automation/edit/1234)"
     await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.test"}, blocking=True)
     await settle(hass)
 

@@ -23,6 +23,7 @@ import voluptuous as vol
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import POLLED, PROVIDERS
 from custom_components.sms_inbox.providers.contract import Identity
+from custom_components.sms_inbox.providers.errors import AuthenticationError, TemporaryError
 from emulator import Account, Emulator
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -34,6 +35,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData, section
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 
@@ -177,18 +179,26 @@ def own_fields(provider: str) -> dict[str, Any]:
 def access(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
     """Return what a person types to change an account."""
     data = {"username": USERNAME, "password": PASSWORD, **own_fields(provider)}
-    return {**data, "server": server_fields(provider, emulator.url(provider)), **changes}
+    return at_server({**data, "server": {}, **changes}, provider, emulator.url(provider))
 
 
-def server_fields(provider: str, url: str) -> dict[str, Any]:
-    """Return what a person types about the server."""
+def at_server(user_input: dict[str, Any], provider: str, url: str, *, allow_http: bool = False) -> dict[str, Any]:
+    """Return what a person types, with this address of the server; that of one's own server is the first field."""
+    if PROVIDERS[provider].is_own_server:
+        own = {"verify_ssl": True, "allow_http": allow_http}
+        return {"url": url, **{key: value for key, value in user_input.items() if key != "url"}, "server": own}
+    return {**user_input, "server": {"url": url, "allow_http": allow_http}}
+
+
+def saved_of_server(provider: str, url: str) -> dict[str, Any]:
+    """Return what is saved about the server."""
     own = {"verify_ssl": True} if PROVIDERS[provider].is_own_server else {}
     return {"url": url, **own, "allow_http": False}
 
 
 def typed(emulator: Emulator, provider: str, **changes: Any) -> dict[str, Any]:
     """Return what a person types to add an account."""
-    return access(emulator, provider, deliver_existing=False, **changes)
+    return access(emulator, provider, **{"deliver_existing": False, **changes})
 
 
 def suggested(schema: Any) -> dict[str, Any]:
@@ -290,23 +300,69 @@ async def test_reason_of_the_vendor(
 
 
 @pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
-@pytest.mark.parametrize(("url", "error"), [("http://8.8.8.8", "insecure_url"), ("server", "invalid_configuration")])
-async def test_server_address(hass: HomeAssistant, emulator: Emulator, form: Form, url: str, error: str) -> None:
-    """An address that would betray the password, or that is none, is refused before anything is sent."""
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [("http://8.8.8.8", "insecure_url"), ("ftp://server.example", "invalid_url"), ("my server", "invalid_url")],
+)
+async def test_server_address(
+    hass: HomeAssistant, emulator: Emulator, provider: str, form: Form, url: str, error: str
+) -> None:
+    """An address that would betray the password, or that is none, is refused before anything is sent.
+
+    The error stands at its field, or above the section that holds it, which is open.
+    """
     asked = len(emulator.requests)
-    server = {**form.typed["server"], "url": url}
-    result = await answer(hass, form.result, {**form.typed, "server": server})
-    assert result["errors"] == {"base": error}
-    assert suggested(result["data_schema"])["server"] == server
+    user_input = at_server(form.typed, provider, url)
+    result = await answer(hass, form.result, user_input)
+    assert result["errors"] == {"url" if PROVIDERS[provider].is_own_server else "server": error}
+    assert suggested(result["data_schema"]) == user_input
+    assert not is_collapsed(result)
     assert len(emulator.requests) == asked
     await succeed(hass, form, result)
 
 
-async def test_pasted_blanks(hass: HomeAssistant, emulator: Emulator, form: Form) -> None:
+def is_collapsed(result: ConfigFlowResult) -> bool:
+    """Return whether the section about the server is closed."""
+    schema = result["data_schema"]
+    assert schema
+    return bool(schema.schema["server"].options["collapsed"])
+
+
+@pytest.mark.parametrize("provider", ["twilio", "gammu"], indirect=True)
+@pytest.mark.parametrize("form", [SOURCE_USER], indirect=True)
+async def test_section_about_the_server(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
+    """It is open after an error that a wrong server may cause, and where it is not as usual; else it is closed."""
+    assert is_collapsed(form.result)
+    usual = at_server(form.typed, provider, PROVIDERS[provider].default_url or emulator.url(provider))
+    for user_input, error, collapsed in (
+        (usual, "invalid_auth", True),
+        (usual, "cannot_connect", False),
+        ({**usual, "server": {**usual["server"], "allow_http": True}}, "invalid_auth", False),
+    ):
+        answered = AuthenticationError("no") if error == "invalid_auth" else TemporaryError("no")
+        with patch.object(PROVIDERS[provider], "validate", side_effect=answered):
+            result = await answer(hass, form.result, user_input)
+        assert result["errors"] == {"base": error}
+        assert is_collapsed(result) is collapsed
+
+
+@pytest.mark.parametrize("form", [SOURCE_USER, SOURCE_RECONFIGURE], indirect=True)
+@pytest.mark.parametrize("provider", ["gammu", "bulksms"], indirect=True)
+async def test_address_without_a_scheme(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
+    """One at home is completed with http, and what is saved has it."""
+    url = emulator.url(provider)
+    result = await answer(hass, form.result, at_server(form.typed, provider, f" {url.removeprefix('http://')} "))
+    assert (result["type"], result.get("reason")) == form.success
+    await settle(hass)
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    assert entry.data["url"] == url
+
+
+async def test_pasted_blanks(hass: HomeAssistant, emulator: Emulator, provider: str, form: Form) -> None:
     """What is copied along with credentials and addresses is no part of them, and is not saved."""
     pasted = {**form.typed, "username": f" {USERNAME}\u00a0\n", "password": f"\u200b{PASSWORD}\r\n"}
     if "server" in pasted:
-        pasted["server"] = {**pasted["server"], "url": f"\ufeff {pasted['server']['url']} "}
+        pasted = at_server(pasted, provider, f"\ufeff {emulator.url(provider)} ")
     asked = len(emulator.requests)
     result = await answer(hass, form.result, pasted)
     assert (result["type"], result.get("reason")) == form.success
@@ -347,12 +403,12 @@ async def test_self_signed_certificate(hass: HomeAssistant, tmp_path: Path, prov
     server = TestServer(app, scheme="https")
     await server.start_server(ssl=context)
     url = f"https://127.0.0.1:{server.port}"
-    user_input = {"username": USERNAME, "password": PASSWORD, **own_fields(provider), "deliver_existing": False}
+    user_input = {"url": url, "username": USERNAME, "password": PASSWORD, **own_fields(provider)}
     form = await choose(hass, provider)
-    result = await answer(hass, form, {**user_input, "server": {"url": url, "verify_ssl": True}})
+    result = await answer(hass, form, {**user_input, "server": {"verify_ssl": True}})
     assert result["errors"] == {"base": "cannot_connect"}
     with patch("custom_components.sms_inbox.async_setup_entry", return_value=False):
-        result = await answer(hass, form, {**user_input, "server": {"url": url, "verify_ssl": False}})
+        result = await answer(hass, form, {**user_input, "server": {"verify_ssl": False}})
     await server.close()
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
@@ -385,15 +441,14 @@ def self_signed(path: Path) -> Path:
 async def test_plain_http_that_is_allowed(hass: HomeAssistant, form: Form) -> None:
     """Whoever has read what it means may send the password in the clear."""
     url = "http://8.8.8.8"
-    result = await answer(hass, form.result, {**form.typed, "server": {**form.typed["server"], "url": url}})
-    assert result["errors"] == {"base": "insecure_url"}
-    server = {**form.typed["server"], "url": url, "allow_http": True}
-    identity = Identity(account_id=f"127.0.0.1 {USERNAME}", name=USERNAME)
+    result = await answer(hass, form.result, at_server(form.typed, "bulletin", url))
+    assert result["errors"] == {"server": "insecure_url"}
+    identity = Identity(account_id=f"127.0.0.1 {USERNAME}")
     with (
         patch.object(PROVIDERS["bulletin"], "validate", return_value=identity),
         patch("custom_components.sms_inbox.async_setup_entry", return_value=False),
     ):
-        result = await answer(hass, result, {**form.typed, "server": server})
+        result = await answer(hass, result, at_server(form.typed, "bulletin", url, allow_http=True))
     assert (result["type"], result.get("reason")) == form.success
 
 
@@ -461,16 +516,65 @@ async def test_add_account(hass: HomeAssistant, emulator: Emulator, account: Acc
     result = await answer(hass, result, typed(emulator, provider))
     assert not emulator.book
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["title"] == f"{PROVIDERS[provider].name} {USERNAME}"
+    assert result["title"] == PROVIDERS[provider].name
     assert result["data"] == {
         "provider": provider,
         "username": USERNAME,
         "password": PASSWORD,
         "deliver_existing": False,
-        **server_fields(provider, emulator.url(provider)),
+        **saved_of_server(provider, emulator.url(provider)),
         **own_fields(provider),
     }
     assert result["options"] == {}
+
+
+async def test_order_of_providers(hass: HomeAssistant) -> None:
+    """They are listed by name, a deprecated one after the others, and the webhook last, in every language."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["menu_options"] == [
+        *("elks", "bulksms", "bulletin", "clicksend", "gammu", "smsgate", "twilio", "voipms", "bulksms_eapi", "webhook")
+    ]
+
+
+@pytest.mark.parametrize("provider", ["voipms"], indirect=True)
+async def test_names(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """An account is called as its provider, or as a person types, with a number where that is taken.
+
+    No name of an entry, a device or an entity has anything of the credentials.
+    """
+    user_input: dict[str, Any]
+    for username, user_input, title in (
+        ("anna@example.org", {}, "VoIP.ms"),
+        ("ben@example.org", {"name": "  "}, "VoIP.ms 2"),
+        ("carl@example.org", {"name": " Door bell "}, "Door bell"),
+        ("dora@example.org", {"name": "door BELL"}, "door BELL 2"),
+    ):
+        emulator.add_account(provider, username, PASSWORD)
+        result = await answer(
+            hass, await choose(hass, provider), typed(emulator, provider, username=username, **user_input)
+        )
+        assert result["title"] == title
+        assert "name" not in result["data"]
+        await settle(hass)
+    assert hass.states.get("event.voip_ms_2_message")
+    entries = hass.config_entries.async_entries(DOMAIN)
+    registry = dr.async_get(hass)
+    devices = [device for entry in entries for device in dr.async_entries_for_config_entry(registry, entry.entry_id)]
+    shown = [str(state.as_dict()) for state in hass.states.async_all()]
+    shown += [f"{device.name} {device.model} {device.serial_number}" for device in devices]
+    shown += [entry.title for entry in entries]
+    assert not [each for each in shown if "example" in each]
+
+
+@pytest.mark.parametrize("provider", ["bulksms_eapi"], indirect=True)
+@pytest.mark.usefixtures("account")
+async def test_name_of_a_renamed_account_is_free(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """The next account gets the name that another one no longer has."""
+    entry = await add(hass, emulator, provider)
+    hass.config_entries.async_update_entry(entry, title="Door bell")
+    emulator.add_account(provider, "ben", PASSWORD)
+    result = await answer(hass, await choose(hass, provider), typed(emulator, provider, username="ben"))
+    assert result["title"] == PROVIDERS[provider].name
 
 
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms_eapi"], indirect=True)
@@ -491,19 +595,24 @@ async def test_unique_id_of_a_profile(hass: HomeAssistant, emulator: Emulator, p
 
 @pytest.mark.usefixtures("account")
 async def test_form(hass: HomeAssistant, provider: str) -> None:
-    """The server's address is the official one, in a section that is closed; the zone is Home Assistant's."""
+    """The official server's address is in a section that is closed; that of one's own server is the first field.
+
+    What must be filled in stands first, and the zone is Home Assistant's.
+    """
     result = await choose(hass, provider)
     schema = result["data_schema"].schema
     fields = {str(key): key for key in schema}
     key = ["key_id"] if PROVIDERS[provider].takes_key_id else []
-    assert list(fields) == ["username", *key, "password", *own_fields(provider), "deliver_existing", "server"]
+    rest = [*key, *own_fields(provider), "deliver_existing", "name", "server"]
     official = PROVIDERS[provider].default_url
-    assert schema["server"].options == {"collapsed": bool(official)}
-    [url, *boxes] = schema["server"].schema.schema
-    assert {box.schema: box.default() for box in boxes} == {
-        key: value for key, value in server_fields(provider, "").items() if key != "url"
-    }
-    assert (url.default() if official else url.default) == (official or vol.UNDEFINED)
+    assert list(fields) == [*([] if official else ["url"]), "username", "password", *rest]
+    assert is_collapsed(result)
+    usual = {str(key): key.default() for key in schema["server"].schema.schema}
+    if official:
+        assert usual == {"url": official, "allow_http": False}
+    else:
+        assert usual == {"verify_ssl": True, "allow_http": False}
+        assert fields["url"].default == vol.UNDEFINED
     if "time_zone" in fields:
         assert fields["time_zone"].default() == hass.config.time_zone
 
@@ -559,7 +668,7 @@ async def test_form_to_reconfigure(hass: HomeAssistant, emulator: Emulator, prov
     result = await reconfigure(hass, await add(hass, emulator, provider))
     assert result["step_id"] == "reconfigure"
     assert result["errors"] == {}
-    assert result["description_placeholders"] == {"account": f"{PROVIDERS[provider].name} {USERNAME}"}
+    assert result["description_placeholders"] == {"account": PROVIDERS[provider].name}
     present = access(emulator, provider)
     assert [str(key) for key in result["data_schema"].schema if key != "key_id"] == list(present)
     assert suggested(result["data_schema"]) == {key: value for key, value in present.items() if key != "password"}

@@ -139,7 +139,11 @@ async def test_deprecated_api_is_shown(
     else:
         assert issue
         assert issue.is_fixable
-        assert issue.translation_placeholders == {"account": entry.title, "successor": "BulkSMS"}
+        assert issue.translation_placeholders == {
+            "account": entry.title,
+            "account_url": f"/config/integrations/integration/sms_inbox#config_entry={entry.entry_id}",
+            "successor": "BulkSMS",
+        }
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)

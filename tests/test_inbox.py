@@ -375,7 +375,8 @@ async def test_unreadable_record_is_shown(
     issue = issue_registry.async_get_issue(DOMAIN, f"unreadable_{entry.entry_id}")
     assert issue
     assert issue.is_fixable
-    assert issue.translation_placeholders == {"account": entry.title}
+    assert issue.translation_placeholders
+    assert issue.translation_placeholders["account"] == entry.title
 
 
 async def test_damaged_store_is_set_aside(

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.typing import RecorderInstanceContext
 from emulator import Account, Emulator
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
@@ -36,14 +36,21 @@ async def logbook(recorder_mock: Recorder) -> None:
     await async_wait_recording_done(recorder_mock.hass)
 
 
-async def get_lines(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, **of: list[str]) -> list[dict[str, Any]]:
-    """Return the lines of messages as the front end gets them, all or those of devices."""
+async def get_all_lines(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, **of: list[str]
+) -> list[dict[str, Any]]:
+    """Return the lines as the front end gets them, all or those of devices and entities."""
     await async_wait_recording_done(hass)
     client = await hass_ws_client()
     start_time = (dt_util.utcnow() - timedelta(hours=1)).isoformat()
     await client.send_json_auto_id({"type": "logbook/get_events", "start_time": start_time, **of})
-    lines = (await client.receive_json())["result"]
-    return [line for line in lines if line.get("domain") == "sms_inbox"]
+    lines: list[dict[str, Any]] = (await client.receive_json())["result"]
+    return lines
+
+
+async def get_lines(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, **of: list[str]) -> list[dict[str, Any]]:
+    """Return those lines that describe messages."""
+    return [line for line in await get_all_lines(hass, hass_ws_client, **of) if line.get("domain") == "sms_inbox"]
 
 
 def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
@@ -55,17 +62,80 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
 async def test_line(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """It tells account and sender, and nothing of the text."""
+    """It has account, sender and text."""
     await set_up(hass, entry)
-    account.send("Gate code 4711", sender="MYBANK")
+    account.send("Gate\n\ncode 4711", sender="MYBANK")
     await poll(hass)
     [line] = await get_lines(hass, hass_ws_client)
     assert line.pop("when")
     assert line == {
         "domain": "sms_inbox",
+        "icon": "mdi:message-badge",
         "name": entry.title,
-        "message": "received a text message from MYBANK",
+        "message": "received a text message from MYBANK: “Gate code 4711”",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("x" * 160, f": “{'x' * 160}”"), ("x" * 161, f": “{'x' * 159}…”"), (" \n", "")]
+)
+async def test_text(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    hass_ws_client: WebSocketGenerator,
+    text: str,
+    shown: str,
+) -> None:
+    """A text that is longer than a single SMS is shortened; a message without one has a line, too."""
+    await set_up(hass, entry)
+    account.send(text, sender="MYBANK")
+    await poll(hass)
+    [line] = await get_lines(hass, hass_ws_client)
+    assert line["message"] == f"received a text message from MYBANK{shown}"
+
+
+async def test_text_that_is_not_stored(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """It isn't shown if the account doesn't store texts, however long the recorder has it."""
+    await set_up(hass, entry)
+    account.send("Secret", sender="MYBANK")
+    await poll(hass)
+    hass.config_entries.async_update_entry(entry, options={"store_texts": False})
+    [line] = await get_lines(hass, hass_ws_client)
+    assert line["message"] == "received a text message from MYBANK"
+
+
+async def test_lines_of_a_message(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """It has one line, and the last message one if its text changes; the same on the device's page, and live."""
+    await set_up(hass, entry)
+    account.send("Hello", sender="+447700900999")
+    await poll(hass)
+    device = device_of(hass, entry).id
+    entities = er.async_entries_for_device(er.async_get(hass), device)
+    of = {"device_ids": [device], "entity_ids": [entity.entity_id for entity in entities]}
+    before = await get_all_lines(hass, hass_ws_client)
+    before_there = await get_all_lines(hass, hass_ws_client, **of)
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "logbook/event_stream", "start_time": dt_util.utcnow().isoformat(), **of})
+    assert (await client.receive_json())["success"]
+    account.send("Gate", sender="+447700900123")
+    account.send("Gate", sender="+447700900456")
+    await poll(hass)
+    everywhere = (await get_all_lines(hass, hass_ws_client))[len(before) :]
+    there = (await get_all_lines(hass, hass_ws_client, **of))[len(before_there) :]
+    live: list[dict[str, Any]] = []
+    while len(live) < 3:
+        live += (await client.receive_json())["event"]["events"]
+    for lines in (everywhere, there, live):
+        assert sorted(line.get("message") or line["state"] for line in lines) == [
+            "Gate",
+            "received a text message from +447700900123: “Gate”",
+            "received a text message from +447700900456: “Gate”",
+        ]
 
 
 async def test_channel_and_number(hass: HomeAssistant, emulator: Emulator, hass_ws_client: WebSocketGenerator) -> None:
@@ -78,8 +148,8 @@ async def test_channel_and_number(hass: HomeAssistant, emulator: Emulator, hass_
         account.send("Hello", sender=sender)
         await poll(hass)
     assert [line["message"] for line in await get_lines(hass, hass_ws_client)] == [
-        "received a WhatsApp message from +447700900123",
-        "received a text message from +12025550123",
+        "received a WhatsApp message from +447700900123: “Hello”",
+        "received a text message from +12025550123: “Hello”",
     ]
 
 
@@ -93,7 +163,7 @@ async def test_same_text_twice(
     account.send("Same", sender="+447700900456")
     await poll(hass)
     lines = await get_lines(hass, hass_ws_client)
-    assert [line["message"][-3:] for line in lines] == ["123", "123", "456"]
+    assert [line["message"].split(":")[0][-3:] for line in lines] == ["123", "123", "456"]
 
 
 async def test_device_that_a_person_renamed(
@@ -125,7 +195,7 @@ async def test_activity_of_the_device(
     await poll(hass)
     for each, sender in ((entry, "+447700900123"), (second, "+447700900456")):
         [line] = await get_lines(hass, hass_ws_client, device_ids=[device_of(hass, each).id])
-        assert (line["name"], line["message"]) == (each.title, f"received a text message from {sender}")
+        assert (line["name"], line["message"]) == (each.title, f"received a text message from {sender}: “Hello”")
 
 
 async def test_activity_that_is_being_looked_at(
@@ -148,7 +218,7 @@ async def test_activity_that_is_being_looked_at(
     lines: list[dict[str, Any]] = []
     while not lines:
         lines = (await client.receive_json())["event"]["events"]
-    assert [line["message"] for line in lines] == ["received a text message from +447700900123"]
+    assert [line["message"] for line in lines] == ["received a text message from +447700900123: “Hello”"]
 
 
 async def test_sender_is_unknown(
@@ -159,7 +229,7 @@ async def test_sender_is_unknown(
     account.send("Hello", sender="")
     await poll(hass)
     [line] = await get_lines(hass, hass_ws_client)
-    assert line["message"] == "received a text message from an unknown sender"
+    assert line["message"] == "received a text message from an unknown sender: “Hello”"
 
 
 async def test_event_of_another_integration(
@@ -189,4 +259,4 @@ async def test_account_that_was_removed(
     await poll(hass)
     await hass.config_entries.async_remove(entry.entry_id)
     [line] = await get_lines(hass, hass_ws_client)
-    assert (line["name"], line["message"]) == ("SMS Inbox", "received a text message from MYBANK")
+    assert (line["name"], line["message"]) == ("SMS Inbox", "received a text message from MYBANK: “Hello”")

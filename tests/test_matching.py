@@ -21,12 +21,12 @@ def message(sender: str = MUM, text: str = "", **fields: Any) -> dict[str, Any]:
 
 def admits(data: dict[str, Any], country: str | None = "GB", **options: Any) -> bool:
     """Whether a filter with these options means a message, as far as its sender and its age say."""
-    return MessageFilter.from_options(SCHEMA(options)).admits(data, NOW, country)
+    return MessageFilter.from_config(SCHEMA(options)).admits(data, NOW, country)
 
 
 def compares(received: str, options: dict[str, Any]) -> bool:
     """Whether a filter with these options means a text."""
-    compare = MessageFilter.from_options(SCHEMA(options)).compare
+    compare = MessageFilter.from_config(SCHEMA(options)).compare
     assert compare
     return compare(received)
 
@@ -136,19 +136,9 @@ def test_age(age: timedelta, limit: Any, *, is_meant: bool) -> None:
     assert admits(message(received_at=None))
 
 
-def test_accounts() -> None:
-    """An account is picked by its device or by its config entry, and more by both."""
-    picked = {"device_id": "d1", "config_entry_id": ["e2"]}
-    assert admits(message(device_id="d1", config_entry_id="e1"), **picked)
-    assert admits(message(device_id="d2", config_entry_id="e2"), **picked)
-    assert not admits(message(device_id="d3", config_entry_id="e3"), **picked)
-    assert not admits(message(device_id=None, config_entry_id="e3"), **picked)
-
-
 def test_lists_that_may_be_empty() -> None:
     """A blueprint can say that an empty list means any; a blank row in it is refused all the same."""
-    empty: dict[str, Any] = {"device_id": [], "config_entry_id": [], "sender": [], "exclude_sender": []}
-    assert admits(message(device_id="d1"), allow_empty_lists=True, **empty)
+    assert admits(message(), allow_empty_lists=True, sender=[], exclude_sender=[])
     with pytest.raises(vol.Invalid, match="blank"):
         SCHEMA({"allow_empty_lists": True, "sender": [""]})
 
@@ -156,8 +146,8 @@ def test_lists_that_may_be_empty() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        *(({key: []}, "empty") for key in ("device_id", "config_entry_id", "sender", "exclude_sender")),
-        *(({key: [""]}, "blank") for key in ("device_id", "config_entry_id", "sender", "exclude_sender")),
+        *(({key: []}, "empty") for key in ("sender", "exclude_sender")),
+        *(({key: [""]}, "blank") for key in ("sender", "exclude_sender")),
         *(({key: value}, "blank") for key in ("sender", "text") for value in ("", " ", "\u200b\u00a0\t\n")),
         ({"sender": ["07700 900123", ""]}, "blank"),
         *(({key: True}, "yes or no") for key in ("sender", "text")),

@@ -338,6 +338,7 @@ async def test_storage_stays(hass: HomeAssistant, entry: MockConfigEntry) -> Non
 
 @pytest.mark.parametrize("provider", ["bulletin", "bulksms"], indirect=True)
 @pytest.mark.parametrize("crashes", [False, True])
+@pytest.mark.usefixtures("every_entity")
 async def test_sensor(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -401,6 +402,7 @@ class TestRegistered:
         await settle(hass)
         assert account.webhooks == [registered]
 
+    @pytest.mark.usefixtures("every_entity")
     async def test_request_without_a_message(
         self,
         hass: HomeAssistant,
@@ -847,7 +849,7 @@ class TestCloud:
     ) -> None:
         """Whoever adds one is shown the cloud's URL, and it works."""
         result = await choose(hass, "webhook")
-        result = await answer_config(hass, result, {"preset": "other", "username": "Gate"})
+        result = await answer_config(hass, result, {"preset": "other", "name": "Gate"})
         assert result["data_schema"]({})["cloudhook"] is True
         result = await answer_config(hass, result, {})
         url = suggested(result["data_schema"])["webhook_url"]

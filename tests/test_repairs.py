@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+import re
 from typing import Any
 from unittest.mock import patch
 import uuid
@@ -11,6 +12,7 @@ import uuid
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.sms_inbox import issues
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Cursor, Page
 from custom_components.sms_inbox.providers.bulksms import BulkSms
@@ -50,11 +52,30 @@ async def stored_messages(hass: HomeAssistant) -> Any:
 
 async def automate(hass: HomeAssistant, device_id: str) -> list[Event[Any]]:
     """Add an automation for an account's messages; return its runs."""
-    triggers = {"trigger": "sms_inbox.received", "options": {"device_id": device_id}}
+    triggers = {"trigger": "sms_inbox.received", "target": {"device_id": device_id}}
     actions = {"event": "ran", "event_data": {"text": "{{ trigger.text }}"}}
     assert await async_setup_component(hass, "automation", {"automation": {"triggers": triggers, "actions": actions}})
     await hass.async_block_till_done()
     return async_capture_events(hass, "ran")
+
+
+def shown(entry: MockConfigEntry, count: str, raw: str) -> dict[str, str]:
+    """Return what the dialog of an unreadable record shows."""
+    return {
+        "account": entry.title,
+        "account_url": f"/config/integrations/integration/{DOMAIN}#config_entry={entry.entry_id}",
+        "report_url": "https://github.com/sms-inbox/sms-inbox/issues",
+        "count": count,
+        "raw": raw,
+    }
+
+
+def test_pages_that_issues_link_to() -> None:
+    """Each page of the documentation is there; those of the providers and presets are counted elsewhere."""
+    pages = re.findall(r'documentation\("(\w+)"\)', Path(issues.__file__).read_text())
+    assert pages
+    for page in pages:
+        assert (Path(__file__).parents[1] / f"docs/{page}.md").is_file()
 
 
 class TestUnreadable:
@@ -90,10 +111,15 @@ class TestUnreadable:
         """They are shown one after the other, the oldest first; what is delivered says no more than its bytes."""
         one, two = (record.decode() for record in UNREADABLE[account.provider])
         dialog = await repairs.open(issue_id)
-        assert dialog["description_placeholders"] == {"account": entry.title, "count": "2", "raw": one}
+        assert dialog["description_placeholders"] == shown(entry, "2", one)
         dialog = await repairs.choose(dialog, "deliver")
-        assert dialog["description_placeholders"] == {"account": entry.title, "count": "1", "raw": two}
+        assert dialog["description_placeholders"] == shown(entry, "1", two)
         dialog = await repairs.choose(dialog, "discard")
+        assert (dialog["step_id"], dialog["description_placeholders"]) == ("discard", {"raw": two})
+        # Whoever closes the dialog now has discarded nothing.
+        again = await repairs.open(issue_id)
+        assert again["description_placeholders"] == shown(entry, "1", two)
+        dialog = await repairs.submit(dialog)
         assert dialog["type"] == "create_entry"
         await poll(hass)
         assert [(event.data["text"], event.data["sender"], event.data["redelivered"]) for event in received] == [
@@ -139,7 +165,7 @@ class TestUnreadable:
                 "count": "1",
                 "raw": two,
             }
-        assert (await repairs.choose(mine, "discard"))["type"] == "create_entry"
+        assert (await repairs.submit(await repairs.choose(mine, "discard")))["type"] == "create_entry"
         assert (await repairs.choose(yours, "deliver"))["type"] == "create_entry"
         await settle(hass)
         assert texts(received) == [one]
@@ -339,7 +365,7 @@ class TestDeprecatedApi:
     @pytest.fixture(autouse=True)
     async def loaded(self, hass: HomeAssistant, entry: MockConfigEntry) -> None:
         """Set up the account, with the title that it is given."""
-        hass.config_entries.async_update_entry(entry, title=f"BulkSMS EAPI {USERNAME}")
+        hass.config_entries.async_update_entry(entry, title="BulkSMS EAPI")
         await set_up(hass, entry)
 
     @pytest.fixture
@@ -369,13 +395,29 @@ class TestDeprecatedApi:
 
         return move
 
-    async def test_form(self, entry: MockConfigEntry, repairs: Repairs, issue_id: str) -> None:
-        """It asks for the credentials, and suggests the present user name."""
+    async def test_form(self, entry: MockConfigEntry, emulator: Emulator, repairs: Repairs, issue_id: str) -> None:
+        """It asks for the credentials, suggests the present user name, and shows the successor's official server."""
         dialog = await repairs.open(issue_id)
         assert dialog["step_id"] == "init"
         assert dialog["errors"] == {}
         assert dialog["description_placeholders"] == {"account": entry.title, "successor": "BulkSMS"}
-        assert suggested(dialog) == {"username": USERNAME, "password": None}
+        assert suggested(dialog) == {"username": USERNAME, "password": None, "url": None, "allow_http": None}
+        [official] = [field["default"] for field in dialog["data_schema"] if field["name"] == "url"]
+        assert official == emulator.url("bulksms")
+
+    async def test_another_server(
+        self, entry: MockConfigEntry, emulator: Emulator, repairs: Repairs, issue_id: str
+    ) -> None:
+        """Its address is completed; one that is none has an error at its field."""
+        url = emulator.url("bulksms")
+        with patch.object(BulkSms, "default_url", "https://bulksms.example/v1"):
+            dialog = await repairs.open(issue_id)
+            for wrong, error in (("my server", "invalid_url"), ("http://8.8.8.8", "insecure_url")):
+                dialog = await repairs.submit(dialog, **TOKEN, url=wrong)
+                assert dialog["errors"] == {"url": error}
+            dialog = await repairs.submit(dialog, **TOKEN, url=url.removeprefix("http://"))
+        assert dialog["type"] == "create_entry"
+        assert entry.data["url"] == url
 
     async def test_what_stays_and_what_changes(
         self,
@@ -408,11 +450,12 @@ class TestDeprecatedApi:
             "provider": "bulksms",
             **TOKEN,
             "url": emulator.url("bulksms"),
+            "allow_http": False,
             "deliver_existing": False,
         }
         profile = uuid.uuid5(uuid.NAMESPACE_OID, f"bulksms {TOKEN['username']}").hex
         assert entry.unique_id == f"bulksms_{profile}"
-        assert entry.title == f"BulkSMS {TOKEN['username']}"
+        assert entry.title == "BulkSMS"
         assert registered() == present
         device = device_registry.async_get(present[0])
         assert device
@@ -464,7 +507,7 @@ class TestDeprecatedApi:
         emulator.fault("bulksms", fault, path=path, count=None)
         dialog = await repairs.submit(await repairs.open(issue_id), **TOKEN)
         assert dialog["errors"] == {"base": error}
-        assert suggested(dialog) == TOKEN
+        assert suggested(dialog) == {**TOKEN, "url": emulator.url("bulksms"), "allow_http": False}
         assert entry.as_dict() == before
         assert entry.state is ConfigEntryState.LOADED
         send("Still read by the old one")

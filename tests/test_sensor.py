@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from emulator import Account
@@ -21,14 +22,31 @@ async def entity_id(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> st
     return found
 
 
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_enabled_at_first(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """The device's page has what a person wants on the first evening; the rest waits until somebody enables it."""
+    await set_up(hass, entry)
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    enabled = {entity.translation_key for entity in entities if not entity.disabled_by}
+    assert enabled == {"last_message", "check_now"}
+    assert {entity.translation_key for entity in entities} - enabled == {
+        "message",
+        "last_received",
+        "last_sender",
+        "messages_received",
+    }
+
+
+@pytest.mark.usefixtures("every_entity")
 async def test_unknown_before_the_first_message(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """An account without a message shows none."""
     await set_up(hass, entry)
     states = [hass.states.get(entity_id) for entity_id in hass.states.async_entity_ids("sensor")]
-    assert [state.state for state in states] == [STATE_UNKNOWN] * 3
+    assert [state.state for state in states] == [STATE_UNKNOWN, STATE_UNKNOWN, STATE_UNKNOWN, "0"]
     assert "text" not in states[0].attributes
 
 
+@pytest.mark.usefixtures("every_entity")
 async def test_last_message(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
     """It shows the text, and all fields as attributes; a reload doesn't change that."""
     await set_up(hass, entry)
@@ -50,6 +68,7 @@ async def test_last_message(hass: HomeAssistant, entry: MockConfigEntry, account
         await settle(hass)
 
 
+@pytest.mark.usefixtures("every_entity")
 async def test_last_sender(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
     """It shows who sent the last message, also after a reload."""
     await set_up(hass, entry)

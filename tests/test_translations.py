@@ -13,7 +13,7 @@ import hass_frontend
 import pytest
 import yaml
 
-from custom_components.sms_inbox import button, coordinator, event, issues, matching, sensor
+from custom_components.sms_inbox import button, coordinator, credentials, event, issues, matching, sensor
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.providers import PROVIDERS, signatures
 from custom_components.sms_inbox.providers.errors import ProviderError
@@ -240,11 +240,13 @@ def test_errors() -> None:
 def test_providers(key: str) -> None:
     """Each provider has its step, and each field of it a name and a description."""
     step, provider = TEXTS["config"]["step"][key], PROVIDERS[key]
-    fields = {"username"}
+    fields = {"name"}
     if provider.interval:
         fields |= {
+            "username",
             "password",
             "deliver_existing",
+            *["url"] * provider.is_own_server,
             *["key_id"] * provider.takes_key_id,
             *["time_zone"] * provider.local_time,
             *["delete_stored"] * provider.deletes,
@@ -257,7 +259,7 @@ def test_providers(key: str) -> None:
     assert TEXTS["config"]["step"]["user"]["menu_options"][key]
     if provider.interval:
         server = step["sections"]["server"]
-        about_server = {"url", "allow_http", *["verify_ssl"] * provider.is_own_server}
+        about_server = {"allow_http", "verify_ssl" if provider.is_own_server else "url"}
         assert server["data"].keys() == server["data_description"].keys() == about_server
         assert TEXTS["system_health"]["info"][f"can_reach_{key}"]
 
@@ -267,9 +269,10 @@ def test_reasons() -> None:
     sources = "".join(path.read_text() for path in (COMPONENT / "providers").glob("*.py"))
     hints = set(re.findall(r'hint="(\w+)"', sources))
     assert hints - {"no_places", "webhook_place_gone"} <= TEXTS["config"]["error"].keys()
-    assert hints | {"no_places"} <= TEXTS["options"]["error"].keys()
+    assert hints - {"invalid_url"} | {"no_places"} <= TEXTS["options"]["error"].keys()
     assert {f"refused_{reason}" for reason in issues.REFUSALS} <= TEXTS["issues"].keys()
     assert set(issues.PROBLEMS) <= TEXTS["issues"].keys()
+    assert TEXTS["config"]["error"].keys() >= credentials.SERVER_ERRORS
 
 
 def test_presets() -> None:
@@ -285,8 +288,8 @@ def test_deprecated_provider_points_to_its_successor() -> None:
     """The vendor's own advice stands where a person decides."""
     description = TEXTS["config"]["step"]["bulksms_eapi"]["description"]
     assert "deprecated" in description
-    assert "BulkSMS (JSON API)" in description
-    assert TEXTS["config"]["step"]["user"]["menu_options"]["bulksms"] == "BulkSMS (JSON API)"
+    assert "*BulkSMS*" in description
+    assert TEXTS["config"]["step"]["user"]["menu_options"]["bulksms"] == "BulkSMS"
 
 
 @pytest.mark.parametrize("platform", ENTITIES)

@@ -6,13 +6,21 @@ from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.sms_inbox.const import DOMAIN
 from emulator import Account, Emulator
 from homeassistant.components.automation import DATA_COMPONENT
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import CoreState, Event, HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    issue_registry as ir,
+    label_registry as lr,
+)
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
@@ -49,18 +57,34 @@ def device_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
     return device.id
 
 
+def entity_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the entity of the account's last message."""
+    found = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{entry.entry_id}_last_message")
+    assert found
+    return found
+
+
+def target(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, list[str]]:
+    """Return what the front end saves when the account's device is picked."""
+    return {"device_id": [device_id(hass, entry)]}
+
+
 async def automate(hass: HomeAssistant, *triggers: dict[str, Any]) -> list[Runs]:
-    """Add an automation for each trigger's options; return their runs, each with the trigger's variables."""
+    """Add an automation for each trigger's options and target; return their runs, with the trigger's variables."""
     variables = {each: f"{{{{ trigger.{each} }}}}" for each in VARIABLES}
     automations = [
         {
             "alias": f"Automation {number}",
             "mode": "queued",
             "max": 100,
-            "triggers": {"trigger": "sms_inbox.received", "options": options},
+            "triggers": {
+                "trigger": "sms_inbox.received",
+                **({"target": trigger["target"]} if "target" in trigger else {}),
+                "options": {key: value for key, value in trigger.items() if key != "target"},
+            },
             "actions": {"event": f"ran_{number}", "event_data": variables},
         }
-        for number, options in enumerate(triggers)
+        for number, trigger in enumerate(triggers)
     ]
     await async_setup_component(hass, "automation", {"automation": automations})
     await hass.async_block_till_done()
@@ -140,18 +164,92 @@ async def test_groups(hass: HomeAssistant, entry: MockConfigEntry, account: Acco
 
 
 async def test_account_that_is_picked(hass: HomeAssistant, emulator: Emulator) -> None:
-    """Only the picked account's messages trigger; without one picked, also those of an account added later."""
+    """Only the messages of the account in the target trigger; without a target, also those of one added later."""
     accounts = [emulator.add_account("bulksms", name, "secret") for name in ("anna", "ben")]
     entries = [make_entry(emulator, account) for account in accounts]
     entries[0].add_to_hass(hass)
     await set_up(hass, entries[0])
-    every, picked = await automate(hass, {}, {"device_id": device_id(hass, entries[0])})
+    every, empty, picked = await automate(hass, {}, {"target": {}}, {"target": target(hass, entries[0])})
     entries[1].add_to_hass(hass)
     await set_up(hass, entries[1])
     for account in accounts:
         await receive(hass, account, f"To {account.username}")
-    assert texts(every) == ["To anna", "To ben"]
+    assert texts(every) == texts(empty) == ["To anna", "To ben"]
     assert texts(picked) == ["To anna"]
+
+
+@pytest.mark.parametrize("by", ["area_id", "floor_id", "label_id"])
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_target_follows_the_registries(hass: HomeAssistant, emulator: Emulator, provider: str, by: str) -> None:
+    """A device counts from when it is in the target's area, floor or label to when that is removed."""
+    accounts = [emulator.add_account(provider, name, "secret") for name in ("anna", "ben")]
+    entries = [make_entry(emulator, account) for account in accounts]
+    for entry in entries:
+        entry.add_to_hass(hass)
+    await set_up(hass, entries[0])
+    areas, floors, labels = ar.async_get(hass), fr.async_get(hass), lr.async_get(hass)
+    floor, label = floors.async_create("Attic"), labels.async_create("Family")
+    area = areas.async_create("Study")
+    ids = {"area_id": area.id, "floor_id": floor.floor_id, "label_id": label.label_id}
+    [runs] = await automate(hass, {"target": {by: ids[by]}})
+    assert hass.states.is_state("automation.automation_0", "on")
+
+    def move_in() -> None:
+        areas.async_update(area.id, floor_id=floor.floor_id)
+        device = device_id(hass, entries[0])
+        dr.async_get(hass).async_update_device(device, area_id=area.id, labels={label.label_id})
+
+    def remove() -> None:
+        labels.async_delete(label.label_id)
+        floors.async_delete(floor.floor_id)
+        areas.async_delete(area.id)
+
+    for change in (lambda: None, move_in, remove):
+        change()
+        await settle(hass)
+        for account in accounts:
+            await receive(hass, account, f"{account.username} after {change.__name__}")
+    assert texts(runs) == ["anna after move_in"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_entity_in_the_target(hass: HomeAssistant, emulator: Emulator, provider: str) -> None:
+    """An entity stands for its account, also a disabled one, and one that only has the target's label."""
+    accounts = [emulator.add_account(provider, name, "secret") for name in ("anna", "ben")]
+    entries = [make_entry(emulator, account) for account in accounts]
+    for entry in entries:
+        entry.add_to_hass(hass)
+    await set_up(hass, entries[0])
+    entity, label = entity_id(hass, entries[0]), lr.async_get(hass).async_create("Family").label_id
+    by_entity, by_label = await automate(hass, {"target": {"entity_id": entity}}, {"target": {"label_id": label}})
+    disabled = er.RegistryEntryDisabler.USER
+    er.async_get(hass).async_update_entity(entity, disabled_by=disabled, labels={label})
+    for account in accounts:
+        await receive(hass, account, f"To {account.username}")
+    assert texts(by_entity) == texts(by_label) == ["To anna"]
+    er.async_get(hass).async_update_entity(entity, new_entity_id="sensor.another_name")
+    await receive(hass, accounts[0], "After it has another name")
+    assert texts(by_entity) == ["To anna"]
+    assert texts(by_label) == ["To anna", "After it has another name"]
+    assert ir.async_get(hass).async_get_issue(DOMAIN, f"account_gone_{entity}")
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_offered_on_the_devices_page(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
+) -> None:
+    """The front end offers trigger and condition for the device of an account, and for no other."""
+    assert await async_setup_component(hass, "automation", {})
+    await set_up(hass, entry)
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=other.entry_id, identifiers={("other", "1")})
+    client = await hass_ws_client()
+    for kind, name in [("triggers", "sms_inbox.received"), ("conditions", "sms_inbox.message_matches")]:
+        for picked, is_offered in [(device_id(hass, entry), True), (device.id, False)]:
+            await client.send_json_auto_id({"type": f"get_{kind}_for_target", "target": {"device_id": [picked]}})
+            offered = (await client.receive_json())["result"]
+            assert (name in offered) is is_offered
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
@@ -161,7 +259,7 @@ async def test_reload_and_no_entity(hass: HomeAssistant, entry: MockConfigEntry,
     registry = er.async_get(hass)
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
         registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
-    [runs] = await automate(hass, {"device_id": [device_id(hass, entry)]})
+    [runs] = await automate(hass, {"target": target(hass, entry)})
     await hass.config_entries.async_reload(entry.entry_id)
     await settle(hass)
     assert not hass.states.async_entity_ids(["sensor", "event", "button"])
@@ -206,7 +304,11 @@ async def test_message_that_waited_for_the_start(hass: HomeAssistant, entry: Moc
         ({"text": "(", "match": "regex"}, "The regular expression is invalid"),
         ({"text": "x", "match": "sounds_like"}, "match"),
         ({"sender": [""], "text": "gate"}, "This is blank"),
-        ({"device_id": []}, "This list is empty"),
+        ({"target": {"device_id": []}}, "This list is empty"),
+        ({"target": {"area_id": ["kitchen"], "label_id": []}}, "This list is empty"),
+        ({"target": {"device_id": ""}}, "This is blank"),
+        ({"target": {"device_id": "{{ device }}"}}, "Templates can't be used here"),
+        ({"device_id": "0123"}, "device_id"),
         ({"sender": "077009001234567"}, "not a possible phone number in Home Assistant's country, GB"),
     ],
 )
@@ -225,13 +327,17 @@ async def test_options_that_are_refused(
 
 
 async def test_another_integrations_device(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """A device that is no account is refused, and so is a config entry."""
+    """A device or an entity that is no account's is refused."""
     await set_up(hass, entry)
     other = MockConfigEntry(domain="other")
     other.add_to_hass(hass)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=other.entry_id, identifiers={("other", "1", "2")})
+    entity = er.async_get(hass).async_get_or_create("sensor", "other", "1", device_id=device.id)
     await automate(
-        hass, {"device_id": device.id}, {"config_entry_id": other.entry_id}, {"config_entry_id": entry.entry_id}
+        hass,
+        {"target": {"device_id": device.id}},
+        {"target": {"entity_id": entity.entity_id}},
+        {"target": {"entity_id": entity_id(hass, entry)}},
     )
     assert [hass.states.get(f"automation.automation_{number}").state for number in range(3)] == [
         "unavailable",
@@ -267,7 +373,7 @@ async def test_number_of_another_country_at_the_start(
     assert texts(runs) == ["Gate"]
 
 
-@pytest.mark.parametrize("picked_by", ["device_id", "config_entry_id"])
+@pytest.mark.parametrize("picked_by", ["device_id", "entity_id"])
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_account_that_is_removed(hass: HomeAssistant, emulator: Emulator, provider: str, picked_by: str) -> None:
     """Other accounts go on, also after a restart, and an issue says which automation asks for one that is gone."""
@@ -276,8 +382,8 @@ async def test_account_that_is_removed(hass: HomeAssistant, emulator: Emulator, 
     for entry in entries:
         entry.add_to_hass(hass)
     await set_up(hass, entries[0])
-    ids = [device_id(hass, entry) if picked_by == "device_id" else entry.entry_id for entry in entries]
-    [runs] = await automate(hass, {picked_by: ids})
+    ids = [(device_id if picked_by == "device_id" else entity_id)(hass, entry) for entry in entries]
+    [runs] = await automate(hass, {"target": {picked_by: ids}})
     assert not ir.async_get(hass).issues
     await hass.config_entries.async_remove(entries[0].entry_id)
     await reload_automations(hass)
@@ -299,7 +405,7 @@ async def test_only_account_is_removed(hass: HomeAssistant, emulator: Emulator, 
     for entry in entries:
         entry.add_to_hass(hass)
     await set_up(hass, entries[0])
-    [runs] = await automate(hass, {"device_id": device_id(hass, entries[0])})
+    [runs] = await automate(hass, {"target": target(hass, entries[0])})
     await hass.config_entries.async_remove(entries[0].entry_id)
     await reload_automations(hass)
     await receive(hass, accounts[1], "To Ben")

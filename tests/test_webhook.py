@@ -9,6 +9,7 @@ import hmac
 from http import HTTPStatus
 import json
 from pathlib import Path
+import re
 from typing import Any
 from unittest.mock import patch
 
@@ -59,7 +60,7 @@ def home(hass: HomeAssistant) -> None:
 
 async def begin(hass: HomeAssistant, name: str) -> ConfigFlowResult:
     """Begin to add an account: enter its name, and leave where its requests come from as it is."""
-    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "username": name})
+    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "name": name})
     return await answer(hass, result, {}) if result["type"] is FlowResultType.FORM else result
 
 
@@ -139,7 +140,7 @@ def test_add(shown: ConfigFlowResult, added: ConfigFlowResult) -> None:
     """An account needs no more than a name, and a person is shown the URL to copy."""
     entry = added["result"]
     assert (added["type"], added["title"]) == (FlowResultType.CREATE_ENTRY, "Gate")
-    assert entry.data == {"provider": "webhook", "preset": "other", "username": "Gate"}
+    assert entry.data == {"provider": "webhook", "preset": "other"}
     assert entry.options == {
         "webhook_id": entry.options["webhook_id"],
         "local_only": False,
@@ -153,12 +154,12 @@ def test_add(shown: ConfigFlowResult, added: ConfigFlowResult) -> None:
 async def test_form_to_add(hass: HomeAssistant) -> None:
     """It asks which app or service it is, and for a name."""
     result = await choose(hass, "webhook")
-    assert [str(key) for key in result["data_schema"].schema] == ["preset", "username"]
+    assert [str(key) for key in result["data_schema"].schema] == ["preset", "name"]
 
 
 async def test_no_url(hass: HomeAssistant) -> None:
     """Where nobody could reach us, nothing is added, and the dialog says why."""
-    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "username": "Gate"})
+    result = await answer(hass, await choose(hass, "webhook"), {"preset": "other", "name": "Gate"})
     hass.config.internal_url = hass.config.api = None
     result = await answer(hass, result, {})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "no_url")
@@ -181,11 +182,11 @@ async def test_url_stays(hass: HomeAssistant, shown: ConfigFlowResult) -> None:
 
 @pytest.mark.usefixtures("shown")
 async def test_closed_at_the_url(hass: HomeAssistant) -> None:
-    """Whoever leaves there has no account, and may begin anew; it can't be added twice."""
+    """Whoever leaves there has no account, and may begin anew under the same name."""
     assert hass.config_entries.async_entries("sms_inbox") == []
     added = await answer(hass, await begin(hass, "Gate"), {})
     assert hass.config_entries.async_entries("sms_inbox") == [added["result"]]
-    assert hass.config_entries.flow.async_progress() == []
+    assert added["title"] == "Gate"
 
 
 async def test_cloud(hass: HomeAssistant) -> None:
@@ -202,14 +203,16 @@ async def test_cloud(hass: HomeAssistant) -> None:
         assert list(cloud.hooks) == [added["result"].options["webhook_id"]]
 
 
-@pytest.mark.parametrize("name", ["Gate", " gate "])
-async def test_same_name(hass: HomeAssistant, entry: ConfigEntry, name: str) -> None:
-    """Each app or service has a name of its own."""
-    result = await begin(hass, name)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    result = await answer(hass, await begin(hass, "Pump"), {})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+@pytest.mark.parametrize(
+    ("name", "title"), [("Gate", "Gate 2"), (" gate ", "gate 2"), ("Pump", "Pump"), ("", "Webhook")]
+)
+async def test_another_one(hass: HomeAssistant, entry: ConfigEntry, name: str, title: str) -> None:
+    """Each account has a name and a URL of its own, and an id that says nothing of the name."""
+    result = await answer(hass, await begin(hass, name), {})
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, title)
     assert result["result"].options["webhook_id"] != entry.options["webhook_id"]
+    assert len({result["result"].unique_id, entry.unique_id}) == 2
+    assert re.fullmatch(r"webhook_[0-9a-f]{32}", str(entry.unique_id))
 
 
 async def test_reconfigure(hass: HomeAssistant, entry: ConfigEntry) -> None:
@@ -390,7 +393,12 @@ async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, post: Post, r
     assert await post({"v": "Close", "n": "+447700900123"}) == HTTPStatus.OK
     await settle(hass)
     assert received == []
-    assert issue(hass, entry)
+    shown = issue(hass, entry)
+    assert shown
+    # The remedy is the field mapping, and nobody is asked to report what no vendor documents.
+    assert shown.translation_key == "unreadable_webhook"
+    assert shown.learn_more_url
+    assert shown.learn_more_url.endswith("/docs/webhooks/other.md")
     await name_fields(hass, entry, text="w")
     assert received == []
     assert issue(hass, entry)
@@ -404,6 +412,22 @@ async def test_unreadable(hass: HomeAssistant, entry: ConfigEntry, post: Post, r
     await name_fields(hass, entry, text="v")
     assert texts(received) == ["Open", "Close", "Again"]
     assert not issue(hass, entry)
+
+
+async def test_unreadable_of_a_preset(hass: HomeAssistant, client: TestClient[Any, Any]) -> None:
+    """What a preset should have understood is worth a report, too, and its page is linked."""
+    form = await answer(hass, await choose(hass, "webhook"), {"preset": "infobip"})
+    result = await answer(hass, form, {})
+    url = suggested(result["data_schema"])["webhook_url"]
+    entry = (await answer(hass, result, {}))["result"]
+    await settle(hass)
+    assert (await client.post(URL(url).path, json={"v": "Open"})).status == HTTPStatus.OK
+    await settle(hass)
+    shown = issue(hass, entry)
+    assert shown
+    assert shown.translation_key == "unreadable_preset"
+    assert shown.learn_more_url
+    assert shown.learn_more_url.endswith("/docs/webhooks/infobip.md")
 
 
 async def test_last_request_is_shown(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
@@ -473,15 +497,19 @@ async def test_forms_reach_the_browser(entry: ConfigEntry, post: Post, hass_clie
 async def test_never_polled(
     hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is nobody to poll: neither time nor Check now changes anything."""
+    """There is nobody to poll: time changes nothing, and there is no Check now; one of a former edition is removed."""
     await post({"text": "one"})
     polls = (await diagnostics(hass, entry))["polling"]["polls"]
     for hours in (1, 24, 48):
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=hours))
         await settle(hass)
     assert (await diagnostics(hass, entry))["polling"] == {"interval": None, "last_succeeded": True, "polls": polls}
-    button = er.async_get(hass).async_get_entity_id("button", "sms_inbox", f"{entry.entry_id}_check_now")
-    await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
+    former = ("button", "sms_inbox", f"{entry.entry_id}_check_now")
+    assert not er.async_get(hass).async_get_entity_id(*former)
+    er.async_get(hass).async_get_or_create(*former, config_entry=entry)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert not er.async_get(hass).async_get_entity_id(*former)
     await post({"text": "two"})
     await settle(hass)
     assert texts(received) == ["one", "two"]
@@ -573,7 +601,7 @@ async def test_preset(hass: HomeAssistant, client: TestClient[Any, Any], receive
 async def test_preset_at_home(hass: HomeAssistant, client: TestClient[Any, Any], received: list[Event]) -> None:
     """A device at home is shown the URL there, its times are in the zone that is chosen, and nobody else may send."""
     hass.config.external_url = "https://home.example"
-    form = await answer(hass, await choose(hass, "webhook"), {"preset": "smseagle", "username": "Eagle"})
+    form = await answer(hass, await choose(hass, "webhook"), {"preset": "smseagle", "name": "Eagle"})
     assert [str(field) for field in form["data_schema"].schema] == ["local_only", "signing_key", "time_zone"]
     assert form["data_schema"]({})["local_only"] is True
     result = await answer(hass, form, {"time_zone": "Pacific/Auckland"})

@@ -3,12 +3,12 @@
 from typing import override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import SmsInboxConfigEntry
-from .entity import SmsInboxEntity
+from .entity import SmsInboxEntity, async_remove_former
 
 PARALLEL_UPDATES = 0
 
@@ -18,10 +18,13 @@ CHECK_NOW = ButtonEntityDescription(
 
 
 async def async_setup_entry(
-    _hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: SmsInboxConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the button of an account."""
-    async_add_entities([SmsInboxButton(entry.runtime_data, CHECK_NOW)])
+    """Add the button of an account, if its provider can be polled."""
+    if entry.runtime_data.provider.interval:
+        async_add_entities([SmsInboxButton(entry.runtime_data, CHECK_NOW)])
+    else:
+        async_remove_former(hass, entry, Platform.BUTTON, CHECK_NOW.key)
 
 
 class SmsInboxButton(SmsInboxEntity, ButtonEntity):
@@ -35,5 +38,5 @@ class SmsInboxButton(SmsInboxEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Poll now; what goes wrong is reported to whoever pressed it."""
+        """Poll now: a new message is there when this returns, and an error is shown to whoever pressed the button."""
         await self.coordinator.async_check_now()

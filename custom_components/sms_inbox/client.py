@@ -49,7 +49,7 @@ async def async_create_provider(
     options = options or {}
     zone = options.get(CONF_TIME_ZONE) or data.get(CONF_TIME_ZONE, "UTC")
     account = Account(
-        username=data[CONF_USERNAME],
+        username=data.get(CONF_USERNAME, ""),
         password=data.get(CONF_PASSWORD, ""),
         url=data.get(CONF_URL, ""),
         time_zone=await dt_util.async_get_time_zone(zone) or dt_util.UTC,

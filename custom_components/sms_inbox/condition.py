@@ -26,9 +26,9 @@ class MessageMatchesCondition(Condition):
         return await async_validate_filter(hass, config)
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Take the options, which are validated."""
+        """Take options and target, which are validated."""
         super().__init__(hass, config)
-        self._filter = MessageFilter.from_options(config.options or {})
+        self._filter = MessageFilter.from_config(config.options or {}, config.target)
 
     @override
     async def _async_setup(self) -> None:

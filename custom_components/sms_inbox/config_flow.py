@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from functools import partialmethod
 from typing import Any, override
+from uuid import uuid4
 
 import voluptuous as vol
 
 from homeassistant.components import webhook
 from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_PASSWORD, CONF_TIME_ZONE, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL, CONF_WEBHOOK_ID
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.const import (
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_TIME_ZONE,
+    CONF_URL,
+    CONF_USERNAME,
+    CONF_VERIFY_SSL,
+    CONF_WEBHOOK_ID,
+)
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import (
@@ -36,14 +45,15 @@ from .const import (
     CONF_WEBHOOK_URL,
     DOMAIN,
 )
-from .credentials import Validation, async_validate
+from .credentials import ADDRESS_ERRORS, SERVER_ERRORS, Validation, async_validate
+from .names import free_name, unique_id
 from .options_flow import SmsInboxOptionsFlow, async_zone_selector
 from .providers import PROVIDERS
 from .providers.contract import Identity, Provider
 from .providers.presets import OTHER, PRESETS, Preset
 from .providers.webhook import Webhook
 from .webhook_flow import KEY, URL_SCHEMA
-from .webhook_url import async_forget_url, async_has_cloud, async_url, documentation
+from .webhook_url import account_page, async_forget_url, async_has_cloud, async_url, documentation
 
 USERNAME = TextSelector(TextSelectorConfig(autocomplete="username"))
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
@@ -52,33 +62,18 @@ REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_USERNAME): USERNAME, vol.Required(
 REAUTH_SCHEMA_WITH_KEY = vol.Schema(
     {
         vol.Required(CONF_USERNAME): USERNAME,
-        vol.Optional(CONF_KEY_ID): TextSelector(),
         vol.Required(CONF_PASSWORD): PASSWORD,
+        vol.Optional(CONF_KEY_ID): TextSelector(),
     }
 )
+MENU = sorted(PROVIDERS.values(), key=lambda each: (not each.interval, bool(each.successor), each.name.casefold()))
+"""The providers by name; a deprecated one after the others, and what is for any other app or service last."""
 
 
-async def async_account_schema(hass: HomeAssistant, provider: type[Provider], *, exists: bool = False) -> vol.Schema:
-    """Return the fields of a provider's account; of one that exists, those that can change."""
-    password = vol.Optional if exists else vol.Required
-    fields: dict[vol.Marker, Any] = {vol.Required(CONF_USERNAME): USERNAME}
-    if provider.takes_key_id:
-        fields[vol.Optional(CONF_KEY_ID)] = TextSelector()
-    fields[password(CONF_PASSWORD)] = PASSWORD
-    if provider.deletes:
-        fields[vol.Required(CONF_DELETE_STORED, default=True)] = BooleanSelector()
-    if provider.local_time:
-        zone = vol.Required(CONF_TIME_ZONE, default=hass.config.time_zone)
-        fields[zone] = await async_zone_selector(hass)
-    if not exists:
-        fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
-    url = vol.Required(CONF_URL, default=provider.default_url or vol.UNDEFINED)
-    server: dict[vol.Marker, Any] = {url: URL}
-    if provider.is_own_server:
-        server[vol.Required(CONF_VERIFY_SSL, default=True)] = BooleanSelector()
-    server[vol.Required(CONF_ALLOW_HTTP, default=False)] = BooleanSelector()
-    fields[vol.Required(CONF_SERVER)] = section(vol.Schema(server), {"collapsed": bool(provider.default_url)})
-    return vol.Schema(fields)
+def errors_at_fields(provider: type[Provider], errors: Mapping[str, str]) -> dict[str, str]:
+    """Return a form's errors, those of the server's address at its field, or above the section that holds it."""
+    field = CONF_URL if provider.is_own_server else CONF_SERVER
+    return {field if error in ADDRESS_ERRORS else place: error for place, error in errors.items()}
 
 
 def without_section(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +106,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the person choose the provider; each has a step of its name."""
-        return self.async_show_menu(step_id="user", menu_options=list(PROVIDERS))
+        return self.async_show_menu(step_id="user", menu_options=[provider.key for provider in MENU])
 
     async def _async_step_account(
         self, user_input: dict[str, Any] | None = None, *, provider: type[Provider]
@@ -120,34 +115,33 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         result = Validation()
         if user_input is not None:
             data = {CONF_PROVIDER: provider.key, **without_section(user_input)}
+            name = data.pop(CONF_NAME, "").strip() or provider.name
             result = await async_validate(self.hass, data)
             if identity := result.identity:
-                await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
+                await self.async_set_unique_id(unique_id(result.data, identity))
                 self._abort_if_unique_id_configured()
-                return self.async_create_entry(title=f"{provider.name} {identity.name}", data=result.data)
-        schema = await async_account_schema(self.hass, provider)
+                return self.async_create_entry(title=free_name(self.hass, name), data=result.data)
         return self.async_show_form(
             step_id=provider.key,
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=await self._async_account_schema(provider, user_input or {}, result.errors),
             description_placeholders={**provider.placeholders, **result.placeholders},
-            errors=result.errors,
+            errors=errors_at_fields(provider, result.errors),
         )
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take which app or service sends the messages, and a name for it."""
         if user_input is not None:
             self._preset = PRESETS[user_input[CONF_PRESET]]
-            name = user_input.get(CONF_USERNAME, "").strip() or self._free_name(self._preset.name or Webhook.name)
-            data = {CONF_PROVIDER: Webhook.key, CONF_PRESET: self._preset.key, CONF_USERNAME: name}
-            await self.async_set_unique_id(f"{Webhook.key}_{name.casefold()}", raise_on_progress=False)
-            self._abort_if_unique_id_configured()
-            self._account = {"title": name, "data": data}
+            name = user_input.get(CONF_NAME, "").strip() or self._preset.name or Webhook.name
+            data = {CONF_PROVIDER: Webhook.key, CONF_PRESET: self._preset.key}
+            await self.async_set_unique_id(f"{Webhook.key}_{uuid4().hex}")
+            self._account = {"title": free_name(self.hass, name), "data": data}
             return await self.async_step_webhook_source()
         presets = SelectSelector(
             SelectSelectorConfig(options=list(PRESETS), translation_key="preset", mode=SelectSelectorMode.DROPDOWN)
         )
         schema = vol.Schema(
-            {vol.Required(CONF_PRESET, default=OTHER.key): presets, vol.Optional(CONF_USERNAME): TextSelector()}
+            {vol.Required(CONF_PRESET, default=OTHER.key): presets, vol.Optional(CONF_NAME): TextSelector()}
         )
         return self.async_show_form(step_id=Webhook.key, data_schema=schema)
 
@@ -193,16 +187,9 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        """What the texts about an app or service need: its name, and the page that says what to set there."""
-        name = self._preset.name or self._account["title"]
-        return {"provider": name, "documentation": documentation(f"webhooks/{self._preset.key}")}
-
-    @callback
-    def _free_name(self, name: str) -> str:
-        """Return a name, with a number behind it if there is an account of that name."""
-        taken = {entry.unique_id for entry in self._async_current_entries()}
-        names = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
-        return next(each for each in names if f"{Webhook.key}_{each.casefold()}" not in taken)
+        """What the texts about an app or service need: the account, and the page that says what to set there."""
+        page = account_page(self._account["data"])
+        return {"account": self._account["title"], "documentation": documentation(page)}
 
     @callback
     @override
@@ -239,7 +226,8 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
         """Take another way to the same account: other credentials, another server, another time zone."""
         result = Validation()
         entry = self._get_reconfigure_entry()
-        if not PROVIDERS[entry.data[CONF_PROVIDER]].interval:
+        provider = PROVIDERS[entry.data[CONF_PROVIDER]]
+        if not provider.interval:
             return self.async_abort(reason="nothing_to_reconfigure")
         if user_input is not None:
             changes = without_section(user_input)
@@ -247,19 +235,55 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             result = await async_validate(self.hass, {**_without_key(entry.data), **changes})
             if result.identity:
                 return await self._async_change(entry, result.identity, result.data)
-        schema = await async_account_schema(self.hass, PROVIDERS[entry.data[CONF_PROVIDER]], exists=True)
         present = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
+        shown = user_input or {**present, CONF_SERVER: present}
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input or {**present, CONF_SERVER: present}),
+            data_schema=await self._async_account_schema(provider, shown, result.errors, exists=True),
             description_placeholders={"account": entry.title, **result.placeholders},
-            errors=result.errors,
+            errors=errors_at_fields(provider, result.errors),
         )
+
+    async def _async_account_schema(
+        self, provider: type[Provider], shown: Mapping[str, Any], errors: Mapping[str, str], *, exists: bool = False
+    ) -> vol.Schema:
+        """Return the fields of a provider's account, with what they show.
+
+        The section about the server is closed, unless something in it is not as usual or may be the cause of an error.
+
+        Args:
+            provider: The account's provider.
+            shown: What was typed, or what is stored.
+            errors: The errors that the form shows.
+            exists: Whether the account exists: then only the fields are returned that can change.
+        """
+        url = vol.Required(CONF_URL, default=provider.default_url or vol.UNDEFINED)
+        password = vol.Optional if exists else vol.Required
+        fields: dict[vol.Marker, Any] = {url: URL} if provider.is_own_server else {}
+        fields |= {vol.Required(CONF_USERNAME): USERNAME, password(CONF_PASSWORD): PASSWORD}
+        if provider.takes_key_id:
+            fields[vol.Optional(CONF_KEY_ID)] = TextSelector()
+        if provider.deletes:
+            fields[vol.Required(CONF_DELETE_STORED, default=True)] = BooleanSelector()
+        if provider.local_time:
+            zone = vol.Required(CONF_TIME_ZONE, default=self.hass.config.time_zone)
+            fields[zone] = await async_zone_selector(self.hass)
+        if not exists:
+            fields[vol.Required(CONF_DELIVER_EXISTING, default=False)] = BooleanSelector()
+            fields[vol.Optional(CONF_NAME)] = TextSelector()
+        certificate = vol.Required(CONF_VERIFY_SSL, default=True)
+        server: dict[vol.Marker, Any] = {certificate: BooleanSelector()} if provider.is_own_server else {url: URL}
+        server[vol.Required(CONF_ALLOW_HTTP, default=False)] = BooleanSelector()
+        present = shown.get(CONF_SERVER, {})
+        is_usual = all(present.get(str(key), key.default()) == key.default() for key in server)
+        collapsed = is_usual and SERVER_ERRORS.isdisjoint(errors.values())
+        fields[vol.Required(CONF_SERVER)] = section(vol.Schema(server), {"collapsed": collapsed})
+        return self.add_suggested_values_to_schema(vol.Schema(fields), shown)
 
     async def _async_change(self, entry: ConfigEntry, identity: Identity, data: Mapping[str, Any]) -> ConfigFlowResult:
         """Change an account, unless it would become another, whose messages would be taken for its own."""
         provider = PROVIDERS[entry.data[CONF_PROVIDER]]
-        other = await self.async_set_unique_id(f"{provider.key}_{identity.account_id}")
+        other = await self.async_set_unique_id(unique_id(data, identity))
         if other or not provider.known_by_address:
             self._abort_if_unique_id_mismatch(reason="another_account")
         return self.async_update_reload_and_abort(entry, unique_id=self.unique_id, data=data)

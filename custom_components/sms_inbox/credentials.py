@@ -14,6 +14,7 @@ from .const import CONF_KEY_ID, CONF_PROVIDER
 from .providers import PROVIDERS
 from .providers.contract import Identity
 from .providers.errors import AuthenticationError, ProviderError
+from .providers.http import complete_url
 from .texts import INVISIBLE
 
 _LOGGER = logging.getLogger(__name__)
@@ -22,6 +23,10 @@ NEVER_PART: Final = (CONF_USERNAME, CONF_URL, CONF_KEY_ID)
 """What never begins or ends with a blank."""
 BLANK: Final = rf"[\s{INVISIBLE}]"
 BLANKS: Final = re.compile(rf"^{BLANK}+|{BLANK}+$")
+ADDRESS_ERRORS: Final = frozenset({"insecure_url", "invalid_url"})
+"""What is wrong with the server's address itself."""
+SERVER_ERRORS: Final = ADDRESS_ERRORS | {"cannot_connect", "invalid_configuration", "unexpected_answer", "wrong_region"}
+"""What a wrong server may be the cause of."""
 LINE_ENDS: Final = re.compile(rf"^[\t\r\n{INVISIBLE}]+|[\t\r\n{INVISIBLE}]+$")
 """What no password of one line can begin or end with, but what is copied along with one."""
 
@@ -51,10 +56,12 @@ def shown_error(err: ProviderError) -> Validation:
 async def async_validate(hass: HomeAssistant, data: Mapping[str, Any]) -> Validation:
     """Ask the provider whose account it is, without the blanks that were typed or pasted along.
 
+    If the server's address begins with neither http nor https, that is put in front.
     A password that a person has chosen may begin or end with a blank. It is tried as it was typed, and if the provider
     refuses it, without the blanks.
     """
     cleaned = _cleaned(data)
+    cleaned[CONF_URL] = await complete_url(cleaned[CONF_URL])
     trimmed = {**cleaned, CONF_PASSWORD: BLANKS.sub("", cleaned.get(CONF_PASSWORD, ""))}
     if cleaned.get(CONF_PASSWORD, "") == trimmed[CONF_PASSWORD]:
         return await _async_validate(hass, cleaned)

@@ -2,18 +2,28 @@
 
 from typing import Any, override
 
-from homeassistant.core import callback
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
-from .coordinator import SmsInboxCoordinator
+from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import SIGNAL_MESSAGE, SIGNAL_SLICE
 
 SHOWS_MESSAGES = ("message", "last_message")
 """Keys of the entities that show whole messages."""
+
+
+@callback
+def async_remove_former(hass: HomeAssistant, entry: SmsInboxConfigEntry, platform: Platform, key: str) -> None:
+    """Remove an entity from the registry that the account had, and has no more."""
+    registry = er.async_get(hass)
+    if former := registry.async_get_entity_id(platform, DOMAIN, f"{entry.entry_id}_{key}"):
+        registry.async_remove(former)
 
 
 class SmsInboxEntity(CoordinatorEntity[SmsInboxCoordinator]):

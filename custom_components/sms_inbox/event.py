@@ -1,4 +1,8 @@
-"""The event entity: each message is an event of it."""
+"""The event entity: each message is an event of it.
+
+It is disabled by default: the trigger "Text message received" does more, and each event would be another line in Home
+Assistant's activity.
+"""
 
 from typing import Any, override
 
@@ -13,7 +17,9 @@ from .entity import SmsInboxMessageEntity
 PARALLEL_UPDATES = 0
 
 RECEIVED = "received"
-MESSAGE = EventEntityDescription(key="message", translation_key="message", event_types=[RECEIVED])
+MESSAGE = EventEntityDescription(
+    key="message", translation_key="message", entity_registry_enabled_default=False, event_types=[RECEIVED]
+)
 
 
 async def async_setup_entry(

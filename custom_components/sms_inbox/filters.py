@@ -13,17 +13,18 @@ import hashlib
 import logging
 from typing import Any, Final
 
-from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util import dt as dt_util
+from homeassistant.util.event_type import EventType
 from homeassistant.util.hass_dict import HassKey
 
 from . import issues
 from .const import DOMAIN
 from .matching import MessageFilter
+from .targets import accounts_in, missing
 from .texts import LONGEST_TEXT, Expression, Found
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,19 +34,26 @@ MOMENT_SECONDS: Final = 0.001
 UNPREPARED_SECONDS: Final = 0.002  # for a message that was not delivered just now, such as after a delay
 REMEMBERED: Final = 16  # texts
 NOTHING: Final = Found(groups=(), named_groups={})
+REGISTRIES: Final[tuple[EventType[Any], ...]] = (
+    ar.EVENT_AREA_REGISTRY_UPDATED,
+    dr.EVENT_DEVICE_REGISTRY_UPDATED,
+    er.EVENT_ENTITY_REGISTRY_UPDATED,
+)
+"""Which accounts a target selects changes with these; removing a floor or a label updates areas, devices, entities."""
 
 
 class Filters:
     """The filters of the triggers and conditions that are in use."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin without any, and follow which accounts there are."""
+        """Begin without any, and follow which accounts are in their targets."""
         self._hass = hass
         self._filters: dict[int, MessageFilter] = {}
+        self._accounts: dict[MessageFilter, frozenset[str]] = {}
         self._found: OrderedDict[str, dict[Expression, Found | None]] = OrderedDict()
         self._gone: set[str] = set()
-        hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._async_check_accounts)
-        async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_check_accounts)
+        for event_type in REGISTRIES:
+            hass.bus.async_listen(event_type, self._async_check_accounts)
 
     @callback
     def async_add(self, message_filter: MessageFilter) -> CALLBACK_TYPE:
@@ -74,7 +82,7 @@ class Filters:
         wanted = {
             each.expression: None
             for each in self._filters.values()
-            if each.expression and each.admits(message, now, self._hass.config.country)
+            if each.expression and self._admits(each, message, now)
         }
         until = self._hass.loop.time() + MOMENT_SECONDS
         for expression in wanted:
@@ -93,13 +101,22 @@ class Filters:
         self, message_filter: MessageFilter, message: Mapping[str, Any], delivered_at: datetime
     ) -> dict[str, Any] | None:
         """Return what a filter finds in a message (`groups`, `named_groups`), None where the message isn't meant."""
-        if not message_filter.admits(message, delivered_at, self._hass.config.country):
+        if not self._admits(message_filter, message, delivered_at):
             return None
         text = _text_of(message)
         if message_filter.compare and not message_filter.compare(text):
             return None
         found = self._search(message_filter.expression, text) if message_filter.expression else NOTHING
         return None if found is None else {"groups": list(found.groups), "named_groups": dict(found.named_groups)}
+
+    def _admits(self, message_filter: MessageFilter, message: Mapping[str, Any], delivered_at: datetime) -> bool:
+        """Whether a message is meant as far as account, sender and age say."""
+        if message_filter.target:
+            if message_filter not in self._accounts:
+                self._accounts[message_filter] = accounts_in(self._hass, message_filter.target)
+            if message.get(ATTR_CONFIG_ENTRY_ID) not in self._accounts[message_filter]:
+                return False
+        return message_filter.admits(message, delivered_at, self._hass.config.country)
 
     def _search(self, expression: Expression, text: str) -> Found | None:
         """Return the result of `async_prepare`; without one, search now, but only briefly."""
@@ -138,19 +155,14 @@ class Filters:
 
     @callback
     def _async_check_accounts(self, *_: Any) -> None:
-        """Show which accounts are in a filter but have been removed."""
-        named = {account for each in self._filters.values() for account in each.accounts or ()}
-        gone = {account for account in named if not self._is_there(account)}
+        """Forget which accounts are in a target, and show which of the named ones have been removed."""
+        self._accounts.clear()
+        gone = {each for one in self._filters.values() if one.target for each in missing(self._hass, one.target)}
         for account in gone - self._gone:
             issues.async_show_account_gone(self._hass, account)
         for account in self._gone - gone:
             issues.async_clear_account_gone(self._hass, account)
         self._gone = gone
-
-    def _is_there(self, account: str) -> bool:
-        """Whether an id is that of an account's config entry or device."""
-        entry, device = self._hass.config_entries.async_get_entry(account), dr.async_get(self._hass).async_get(account)
-        return bool((entry and entry.domain == DOMAIN) or device)
 
 
 def _text_of(message: Mapping[str, Any]) -> str:

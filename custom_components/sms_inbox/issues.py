@@ -9,13 +9,15 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .const import CONF_PRESET, CONF_PROVIDER, DOMAIN
 from .failures import Failures
 from .model import PushResult
 from .providers import PROVIDERS
 from .providers.errors import ProviderError
+from .providers.presets import OTHER, PRESETS
 from .store import Store, StoreError
 from .texts import readable
+from .webhook_url import account_page, documentation
 
 FAILURES = ("outage", "refused")
 WEBHOOK = ("no_sender", "webhook_elsewhere", "webhook_failing")
@@ -90,9 +92,17 @@ class Issues:
 
     @callback
     def async_show_quarantine(self, quarantined: int) -> None:
-        """Show that records could not be understood, as long as there are any."""
+        """Show that records could not be understood, as long as there are any, with the remedy that may help.
+
+        A person can name the fields of a webhook that no vendor documents. What a vendor documents should be
+        understood, so it is worth a report; a preset's webhook is both.
+        """
         if quarantined:
-            self._show("unreadable", ir.IssueSeverity.WARNING, fixable=True)
+            preset = PRESETS.get(self._entry.data.get(CONF_PRESET, ""), OTHER)
+            text = "unreadable"
+            if not PROVIDERS[self._entry.data[CONF_PROVIDER]].interval:
+                text = "unreadable_webhook" if preset is OTHER else "unreadable_preset"
+            self._show("unreadable", ir.IssueSeverity.WARNING, fixable=True, text=text)
         else:
             self._clear("unreadable")
 
@@ -225,9 +235,14 @@ class Issues:
             f"{key}_{self._entry.entry_id}",
             data={"entry_id": self._entry.entry_id} if fixable else None,
             is_fixable=fixable,
+            learn_more_url=documentation(account_page(self._entry.data)),
             severity=severity,
             translation_key=text or key,
-            translation_placeholders={"account": self._entry.title, **(placeholders or {})},
+            translation_placeholders={
+                "account": self._entry.title,
+                "account_url": account_url(self._entry.entry_id),
+                **(placeholders or {}),
+            },
         )
 
     def _show_shared(
@@ -241,10 +256,16 @@ class Issues:
             data=data,
             is_fixable=data is not None,
             is_persistent=data is not None,
+            learn_more_url=documentation("reliability"),
             severity=ir.IssueSeverity.ERROR,
             translation_key=key,
             translation_placeholders=placeholders,
         )
+
+
+def account_url(entry_id: str) -> str:
+    """Return the address of an account in Home Assistant's own user interface, for a link in a text."""
+    return f"/config/integrations/integration/{DOMAIN}#config_entry={entry_id}"
 
 
 def _local(at: datetime) -> str:
@@ -259,6 +280,7 @@ def _show_filter(hass: HomeAssistant, issue_id: str, key: str, **placeholders: s
         DOMAIN,
         issue_id,
         is_fixable=False,
+        learn_more_url=documentation("automations"),
         severity=ir.IssueSeverity.WARNING,
         translation_key=key,
         translation_placeholders=placeholders,
@@ -266,10 +288,14 @@ def _show_filter(hass: HomeAssistant, issue_id: str, key: str, **placeholders: s
 
 
 def _automations_with(hass: HomeAssistant, value: str) -> str:
-    """Return the names of the automations in whose configuration a value stands, as far as they are known."""
+    """Return links to the automations in whose configuration a value stands, as far as they are known.
+
+    One without an id can't be edited in the user interface, and is only named.
+    """
     entities = getattr(hass.data.get("automation"), "entities", ())
-    names = [entity.name for entity in entities if value in _values(getattr(entity, "raw_config", None))]
-    return ", ".join(filter(None, names)) or "-"
+    found = [entity for entity in entities if value in _values(getattr(entity, "raw_config", None))]
+    named = [(entity.name or entity.entity_id, entity.unique_id) for entity in found]
+    return ", ".join(f"[{name}](/config/automation/edit/{key})" if key else name for name, key in named) or "-"
 
 
 def _values(config: Any) -> Iterator[Any]:

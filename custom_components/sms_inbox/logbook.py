@@ -1,18 +1,25 @@
 """Describes each message for Home Assistant's activity page."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from homeassistant.components.logbook.const import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
+from homeassistant.components.logbook.const import LOGBOOK_ENTRY_ICON, LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.event_type import EventType
 
-from .const import DOMAIN
+from .const import CONF_STORE_TEXTS, DOMAIN
 from .dispatcher import EVENT_SMS_RECEIVED
 from .phone_numbers import LONGEST_SENDER
 
-MESSAGES = {"whatsapp": "WhatsApp message", "rcs": "RCS message", "messenger": "Messenger message"}
+ICON: Final = "mdi:message-badge"
+KINDS: Final = {
+    "messenger": "a Messenger message",
+    "mms": "an MMS",
+    "rcs": "an RCS message",
+    "whatsapp": "a WhatsApp message",
+}
+LONGEST_TEXT: Final = 160  # characters, as of a single SMS
 
 
 @callback
@@ -24,16 +31,28 @@ def async_describe_events(
 
     @callback
     def async_describe(event: Event[Any]) -> dict[str, Any]:
-        """Describe an event by account and sender, not by its text; an event that somebody else fired may have neither.
+        """Describe an event by account, sender and text; an event that somebody else fired may have none of them.
 
-        No entity is given, since its name would be shown instead of the account's name.
+        No entity is given, since its name would be shown instead of the account's name. Where the account doesn't store
+        texts, none is shown here either.
         """
-        device = dr.async_get(hass).async_get(str(event.data.get("device_id")))
-        sender, number = str(event.data.get("sender") or "")[:LONGEST_SENDER], event.data.get("sender_number")
-        kind = MESSAGES.get(str(event.data.get("channel")), "text message")
+        data = event.data
+        device = dr.async_get(hass).async_get(str(data.get("device_id")))
+        entry = hass.config_entries.async_get_entry(str(data.get("config_entry_id")))
+        sender = data.get("sender_number") or str(data.get("sender") or "")[:LONGEST_SENDER] or "an unknown sender"
+        line = f"received {KINDS.get(str(data.get('channel')), 'a text message')} from {sender}"
+        text = _in_a_line(str(data.get("text") or ""))
+        shows_text = text and not (entry and not entry.options.get(CONF_STORE_TEXTS, True))
         return {
+            LOGBOOK_ENTRY_ICON: ICON,
             LOGBOOK_ENTRY_NAME: (device and (device.name_by_user or device.name)) or "SMS Inbox",
-            LOGBOOK_ENTRY_MESSAGE: f"received a {kind} from {number or sender or 'an unknown sender'}",
+            LOGBOOK_ENTRY_MESSAGE: f"{line}: “{text}”" if shows_text else line,
         }
 
     async_describe_event(DOMAIN, EVENT_SMS_RECEIVED, async_describe)
+
+
+def _in_a_line(text: str) -> str:
+    """Return a text without line breaks, shortened."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import voluptuous as vol
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, CONF_OPTIONS
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
 from .model import NumberFormat
 from .phone_numbers import (
     LONGEST_SENDER,
@@ -28,6 +28,7 @@ from .phone_numbers import (
     split_channel,
     typed_number,
 )
+from .targets import check_target, selection_of
 from .texts import INVISIBLE, Expression, plain
 
 CONF_ALLOW_EMPTY_LISTS: Final = "allow_empty_lists"
@@ -38,7 +39,6 @@ CONF_NOT_OLDER_THAN: Final = "not_older_than"
 CONF_SENDER: Final = "sender"
 CONF_TEXT: Final = "text"
 
-ACCOUNTS: Final = (ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID)
 ANY_FORMAT: Final = NumberFormat(has_channels=True)
 DEFAULT_MATCH: Final = "contains"
 REGEX: Final = "regex"
@@ -106,6 +106,19 @@ def valid_age(value: Any) -> timedelta:
     return duration
 
 
+def _refuse_empty_lists(lists: Mapping[str, Any], *path: str) -> None:
+    """Refuse an empty list, which a person means as nobody, and which would be taken for everybody.
+
+    Raises:
+        vol.Invalid: One was found.
+    """
+    for key, value in lists.items():
+        if value == []:
+            raise vol.Invalid(
+                "This list is empty, which would match nothing. Fill it in or remove it", path=[*path, key]
+            )
+
+
 def _complete(options: ConfigType) -> ConfigType:
     """Refuse empty lists, a missing text, and an invalid regular expression; return the options.
 
@@ -113,9 +126,7 @@ def _complete(options: ConfigType) -> ConfigType:
         vol.Invalid: One of these was found.
     """
     if not options.get(CONF_ALLOW_EMPTY_LISTS):
-        for key in (*ACCOUNTS, CONF_SENDER, CONF_EXCLUDE_SENDER):
-            if options.get(key) == []:
-                raise vol.Invalid("This list is empty, which would match nothing. Fill it in or remove it", path=[key])
+        _refuse_empty_lists(options)
     if CONF_TEXT not in options and options[CONF_MATCH] != DEFAULT_MATCH:
         raise vol.Invalid("The text to compare with is missing", path=[CONF_TEXT])
     if CONF_TEXT in options and options[CONF_MATCH] == REGEX:
@@ -128,8 +139,6 @@ def _complete(options: ConfigType) -> ConfigType:
 
 FILTER_SCHEMA: Final = vol.All(
     {
-        vol.Optional(ATTR_CONFIG_ENTRY_ID): valid_accounts,
-        vol.Optional(ATTR_DEVICE_ID): valid_accounts,
         vol.Optional(CONF_SENDER): valid_senders,
         vol.Optional(CONF_EXCLUDE_SENDER): valid_senders,
         vol.Optional(CONF_TEXT): valid_text,
@@ -140,30 +149,28 @@ FILTER_SCHEMA: Final = vol.All(
     },
     _complete,
 )
-
-
-CONFIG_SCHEMA: Final = vol.Schema({vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA})
+CONFIG_SCHEMA: Final = vol.Schema(
+    {
+        vol.Optional(CONF_TARGET, default=dict): vol.All(cv.TARGET_FIELDS, {str: [valid_text]}),
+        vol.Required(CONF_OPTIONS, default=dict): FILTER_SCHEMA,
+    }
+)
 
 
 async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> ConfigType:
     """Validate the configuration of a trigger or a condition, and return it with its filter's options cleaned.
 
-    Accepted are an account that is gone, see `filters`, and while Home Assistant starts a number that is impossible in
-    the present country: automations that were saved before must go on.
+    An empty target is accepted: it selects all accounts. So is an account that is gone, see `targets`, and while Home
+    Assistant starts a number that is impossible in the present country: automations that were saved before must go on.
 
     Raises:
         vol.Invalid: The filter can never match.
     """
     config = CONFIG_SCHEMA(config)
     options = config[CONF_OPTIONS]
-    for device_id in options.get(ATTR_DEVICE_ID, ()):
-        device = dr.async_get(hass).async_get(device_id)
-        if device and DOMAIN not in {identifier[0] for identifier in device.identifiers}:
-            raise vol.Invalid(f"Device {device_id} is not an account of SMS Inbox", path=[ATTR_DEVICE_ID])
-    for entry_id in options.get(ATTR_CONFIG_ENTRY_ID, ()):
-        entry = hass.config_entries.async_get_entry(entry_id)
-        if entry and entry.domain != DOMAIN:
-            raise vol.Invalid(f"{entry.title} is not an account of SMS Inbox", path=[ATTR_CONFIG_ENTRY_ID])
+    if not options[CONF_ALLOW_EMPTY_LISTS]:
+        _refuse_empty_lists(config[CONF_TARGET], CONF_TARGET)
+    check_target(hass, config[CONF_TARGET])
     if hass.is_running:
         for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
             check_country(options.get(key, ()), hass.config.country, key)
@@ -206,7 +213,7 @@ class MessageFilter:
     """Which messages a person means.
 
     Attributes:
-        accounts: Ids of config entries and devices, None for all.
+        target: Which accounts are selected, None for all; `filters` follows which ones those are at present.
         senders: As typed, None for all.
         excluded: As typed; these never.
         compare: Whether a text is meant, None for all.
@@ -214,7 +221,7 @@ class MessageFilter:
         not_older_than: The highest age of a message when it is delivered, None for any.
     """
 
-    accounts: frozenset[str] | None
+    target: TargetSelection | None
     senders: tuple[str, ...] | None
     excluded: tuple[str, ...]
     compare: Callable[[str], bool] | None
@@ -222,13 +229,12 @@ class MessageFilter:
     not_older_than: timedelta | None
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> MessageFilter:
-        """Make it of options that `FILTER_SCHEMA` has validated."""
-        picked = frozenset(account for key in ACCOUNTS for account in options.get(key, ()))
+    def from_config(cls, options: Mapping[str, Any], target: Mapping[str, Any] | None = None) -> MessageFilter:
+        """Make it of the options and the target that `async_validate_filter` has validated."""
         typed, case_sensitive = options.get(CONF_TEXT), options[CONF_CASE_SENSITIVE]
         is_expression = typed is not None and options[CONF_MATCH] == REGEX
         return cls(
-            accounts=picked or None,
+            target=selection_of(target),
             senders=tuple(options.get(CONF_SENDER, ())) or None,
             excluded=tuple(options.get(CONF_EXCLUDE_SENDER, ())),
             compare=None
@@ -244,15 +250,13 @@ class MessageFilter:
         )
 
     def admits(self, message: Mapping[str, Any], delivered_at: datetime, country: str | None) -> bool:
-        """Whether a message is meant as far as account, sender and age say.
+        """Whether a message is meant as far as sender and age say.
 
         Args:
             message: Data of the event.
             delivered_at: When the message was delivered (aware).
             country: Where Home Assistant is.
         """
-        if self.accounts is not None and self.accounts.isdisjoint(message.get(key) for key in ACCOUNTS):
-            return False
         if self.not_older_than is not None:
             received_at = dt_util.parse_datetime(str(message.get("received_at")))
             if received_at is None or delivered_at - dt_util.as_utc(received_at) > self.not_older_than:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, OperationNotAllowed
-from homeassistant.const import CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
@@ -15,6 +14,7 @@ from .const import CONF_PROVIDER
 from .coordinator import SmsInboxConfigEntry
 from .inbox import Inbox, async_get_store
 from .model import Message, Page
+from .names import free_name, is_default_name, unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
 from .recovery import PRECISION, TOLERANCE, is_same, plain_sender
@@ -63,7 +63,7 @@ async def async_move(
         try:
             await _async_take_over(hass, entry, coordinator.inbox, data)
             hass.config_entries.async_update_entry(
-                entry, title=_title(entry, data, identity), data=data, unique_id=unique_id(data, identity)
+                entry, title=_title(hass, entry, data), data=data, unique_id=unique_id(data, identity)
             )
         finally:
             await entry.async_setup(hass)
@@ -71,16 +71,11 @@ async def async_move(
         hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
-def unique_id(data: Mapping[str, Any], identity: Identity) -> str:
-    """Return the unique id of an account's entry."""
-    return f"{data[CONF_PROVIDER]}_{identity.account_id}"
-
-
-def _title(entry: SmsInboxConfigEntry, data: Mapping[str, Any], identity: Identity) -> str:
+def _title(hass: HomeAssistant, entry: SmsInboxConfigEntry, data: Mapping[str, Any]) -> str:
     """Return the title of a moved account: the present one if a person chose it, else the one a new account gets."""
-    if entry.title != f"{PROVIDERS[entry.data[CONF_PROVIDER]].name} {entry.data[CONF_USERNAME]}":
+    if not is_default_name(entry.title, PROVIDERS[entry.data[CONF_PROVIDER]].name):
         return entry.title
-    return f"{PROVIDERS[data[CONF_PROVIDER]].name} {identity.name}"
+    return free_name(hass, PROVIDERS[data[CONF_PROVIDER]].name)
 
 
 async def _async_take_over(

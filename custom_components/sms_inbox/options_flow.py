@@ -8,7 +8,7 @@ import zoneinfo
 import voluptuous as vol
 
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.const import CONF_TIME_ZONE, UnitOfTime
+from homeassistant.const import CONF_TIME_ZONE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -30,10 +30,11 @@ from .providers.webhook import NAMES, fields_of, parse
 from .store import StoreError, search
 from .texts import readable
 from .webhook_flow import WebhookOptionsFlow, local_time, set_key
-from .webhook_url import documentation
 
 DAYS = NumberSelector(
-    NumberSelectorConfig(min=1, max=3650, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.DAYS)
+    NumberSelectorConfig(
+        min=1, max=3650, mode=NumberSelectorMode.BOX, unit_of_measurement="days", translation_key="retention"
+    )
 )
 STORAGE_SCHEMA = vol.Schema(
     {
@@ -130,7 +131,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         return self.async_show_form(
             step_id="signature",
             data_schema=schema,
-            description_placeholders={"provider": self.origin, "documentation": documentation(self.document)},
+            description_placeholders={"provider": self.origin, "documentation": self.documentation},
         )
 
     async def _async_preview(self, record: bytes) -> dict[str, str]:

@@ -13,15 +13,17 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.selector import BooleanSelector
 
 from . import registration
-from .config_flow import REAUTH_SCHEMA
-from .const import CONF_PROVIDER, DOMAIN
+from .config_flow import REAUTH_SCHEMA, URL
+from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .credentials import Validation, async_validate
+from .credentials import ADDRESS_ERRORS, Validation, async_validate
 from .inbox import as_it_is, async_get_store
-from .issues import SOLVABLE
-from .moving import async_move, unique_id
+from .issues import SOLVABLE, account_url
+from .moving import async_move
+from .names import unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
 from .providers.errors import ProviderError
@@ -31,6 +33,7 @@ from .texts import readable
 _LOGGER = logging.getLogger(__name__)
 
 CHOICE = "choice"
+REPORT_URL = "https://github.com/sms-inbox/sms-inbox/issues"
 DELIVER, DISCARD = "deliver", "discard"
 SOLVE = "solve"
 TAKE_OVER, LEAVE = "take_over", "leave"
@@ -124,9 +127,18 @@ class UnreadableFlow(AccountFlow):
         """Deliver the record as it is."""
         return await self.async_step_init({CHOICE: DELIVER})
 
-    async def async_step_discard(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Discard the record."""
-        return await self.async_step_init({CHOICE: DISCARD})
+    async def async_step_discard(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Discard the record, once a person has confirmed that."""
+        if user_input is not None:
+            return await self.async_step_init({CHOICE: DISCARD})
+        return self.async_show_form(
+            step_id="discard", data_schema=vol.Schema({}), description_placeholders={"raw": self._text}
+        )
+
+    @property
+    def _text(self) -> str:
+        """The record that is shown, as text."""
+        return readable(self._shown[1].decode("utf-8", "replace"))
 
     @override
     async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
@@ -146,8 +158,10 @@ class UnreadableFlow(AccountFlow):
             menu_options=[DELIVER, DISCARD],
             description_placeholders={
                 "account": entry.title,
+                "account_url": account_url(entry.entry_id),
+                "report_url": REPORT_URL,
                 "count": str(coordinator.inbox.state.quarantined),
-                "raw": readable(self._shown[1].decode("utf-8", "replace")),
+                "raw": self._text,
             },
         )
 
@@ -226,12 +240,13 @@ class DeprecatedApiFlow(AccountFlow):
         """Take the credentials for the successor, prove them, and move the account."""
         if not (successor := PROVIDERS[entry.data[CONF_PROVIDER]].successor):
             return self.async_create_entry(data={})
-        placeholders = {"account": entry.title, "successor": PROVIDERS[successor].name}
+        provider = PROVIDERS[successor]
+        placeholders = {"account": entry.title, "successor": provider.name}
         # The first time it is the issue's id that is handed in.
         typed = user_input if user_input and CONF_USERNAME in user_input else None
         errors: dict[str, str] = {}
         if typed:
-            data = {**entry.data, **typed, CONF_PROVIDER: successor, CONF_URL: PROVIDERS[successor].default_url}
+            data = {**entry.data, **typed, CONF_PROVIDER: successor}
             data.pop(CONF_TIME_ZONE, None)
             result = await async_validate(self.hass, data)
             errors, placeholders = result.errors, placeholders | result.placeholders
@@ -242,12 +257,19 @@ class DeprecatedApiFlow(AccountFlow):
                 errors, placeholders = result.errors, placeholders | result.placeholders
                 if not errors:
                     return self.async_create_entry(data={})
+        # Without a section: the front end has no words for one in a repair.
+        schema = REAUTH_SCHEMA.extend(
+            {
+                vol.Required(CONF_URL, default=provider.default_url): URL,
+                vol.Required(CONF_ALLOW_HTTP, default=False): BooleanSelector(),
+            }
+        )
         suggested = typed or {CONF_USERNAME: entry.data[CONF_USERNAME]}
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(REAUTH_SCHEMA, suggested),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             description_placeholders=placeholders,
-            errors=errors,
+            errors={CONF_URL if error in ADDRESS_ERRORS else place: error for place, error in errors.items()},
         )
 
     async def _async_move(self, entry: SmsInboxConfigEntry, data: dict[str, Any], identity: Identity) -> Validation:

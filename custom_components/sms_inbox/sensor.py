@@ -1,27 +1,24 @@
-"""Sensors: what the last message of an account says, and how many there were."""
+"""Sensors: what the last message of an account says, and how many there were.
+
+Each change of a sensor without a unit is a line in Home Assistant's activity, beside the one of the message itself. So
+only the last message is enabled by default; its attributes hold what the others show. An attribute `state_class` would
+keep a sensor out of the activity, but the front end draws the history of such a sensor as numbers: it would be empty.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
 
-from homeassistant.components.sensor import (
-    DOMAIN as SENSOR_DOMAIN,
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import CONF_WEBHOOK_ID, MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.const import CONF_WEBHOOK_ID, MATCH_ALL, MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .const import DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .entity import SmsInboxEntity, SmsInboxMessageEntity, SmsInboxSummaryEntity
+from .entity import SmsInboxEntity, SmsInboxMessageEntity, SmsInboxSummaryEntity, async_remove_former
 from .inbox import SIGNAL_WEBHOOK, Inbox
 
 PARALLEL_UPDATES = 0
@@ -51,11 +48,13 @@ SUMMARIES = (
         key="last_received",
         translation_key="last_received",
         device_class=SensorDeviceClass.TIMESTAMP,
+        entity_registry_enabled_default=False,
         value_fn=lambda inbox: datetime.fromisoformat(inbox.latest["received_at"]) if inbox.latest else None,
     ),
     SmsInboxSensorDescription(
         key="last_sender",
         translation_key="last_sender",
+        entity_registry_enabled_default=False,
         value_fn=lambda inbox: inbox.latest["sender"][:MAX_LENGTH_STATE_STATE] if inbox.latest else None,
     ),
     SmsInboxSensorDescription(
@@ -67,13 +66,12 @@ SUMMARIES = (
         value_fn=lambda inbox: inbox.delivered,
     ),
 )
-
-
 LAST_WEBHOOK = SmsInboxSensorDescription(
     key="last_webhook",
     translation_key="last_webhook",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
     value_fn=lambda inbox: inbox.last_webhook_at,
 )
 
@@ -87,11 +85,8 @@ async def async_setup_entry(
     async_add_entities(SummarySensor(coordinator, description) for description in SUMMARIES)
     if CONF_WEBHOOK_ID in entry.options:
         async_add_entities([LastWebhookSensor(coordinator, LAST_WEBHOOK)])
-        return
-    registry = er.async_get(hass)
-    unique_id = f"{entry.entry_id}_{LAST_WEBHOOK.key}"
-    if former := registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id):
-        registry.async_remove(former)
+    else:
+        async_remove_former(hass, entry, Platform.SENSOR, LAST_WEBHOOK.key)
 
 
 class SmsInboxSensor(SmsInboxEntity, SensorEntity):

@@ -21,8 +21,6 @@ class ReceivedTrigger(Trigger):
     nothing, and an account that is added later is heard, too.
     """
 
-    _options: dict[str, Any]
-
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
@@ -30,16 +28,16 @@ class ReceivedTrigger(Trigger):
         return await async_validate_filter(hass, config)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take the options, which are validated."""
+        """Take options and target, which are validated."""
         super().__init__(hass, config)
-        self._options = config.options or {}
+        self._filter = MessageFilter.from_config(config.options or {}, config.target)
 
     @override
     async def async_attach_runner(
         self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
     ) -> CALLBACK_TYPE:
         """Run the action for each message that is meant."""
-        filters, message_filter = async_get_filters(self._hass), MessageFilter.from_options(self._options)
+        filters, message_filter = async_get_filters(self._hass), self._filter
 
         @callback
         def async_received(message: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ from .providers.contract import Provider
 from .providers.errors import ConfigurationError, ProviderError
 from .providers.presets import OTHER, PRESETS, Preset
 from .webhook import async_close, async_open, async_unregister
-from .webhook_url import async_forget_url, async_has_cloud, async_url, documentation
+from .webhook_url import account_page, async_forget_url, async_has_cloud, async_url, documentation
 
 CONF_REGISTER = "register"
 CONF_REMOVE_KEY = "remove_signing_key"
@@ -125,7 +125,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         return self.async_show_form(
             step_id="webhook_url",
             data_schema=self.add_suggested_values_to_schema(URL_SCHEMA, {CONF_WEBHOOK_URL: url}),
-            description_placeholders={"provider": self.origin, "documentation": documentation(self.document)},
+            description_placeholders={"provider": self.origin, "documentation": self.documentation},
             last_step=False,
         )
 
@@ -174,11 +174,9 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         return PRESETS.get(self.config_entry.data.get(CONF_PRESET, ""), OTHER)
 
     @property
-    def document(self) -> str:
-        """The page of the documentation that says how the webhook is set up."""
-        if self.provider.interval:
-            return f"providers/{self.provider.key}"
-        return f"webhooks/{self.preset.key}"
+    def documentation(self) -> str:
+        """The address of the page of the documentation that says how the webhook is set up."""
+        return documentation(account_page(self.config_entry.data))
 
     def _shown(self, failure: NoURLAvailableError | OperationNotAllowed | ProviderError) -> Validation:
         """Return how a form shows why the webhook could not be switched on or registered."""

@@ -11,8 +11,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
-from .const import CONF_CLOUDHOOK, CONF_LOCAL_ONLY, DOMAIN
+from .const import CONF_CLOUDHOOK, CONF_LOCAL_ONLY, CONF_PRESET, CONF_PROVIDER, DOMAIN
+from .providers import PROVIDERS
 from .providers.contract import Provider
+from .providers.presets import OTHER
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,6 +78,12 @@ def path(provider: type[Provider], webhook_id: str) -> str:
     if provider.interval:
         return webhook.async_generate_path(webhook_id)
     return OWN_PATH.format(webhook_id=webhook_id)
+
+
+def account_page(data: Mapping[str, Any]) -> str:
+    """Return the page of the documentation about an account's provider, or about the app or service of its webhook."""
+    provider = data[CONF_PROVIDER]
+    return f"providers/{provider}" if PROVIDERS[provider].interval else f"webhooks/{data.get(CONF_PRESET) or OTHER.key}"
 
 
 def documentation(page: str) -> str:

@@ -211,6 +211,7 @@ class AutomationEditor:
         await self._page.get_by_text(await self._window.word(option), exact=True).click()
         await self._page.locator("add-automation-element-dialog").get_by_text(name).first.click()
         await sees(self._sidebar, name, exact=False)
+        await sees(self._sidebar, device)
 
     async def add(self, what: str, search: str, name: str) -> None:
         """Add a trigger or an action, found by a search."""

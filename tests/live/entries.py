@@ -11,11 +11,13 @@ ENTRIES = "/api/config/config_entries/entry"
 
 async def add_entry(home_assistant: HomeAssistant, account: Account, url: str) -> str:
     """Go through the config flow as a person would, and return the entry's id."""
-    data: dict[str, Any] = {"username": account.username, "password": account.password, "server": {"url": url}}
+    data: dict[str, Any] = {"username": account.username, "password": account.password}
     if account.time_zone:
         data["time_zone"] = account.time_zone
     flow = await home_assistant.flow("sms_inbox")
-    await flow.choose(account.provider)
+    form = await flow.choose(account.provider)
+    is_own_server = "url" in {field["name"] for field in form["data_schema"]}
+    data |= {"url": url, "server": {}} if is_own_server else {"server": {"url": url}}
     result = await flow.submit(data)
     if result["type"] != "create_entry":
         reason = result.get("errors") or result.get("reason")

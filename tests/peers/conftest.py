@@ -48,7 +48,7 @@ class Server:
         """Add an account for a program."""
         flow = await self.home_assistant.flow("sms_inbox")
         await flow.choose("webhook")
-        await flow.submit({"preset": preset, "username": name})
+        await flow.submit({"preset": preset, "name": name})
         await flow.submit({})  # at home
         result = await flow.submit({})  # the address is shown
         assert result["type"] == "create_entry", result

@@ -114,7 +114,7 @@ async def start_flow(hass: HomeAssistant, modem: Modem, **changes: Any) -> Confi
 
 async def tell(hass: HomeAssistant, form: ConfigFlowResult, modem: Modem, **changes: Any) -> ConfigFlowResult:
     """Fill in the form of an account."""
-    account = {"username": USERNAME, "password": PASSWORD, "time_zone": "UTC", "server": {"url": modem.url}}
+    account = {"username": USERNAME, "password": PASSWORD, "time_zone": "UTC", "url": modem.url, "server": {}}
     result = await hass.config_entries.flow.async_configure(form["flow_id"], account | changes)
     await settle(hass)
     return result

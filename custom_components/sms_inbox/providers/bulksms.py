@@ -83,9 +83,7 @@ class BulkSms(Provider):
         profile = (await self._ask("GET", "profile")).json()
         if not isinstance(profile, dict) or not profile.get("id"):
             raise ProtocolError("the profile has no id")
-        return Identity(
-            account_id=text_of(profile["id"]), name=text_of(profile.get("username")) or self._account.username
-        )
+        return Identity(account_id=text_of(profile["id"]))
 
     @classmethod
     @override

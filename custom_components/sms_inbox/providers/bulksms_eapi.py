@@ -64,8 +64,7 @@ class BulkSmsEapi(Provider):
     async def validate(self) -> Identity:
         """Ask for the credits of the account, which touches no message."""
         await self._read("user/get_credits/1/1.1")
-        username = self._account.username
-        return Identity(account_id=self.account_at_server(username), name=username)
+        return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

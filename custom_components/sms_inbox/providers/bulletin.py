@@ -77,8 +77,7 @@ class Bulletin(Provider):
         """Read one entry of the message feed, or where there is none the length of the queue: both change nothing."""
         if await self._read_feed(1) is None:
             await self._check_queue()
-        username = self._account.username
-        return Identity(account_id=self.account_at_server(username), name=username)
+        return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

@@ -133,7 +133,7 @@ class ClickSend(Provider):
             hint = err.hint or ("subaccount" if _is(subaccount.get("access_sms"), 0) else None)
             raise ConfigurationError(str(err), hint=hint) from None
         ids = [text_of(id_).casefold() for id_ in (account["user_id"], subaccount.get("subaccount_id")) if id_]
-        return Identity(account_id="-".join(ids), name=self._account.username)
+        return Identity(account_id="-".join(ids))
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

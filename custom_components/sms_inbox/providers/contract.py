@@ -59,10 +59,9 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Whose the credentials are: an id that never changes, and a name for people."""
+    """Whose the credentials are, as an id that never changes."""
 
     account_id: str
-    name: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -100,7 +100,7 @@ class Elks(Provider):
         if not isinstance(information, dict) or not information.get("id"):
             raise ProtocolError("the account has no id")
         await self._ask("GET", SMS, params={"start": _stamp(LONG_AGO), "limit": "1"})
-        return Identity(account_id=self.account_at_server(self._account.username), name=self._account.username)
+        return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

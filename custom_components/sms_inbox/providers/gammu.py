@@ -111,7 +111,7 @@ class Gammu(Provider):
         if answer.status != HTTPStatus.NOT_FOUND or b'"message"' not in answer.body:
             await self._list()
         account_id = f"{self._http.url.host}:{self._http.url.port} {self._account.username}"
-        return Identity(account_id=account_id.casefold(), name=self._account.username)
+        return Identity(account_id=account_id.casefold())
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

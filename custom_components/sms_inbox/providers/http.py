@@ -33,6 +33,7 @@ REQUEST_TIMEOUT = 30.0
 LOCAL_NAMES = (".local", ".localhost", ".lan", ".home.arpa", ".internal")
 SHARED = ip_network("100.64.0.0/10")
 LOOKED_UP_SECONDS = 60.0
+HOST = re.compile(r"[\w.:%-]+")
 DATE_PRECISION = timedelta(seconds=1)
 VENDOR_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}|[0-9]{1,6}", re.ASCII)
 PLAUSIBLE_YEARS = range(2000, 3000)
@@ -205,12 +206,7 @@ class HttpClient:
         """
         if time.monotonic() < self._local_until:
             return
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as err:
-            raise TemporaryError(f"no such host: {type(err).__name__}") from None
-        if not all(_is_local(str(address[4][0])) for address in found):
+        if not await _leads_home(self.url):
             raise InsecureAddressError("plain http is only for a server in the local network")
         self._local_until = time.monotonic() + LOOKED_UP_SECONDS
 
@@ -258,6 +254,36 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise aiohttp.ClientConnectionError(type(err).__name__) from err
 
 
+async def complete_url(address: str) -> str:
+    """Return a server's address with http or https in front, where a person has left that out.
+
+    It is http if the host is in the local network, as far as its name or a look-up says, and https for all others.
+    What can't be an address is returned as it is, and `check_url` refuses it.
+    """
+    if "://" in address:
+        return address
+    try:
+        url = URL(f"https://{address}")
+        is_at_home = _is_local(url.host or "") or await _leads_home(url)
+    except ValueError, TemporaryError:
+        is_at_home = False
+    return f"{'http' if is_at_home else 'https'}://{address}"
+
+
+async def _leads_home(url: URL) -> bool:
+    """Whether all addresses behind a server's name are in the local network.
+
+    Raises:
+        TemporaryError: It can't be looked up.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as err:
+        raise TemporaryError(f"no such host: {type(err).__name__}") from None
+    return all(_is_local(str(address[4][0])) for address in found)
+
+
 def check_url(address: str, *, allow_http: bool = False) -> URL:
     """Return the server's address as a URL: https, or http where that is allowed, or the host may be local.
 
@@ -270,8 +296,10 @@ def check_url(address: str, *, allow_http: bool = False) -> URL:
         url = URL(address.strip().rstrip("/"))
     except ValueError:
         url = URL()
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string or url.fragment:
-        raise ConfigurationError("the server address is no http or https address")
+    if url.scheme not in ("http", "https") or url.user or url.query_string or url.fragment:
+        raise ConfigurationError("the server address is no http or https address", hint="invalid_url")
+    if not url.host or not HOST.fullmatch(url.host):
+        raise ConfigurationError("the server address has no valid host", hint="invalid_url")
     if url.scheme == "http" and not allow_http and _is_remote(url.host):
         raise InsecureAddressError("plain http is only for a server in the local network")
     return url

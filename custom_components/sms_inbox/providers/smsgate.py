@@ -95,7 +95,7 @@ class SmsGate(Provider):
         device_id = next((text_of(device.get("id")) for device in devices if isinstance(device, dict)), "")
         if not device_id:
             raise ProtocolError("the phone has no id")
-        return Identity(account_id=device_id.casefold(), name=self._account.username)
+        return Identity(account_id=device_id.casefold())
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

@@ -29,7 +29,7 @@ from functools import partial
 from http import HTTPStatus
 import json
 import re
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 import aiohttp
 from yarl import URL
@@ -89,6 +89,7 @@ class Twilio(Provider):
     key = "twilio"
     name = "Twilio"
     default_url = "https://api.twilio.com"
+    placeholders: ClassVar[Mapping[str, str]] = {"signalwire_url": "example.signalwire.com/api/laml"}
     number_format = NumberFormat(is_international=True, has_channels=True)
     interval = timedelta(seconds=15)
     takes_key_id = True
@@ -108,7 +109,7 @@ class Twilio(Provider):
 
     @override
     async def validate(self) -> Identity:
-        """Read the list of a day on which nothing was sent; and the account's name, which API keys may not."""
+        """Read the list of a day on which nothing was sent; and the account's status, which API keys may not."""
         await self._read_nothing()
         try:
             account, _ = await self._ask("GET", f"{self._path}.json")
@@ -116,8 +117,7 @@ class Twilio(Provider):
             account = {}
         if account.get("status") in NOT_ACTIVE_STATUSES:
             raise ConfigurationError("the account is not active", hint="account_suspended")
-        username = self._account.username
-        return Identity(account_id=username.casefold(), name=text_of(account.get("friendly_name")) or username)
+        return Identity(account_id=self._account.username.casefold())
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

@@ -208,7 +208,7 @@ class VoipMs(Provider):
     async def validate(self) -> Identity:
         """Ask for the balance of the account, which touches no message."""
         await self._ask("getBalance")
-        return Identity(account_id=self.account_at_server(self._account.username), name=self._account.username)
+        return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:

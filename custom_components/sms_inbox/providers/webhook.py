@@ -57,9 +57,8 @@ class Webhook(Provider):
 
     @override
     async def validate(self) -> Identity:
-        """Return the name that a person has given it."""
-        name = self._account.username.strip()
-        return Identity(account_id=name.casefold(), name=name)
+        """Prove nothing: there is no server that could be asked."""
+        return Identity(account_id="")
 
     @override
     async def fetch(self, cursor: Cursor) -> Page:
