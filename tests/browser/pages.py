@@ -292,7 +292,7 @@ async def set_external_url(window: Window, url: str) -> None:
     field = form.locator("[data-name=external_url] input")
     await field.fill(url)
     await field.press("Tab")
-    await form.get_by_role("button", name="Save").click()
+    await form.get_by_role("button", name=await window.word("ui.common.save")).click()
     await expect(field).to_be_enabled()
 
 
