@@ -231,7 +231,7 @@ class AutomationEditor:
 
     async def scroll_to_top(self) -> None:
         """Show the beginning of the sidebar."""
-        await self._sidebar.locator("ha-settings-row").first.scroll_into_view_if_needed()
+        await self._sidebar.locator("ha-target-picker").scroll_into_view_if_needed()
 
     async def write(self, name: str, text: str) -> None:
         """Type a text."""

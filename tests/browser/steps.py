@@ -100,7 +100,7 @@ async def build_automation(world: World) -> str:
     await editor.open_with_trigger(world.titles["bulletin"], world.texts(f"{TRIGGER}.name"))
     await _fill_trigger(world, editor, "gate", "is")
     await editor.scroll_to_top()
-    await world.picture("automation", height=1020)
+    await world.picture("automation", height=1100)
     await _add_notification(editor)
     await editor.save(AUTOMATION)
     world.automation = await editor.saved()
