@@ -194,7 +194,7 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         *["local_only"] * provider.is_own_server,
         *["signing_key"] * provider.signs,
     ]
-    assert suggested(result["data_schema"]) == {"webhook": True}
+    assert suggested(result["data_schema"]) == {"webhook": False}
     assert result["description_placeholders"] == {"provider": provider.name}
 
 
@@ -232,7 +232,7 @@ async def test_switch_on(
     assert texts(received) == ["Kia ora ☺"]
     result = await answer(hass, result)
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "webhook_received")
-    assert result["description_placeholders"] == {"first": first, "last": first}
+    assert result["description_placeholders"] == {"last": first}
     options = dict(entry.options)
     result = await answer(hass, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -243,7 +243,7 @@ async def test_switch_on(
     result = await switch(hass, entry, on=True)
     result = await answer(hass, result, {"webhook_url": url})
     assert result["step_id"] == "webhook_received"
-    assert result["description_placeholders"] == {"first": first, "last": shown_time(still)}
+    assert result["description_placeholders"] == {"last": shown_time(still)}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)
@@ -291,7 +291,7 @@ async def test_switch_off(
     assert (response.status, await response.read()) == (HTTPStatus.OK, b"")
     await settle(hass)
     assert received == []
-    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": True}
+    assert suggested((await webhook_form(hass, entry))["data_schema"]) == {"webhook": False}
 
 
 @pytest.mark.parametrize("provider", ["bulletin"], indirect=True)

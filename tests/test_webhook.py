@@ -433,7 +433,7 @@ async def test_unreadable_of_a_preset(hass: HomeAssistant, client: TestClient[An
 async def test_last_request_is_shown(hass: HomeAssistant, entry: ConfigEntry, post: Post) -> None:
     """Whoever names the fields sees the last request, its fields' names, and how it is understood by now."""
     result = await configure(hass, entry, "fields")
-    assert result["description_placeholders"] == dict.fromkeys(("record", "sender", "text", "received_at"), "")
+    assert (result["step_id"], result["description_placeholders"]) == ("fields_first", None)
     await post({"from": "1", "text": "first"})
     await post({"data": {"who": "+447700900123", "what": "se```cond"}, "\ud800": 1})
     result = await configure(hass, entry, "fields")
@@ -462,7 +462,7 @@ async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: ConfigEntr
     await post({"v": "Open"})
     with patch.object(Store, "read", side_effect=StoreError("disk error")):
         result = await configure(hass, entry, "fields")
-    assert result["description_placeholders"]["record"] == ""
+    assert result["step_id"] == "fields_first"
     result = await hass.config_entries.options.async_configure(result["flow_id"], {"text": "v", "time_zone": "UTC"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 

@@ -28,7 +28,7 @@ from .providers.presets import OTHER
 from .providers.signatures import ALGORITHMS, ENCODINGS, SIGNED
 from .providers.webhook import NAMES, fields_of, parse
 from .store import StoreError, search
-from .texts import readable
+from .texts import readable, readable_record
 from .webhook_flow import WebhookOptionsFlow, local_time, set_key
 
 DAYS = NumberSelector(
@@ -92,7 +92,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         return self.async_show_form(step_id="storage", data_schema=schema)
 
     async def async_step_fields(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Take the names of a request's fields, with the last request before one's eyes."""
+        """Take the names of a request's fields; the form shows the last request, once there is one."""
         options = self.config_entry.options
         if user_input is not None:
             zone = user_input.pop(CONF_TIME_ZONE)
@@ -107,9 +107,15 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             _fields_schema(fields_of(record, self.preset), await async_zone_selector(self.hass)),
             {CONF_TIME_ZONE: zone, **options.get(CONF_FIELDS, {})},
         )
+        if not record:
+            return self.async_show_form(step_id="fields_first", data_schema=schema)
         return self.async_show_form(
             step_id="fields", data_schema=schema, description_placeholders=await self._async_preview(record)
         )
+
+    async def async_step_fields_first(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take the names of a request's fields before any request has come."""
+        return await self.async_step_fields(user_input)
 
     async def async_step_signature(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take how an app or service signs its requests, and the key; a key that is stored is never shown."""
@@ -141,7 +147,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
         understood = parse(record, options.get(CONF_FIELDS, {}), preset=self.preset, zone=zone or UTC)
         at = understood.received_at if understood else None
         return {
-            "record": readable(record.decode("utf-8", "replace")),
+            "record": readable_record(record),
             "sender": readable(understood.sender) if understood else "",
             "text": readable(understood.text) if understood else "",
             "received_at": local_time(at),

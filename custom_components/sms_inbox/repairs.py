@@ -28,7 +28,7 @@ from .providers import PROVIDERS
 from .providers.contract import Identity
 from .providers.errors import ProviderError
 from .store import StoreError, quarantine
-from .texts import readable
+from .texts import readable_record
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class UnreadableFlow(AccountFlow):
     @property
     def _text(self) -> str:
         """The record that is shown, as text."""
-        return readable(self._shown[1].decode("utf-8", "replace"))
+        return readable_record(self._shown[1])
 
     @override
     async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:

@@ -1,6 +1,8 @@
 """Texts as they are compared, and regular expressions that can't take long."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+import json
 from typing import Final, override
 import unicodedata
 
@@ -46,6 +48,16 @@ def readable(text: str) -> str:
     cut = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
     shown: str = regex.sub("```+", lambda fence: "\u200b".join(fence[0]), cut)
     return shown
+
+
+def readable_record(record: bytes) -> str:
+    """Return a record for people, JSON with a line for each field, so that a narrow screen shows all of it."""
+    text = record.decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError):
+        if isinstance(found := json.loads(text), dict | list):
+            # What can't be encoded, half a character, stays escaped as it came.
+            text = json.dumps(found, ensure_ascii=False, indent=2).encode().decode()
+    return readable(text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

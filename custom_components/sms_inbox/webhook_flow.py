@@ -70,7 +70,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         """Take whether and how messages are received by webhook; if its URL can be registered, that comes next."""
         result = Validation()
         options = self.config_entry.options
-        present = {**options, CONF_WEBHOOK: True}
+        present = {**options, CONF_WEBHOOK: CONF_WEBHOOK_ID in options}
         present.pop(CONF_SIGNING_KEY, None)
         if user_input is not None:
             if not user_input.get(CONF_WEBHOOK, True):
@@ -144,7 +144,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         )
 
     async def async_step_webhook_received(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show when the first and the last request came in."""
+        """Show when the last request came in."""
         if self._is_shown and user_input is not None:
             return self.async_create_entry(data=dict(self.config_entry.options))
         self._is_shown = True  # when the wait is over at once, what was typed before comes here, too
@@ -152,10 +152,7 @@ class WebhookOptionsFlow(OptionsFlowWithReload):
         return self.async_show_form(
             step_id="webhook_received",
             data_schema=vol.Schema({}),
-            description_placeholders={
-                "first": local_time(inbox.first_webhook_at),
-                "last": local_time(inbox.last_webhook_at),
-            },
+            description_placeholders={"last": local_time(inbox.last_webhook_at)},
         )
 
     @property

@@ -252,11 +252,11 @@ def test_refuses_sections() -> None:
     [{"filter_nobody": "target"}, {"filter_target": "nobody"}, {"filter_target": "text"}, {"filter_target": "target"}],
 )
 def test_refuses_context(context: dict[str, str]) -> None:
-    """triggers.py: a selector only takes from other fields what it can use."""
-    described = of("triggers.yaml")
+    """conditions.py: a selector only takes from other fields, or from a target, what it can use."""
+    described = of("conditions.yaml")
     [key] = described
     states = {"selector": {"state": None}, "context": context}
-    assert descriptions.check("triggers", changed(described, f"{key}/fields/sender", states), TEXTS, ICONS)
+    assert descriptions.check("conditions", changed(described, f"{key}/fields/sender", states), TEXTS, ICONS)
 
 
 @pytest.mark.parametrize(
