@@ -105,7 +105,7 @@ async def build_automation(world: World) -> str:
     await editor.save(AUTOMATION)
     world.automation = await editor.saved()
     config = await world.home_assistant.get(f"/api/config/automation/config/{world.automation}")
-    options = {"sender": [DIALLED], "text": "gate", "match": "is", "case_sensitive": False}
+    options = {"sender": [DIALLED], "text": "gate", "match": "is"}
     compare(config["alias"], AUTOMATION)
     (trigger,) = config["triggers"]
     device = trigger["target"]["device_id"]

@@ -90,7 +90,6 @@ class Walk:
 async def log_in(walk: Walk) -> None:
     """Log in."""
     await walk.world.window.log_in(USERNAME, PASSWORD)
-    await walk.world.window.page.locator("ha-sidebar, ha-drawer").first.wait_for(state="attached")
 
 
 async def choose_provider(walk: Walk) -> None:
@@ -288,17 +287,17 @@ async def choose_options(walk: Walk) -> None:
         await sees(flow.dialog, texts(f"{options}.init.title"))
         await walk.look(f"options-{account}")
         await flow.close()
-    for account, option in (
-        ("bulletin", "storage"),
-        ("bulletin", "webhook"),
-        ("bulksms", "webhook"),
-        ("smsgate", "webhook"),
-        ("other", "webhook"),
-        ("other", "fields"),
-        ("other", "signature"),
+    for account, option, step in (
+        ("bulletin", "storage", "storage"),
+        ("bulletin", "webhook", "webhook"),
+        ("bulksms", "webhook", "webhook"),
+        ("smsgate", "webhook", "webhook"),
+        ("other", "webhook", "webhook"),
+        ("other", "fields", "fields_first"),
+        ("other", "signature", "signature"),
     ):
         flow = await configure(world.window, world.titles[account], texts(f"{options}.init.menu_options.{option}"))
-        await sees(flow.dialog, texts(f"{options}.{option}.title"))
+        await sees(flow.dialog, texts(f"{options}.{step}.title"))
         await walk.look(f"options-{account}-{option}")
         await flow.close()
 

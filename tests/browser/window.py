@@ -142,11 +142,11 @@ class Window:
         await self.page.evaluate(FOLLOW, path)
 
     async def log_in(self, username: str, password: str) -> None:
-        """Log in to Home Assistant, in whatever language it asks."""
+        """Log in to Home Assistant, in whatever language it asks, and wait for its first page."""
         await self.page.locator("input[name=username]").fill(username)
         await self.page.locator("input[name=password]").fill(password)
         await self.page.locator("input[name=password]").press("Enter")
-        await self.page.locator("home-assistant-main").wait_for(state="attached")
+        await self.page.locator("partial-panel-resolver > *").first.wait_for(state="attached")
 
     async def text(self) -> str:
         """Return what a person can read."""
