@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 import shutil
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, async_playwright, expect
 
@@ -146,7 +147,10 @@ class Window:
         await self.page.locator("input[name=username]").fill(username)
         await self.page.locator("input[name=password]").fill(password)
         await self.page.locator("input[name=password]").press("Enter")
-        await self.page.locator("partial-panel-resolver > *").first.wait_for(state="attached")
+        await self.page.locator("#ha-launch-screen").wait_for(state="detached")
+        # Leaving before the first page is there would be undone: the front end goes to that page by itself.
+        await self.page.locator("partial-panel-resolver > *").first.wait_for()
+        await self.page.wait_for_url(lambda url: urlsplit(url).path not in ("/", "/auth/authorize"))
 
     async def text(self) -> str:
         """Return what a person can read."""
