@@ -556,7 +556,7 @@ async def test_names(hass: HomeAssistant, emulator: Emulator, provider: str) -> 
         assert result["title"] == title
         assert "name" not in result["data"]
         await settle(hass)
-    assert hass.states.get("event.voip_ms_2_message")
+    assert hass.states.get("sensor.voip_ms_2_last_message")
     entries = hass.config_entries.async_entries(DOMAIN)
     registry = dr.async_get(hass)
     devices = [device for entry in entries for device in dr.async_entries_for_config_entry(registry, entry.entry_id)]
