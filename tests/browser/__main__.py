@@ -15,10 +15,13 @@ from ..live.child import ChildError
 from ..live.command import check_ports, run
 from ..live.emulator import Emulator
 from ..live.home_assistant import PASSWORD, REPOSITORY, USERNAME, HomeAssistant
+from . import dashboards
 from .component import copy_component
+from .gallery import HEIGHTS
 from .registration import plant_numbers
 from .steps import STEPS, Step
-from .window import chromium, find_chromium
+from .walk import COUNTRIES, walk_through
+from .window import THEMES, chromium, find_chromium
 from .world import World, customers
 
 FOLDER = REPOSITORY / ".demo-browser"
@@ -36,7 +39,9 @@ async def world(options: argparse.Namespace) -> AsyncIterator[World]:
     emulator = Emulator(options.emulator_port, FOLDER / "emulator.json")
     components = FOLDER / "components"
     copy_component(components, emulator.url)
-    home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, level="debug", components=components)
+    home_assistant = HomeAssistant(
+        FOLDER / "home-assistant", options.port, level="debug", components=components, more=dashboards.WITHOUT
+    )
     async with emulator, home_assistant, chromium(headed=options.headed) as browser:
         world = World(home_assistant, emulator, browser, accounts, pictures=options.pictures)
         await world.begin()
@@ -77,6 +82,8 @@ def _name(step: Step) -> str:
 async def _run(options: argparse.Namespace) -> bool:
     find_chromium()
     check_ports(options)
+    if options.walk:
+        return await walk_through(options)
     async with world(options) as shared:
         ok = await _take_all(shared)
         if options.keep:
@@ -92,6 +99,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--headed", action="store_true")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--pictures", action="store_true")
+    parser.add_argument("--walk")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--language", action="append", choices=list(COUNTRIES))
+    parser.add_argument("--theme", action="append", choices=list(THEMES))
+    parser.add_argument("--width", action="append", type=int, choices=list(HEIGHTS))
     return parser.parse_args()
 
 

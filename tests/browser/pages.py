@@ -6,6 +6,8 @@ from playwright.async_api import Locator, Page, expect
 
 from .window import Window, sees
 
+INTEGRATIONS = "ui.panel.config.integrations"
+
 
 async def pick(page: Page, picker: Locator, option: str) -> None:
     """Take an option out of a list that one can search."""
@@ -17,10 +19,11 @@ async def pick(page: Page, picker: Locator, option: str) -> None:
 class Flow:
     """The dialog in which Home Assistant asks something, step by step."""
 
-    def __init__(self, page: Page) -> None:
-        """Take the dialog of a page, which may open later."""
-        self.dialog = page.locator("dialog-data-entry-flow")
-        self._page = page
+    def __init__(self, window: Window) -> None:
+        """Take the dialog of a window, which may open later."""
+        self.dialog = window.page.locator("dialog-data-entry-flow")
+        self._page = window.page
+        self._word = window.word
 
     async def choose(self, option: str) -> None:
         """Take an option of the menu at hand."""
@@ -51,9 +54,12 @@ class Flow:
         select = self.dialog.locator("ha-selector-select").filter(has=self._page.get_by_text(label, exact=True))
         await pick(self._page, select.locator("ha-generic-picker"), option)
 
-    async def switch(self, label: str) -> None:
-        """Turn the switch with a label."""
-        await self.switch_of(label).click()
+    async def turn(self, label: str, *, on: bool) -> None:
+        """Turn the switch with a label on, or off, whatever it was before."""
+        switch = self.switch_of(label)
+        await switch.wait_for()
+        if await switch.evaluate("(element) => element.checked") != on:
+            await switch.click()
 
     async def shows_switch(self, label: str, *, on: bool) -> None:
         """Wait until the switch with a label is shown on, or off."""
@@ -101,12 +107,12 @@ class Flow:
 
     async def saved(self) -> None:
         """Wait until it says that options are saved, and leave it."""
-        await sees(self.dialog, "Options successfully saved.")
+        await sees(self.dialog, await self._word("ui.dialogs.options_flow.success.description"))
         await self.finish()
 
     async def close(self) -> None:
         """Leave it as it is."""
-        await self.dialog.get_by_role("button", name="Close", exact=True).click()
+        await self.dialog.get_by_role("button", name=await self._word("ui.common.close"), exact=True).click()
         await self._gone()
 
     async def _gone(self) -> None:
@@ -120,44 +126,57 @@ async def add_integration(window: Window, search: str, name: str) -> Flow:
     dialog = window.page.locator("dialog-add-integration")
     await dialog.locator("ha-input-search input").fill(search)
     await dialog.locator("ha-integration-list-item", has_text=name).click()
-    return Flow(window.page)
+    return Flow(window)
 
 
 async def open_issue(window: Window, title: str) -> Flow:
     """Open a repair issue in the settings."""
     await window.go("/config/repairs")
     await window.page.locator("ha-config-repairs").get_by_text(title, exact=True).click()
-    return Flow(window.page)
+    return Flow(window)
 
 
 async def attend(window: Window, title: str) -> Flow:
     """Answer where the integration's page says that an account needs attention."""
     await _show_integration(window)
     row = window.page.locator("ha-list-item-base.attention").filter(has=window.page.get_by_text(title, exact=True))
-    await row.get_by_role("button", name="Reconfigure").click()
-    return Flow(window.page)
+    await row.get_by_role("button", name=await window.word(f"{INTEGRATIONS}.reconfigure")).click()
+    return Flow(window)
 
 
 async def configure(window: Window, title: str, option: str) -> Flow:
     """Open some of the options of an account."""
-    await (await _entry_row(window, title)).get_by_role("button", name="Configure").click()
-    flow = Flow(window.page)
+    flow = await open_options(window, title)
     await flow.choose(option)
     return flow
 
 
-async def open_entry_menu(window: Window, title: str, item: str) -> Flow:
-    """Take an item of the menu of an account."""
+async def open_options(window: Window, title: str) -> Flow:
+    """Open the options of an account."""
     row = await _entry_row(window, title)
-    await row.get_by_role("button", name="Menu").first.click()
-    await row.locator("ha-dropdown-item").get_by_text(item, exact=True).click()
-    return Flow(window.page)
+    await row.get_by_role("button", name=await window.word(f"{INTEGRATIONS}.config_entry.configure")).click()
+    return Flow(window)
+
+
+async def open_entry_menu(window: Window, title: str) -> Locator:
+    """Open the menu of an account, and return its row."""
+    row = await _entry_row(window, title)
+    await row.get_by_role("button", name=await window.word("ui.common.menu")).first.click()
+    return row
+
+
+async def choose_in_entry_menu(window: Window, title: str, item: str) -> Flow:
+    """Take an item of the menu of an account, by its key in the front end's translations."""
+    row = await open_entry_menu(window, title)
+    name = await window.word(f"{INTEGRATIONS}.config_entry.{item}")
+    await row.locator("ha-dropdown-item").get_by_text(name, exact=True).click()
+    return Flow(window)
 
 
 async def reload_entry(window: Window, title: str) -> None:
     """Reload an account; who leaves the page before that is done, cancels it."""
     async with window.page.expect_response(re.compile(r"/reload$")):
-        await open_entry_menu(window, title, "Reload")
+        await choose_in_entry_menu(window, title, "reload")
 
 
 async def _entry_row(window: Window, title: str) -> Locator:
@@ -181,22 +200,22 @@ class AutomationEditor:
     async def open(self) -> None:
         """Begin a new automation, from the list of automations."""
         await self._window.go("/config/automation/dashboard")
-        await self._page.get_by_role("button", name="Create automation").click()
-        await self._page.get_by_text("Create new automation").click()
+        await self._page.get_by_role("button", name=await self._word("picker.add_automation")).click()
+        await self._page.get_by_text(await self._word("dialog_new.create_empty")).click()
 
-    async def open_from(self, device: str, trigger: str) -> None:
-        """Begin a new automation from the page of a device, with a trigger that is offered there."""
+    async def open_with_trigger(self, device: str, name: str) -> None:
+        """Begin a new automation from a device's page, with a trigger that is offered there."""
         page = await show_device(self._window, device)
-        await page.get_by_role("button", name="Add to…").click()
-        await self._page.get_by_text("Create as a new trigger").click()
-        dialog = self._page.locator("add-automation-element-dialog")
-        await dialog.get_by_text(trigger).first.click()
-        await sees(self._sidebar, trigger, exact=False)
+        await page.get_by_text(await self._window.word("ui.dialogs.more_info_control.add_to.item")).click()
+        option = "ui.dialogs.more_info_control.add_to.action_options.automation_trigger"
+        await self._page.get_by_text(await self._window.word(option), exact=True).click()
+        await self._page.locator("add-automation-element-dialog").get_by_text(name).first.click()
+        await sees(self._sidebar, name, exact=False)
         await sees(self._sidebar, device)
 
     async def add(self, what: str, search: str, name: str) -> None:
         """Add a trigger or an action, found by a search."""
-        await self._page.get_by_role("button", name=f"Add {what}").click()
+        await self._page.get_by_role("button", name=await self._word(f"editor.{what}s.add")).click()
         dialog = self._page.locator("add-automation-element-dialog")
         await dialog.locator("ha-input-search input").fill(search)
         await dialog.locator("ha-combo-box-item").get_by_text(name).click()
@@ -210,9 +229,9 @@ class AutomationEditor:
             await row.locator("ha-checkbox").click()
         return row
 
-    async def pick(self, name: str, option: str) -> None:
-        """Take an option out of a list."""
-        await pick(self._page, (await self.option(name)).locator("ha-generic-picker"), option)
+    async def scroll_to_top(self) -> None:
+        """Show the beginning of the sidebar."""
+        await self._sidebar.locator("ha-target-picker").scroll_into_view_if_needed()
 
     async def write(self, name: str, text: str) -> None:
         """Type a text."""
@@ -222,7 +241,7 @@ class AutomationEditor:
     async def add_text(self, name: str, text: str) -> None:
         """Add a text to a list of texts."""
         row = await self.option(name)
-        await row.get_by_role("button", name="Add").click()
+        await row.get_by_role("button", name=await self._window.word("ui.common.add")).click()
         await row.locator("ha-input-multi input").last.fill(text)
 
     async def mark(self, name: str, value: str, label: str) -> None:
@@ -233,10 +252,11 @@ class AutomationEditor:
 
     async def save(self, name: str) -> None:
         """Save under a name."""
-        await self._page.get_by_role("button", name="Save", exact=True).click()
+        save = await self._window.word("ui.common.save")
+        await self._page.get_by_role("button", name=save, exact=True).click()
         dialog = self._page.locator("ha-dialog-automation-save")
         await dialog.locator("ha-input input").fill(name)
-        await dialog.get_by_role("button", name="Save").click()
+        await dialog.get_by_role("button", name=save).click()
 
     async def saved(self) -> str:
         """Wait until it is saved, and return its id."""
@@ -248,6 +268,9 @@ class AutomationEditor:
         alert = self._page.locator("manual-automation-editor ha-alert")
         await expect(alert).to_be_visible()
         return (await alert.inner_text()).strip()
+
+    async def _word(self, key: str) -> str:
+        return await self._window.word(f"ui.panel.config.automation.{key}")
 
 
 async def choose_country(window: Window, country: str) -> None:
@@ -269,7 +292,7 @@ async def set_external_url(window: Window, url: str) -> None:
     field = form.locator("[data-name=external_url] input")
     await field.fill(url)
     await field.press("Tab")
-    await form.get_by_role("button", name="Save").click()
+    await form.get_by_role("button", name=await window.word("ui.common.save")).click()
     await expect(field).to_be_enabled()
 
 
@@ -278,14 +301,14 @@ async def show_device(window: Window, device: str) -> Locator:
     await _show_integration(window)
     await window.page.locator("ha-config-entry-device-row").get_by_text(device, exact=True).click()
     page = window.page.locator("ha-config-device-page")
-    await sees(page, "Service info")
+    await page.locator("ha-device-info-card").wait_for()
     return page
 
 
 async def press(device: Locator, button: str) -> None:
     """Press a button on a device's page."""
     row = device.locator("hui-button-entity-row").filter(has=device.page.get_by_text(button, exact=True))
-    await row.get_by_role("button", name="Press").click()
+    await row.locator("ha-button").click()
 
 
 async def perform_action(window: Window, name: str) -> Locator:

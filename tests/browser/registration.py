@@ -45,7 +45,7 @@ async def register(world: World) -> str:
     texts = world.texts
     flow = await configure(world.window, world.titles["twilio"], texts("options.step.init.menu_options.webhook"))
     await flow.shows_switch(texts(f"{WEBHOOK}.register"), on=True)
-    await flow.switch(texts(f"{WEBHOOK}.webhook"))
+    await flow.turn(texts(f"{WEBHOOK}.webhook"), on=True)
     await flow.submit()
     await sees(flow.dialog, texts("options.step.places.title"))
     free, taken, left = FREE, f"{TAKEN} (hooks.example.net)", f"{LEFT} (shop.example.com)"
@@ -63,7 +63,7 @@ async def renew(world: World) -> str:
     """Have a new URL made: the vendor has it, and the old one is gone."""
     texts, before = world.texts, await _own_url(world)
     flow = await configure(world.window, world.titles["twilio"], texts("options.step.init.menu_options.webhook"))
-    await flow.switch(texts(f"{WEBHOOK}.renew"))
+    await flow.turn(texts(f"{WEBHOOK}.renew"), on=True)
     await flow.submit()
     await sees(flow.dialog, texts("options.step.places.title"))
     compare(await flow.boxes(), {FREE: True, TAKEN: True, f"{LEFT} (shop.example.com)": False})
@@ -112,7 +112,7 @@ async def _see_call(world: World, flow: Flow, text: str) -> None:
     """Send a message to the number that has our URL, and see that it comes by webhook."""
     await sees(flow.dialog, world.texts("options.progress.wait_for_webhook", provider="Twilio"))
     await _send(world, text)
-    await see_call(world, flow, text)
+    await see_call(world, flow, "twilio", text)
 
 
 async def _send(world: World, text: str) -> None:

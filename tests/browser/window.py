@@ -1,17 +1,21 @@
 """A real browser, and what it shows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 import json
 from pathlib import Path
 import shutil
-from typing import Any, Self
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, async_playwright, expect
 
 from ..live.child import ChildError
 from ..live.home_assistant import REPOSITORY
 
+type Theme = Literal["light", "dark"]
+
+ABORTED = "net::ERR_ABORTED"
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LIMIT = 20_000  # milliseconds
 ARGUMENTS = [
@@ -24,6 +28,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SIZE = ViewportSize(width=1180, height=760)
+THEMES: tuple[Theme, ...] = ("light", "dark")
 TRANSLATIONS = REPOSITORY / "custom_components" / "sms_inbox" / "translations"
 
 VISIBLE_TEXT = """() => {
@@ -45,6 +50,8 @@ FOLLOW = """(path) => {
     history.pushState(null, "", path);
     dispatchEvent(new CustomEvent("location-changed", {detail: {replace: false}}));
 }"""
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+LOCALIZE = "(key) => document.querySelector('home-assistant').hass?.localize(key)"
 LEAVE_UNSAVED = "addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), {capture: true})"
 """Lets a page with something unsaved be left without a question."""
 
@@ -71,18 +78,28 @@ async def chromium(*, headed: bool) -> AsyncIterator[Browser]:
 
 
 class Texts:
-    """What SMS Inbox says to a person in one language."""
+    """What SMS Inbox says to a person in one language; in English where that language lacks a text."""
 
     def __init__(self, language: str) -> None:
         """Read them."""
-        self._texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())
+        self.by_key = _read_texts("en") | _read_texts(language)
 
     def __call__(self, key: str, **placeholders: str) -> str:
         """Return a text by its key, such as `config.error.unknown`."""
-        text: Any = self._texts
-        for part in key.split("."):
-            text = text[part]
-        return str(text).format(**placeholders)
+        return self.by_key[key].format(**placeholders)
+
+
+def _read_texts(language: str) -> dict[str, str]:
+    """Return the texts of a language by key."""
+    return dict(_flat(json.loads((TRANSLATIONS / f"{language}.json").read_text())))
+
+
+def _flat(texts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in texts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 class Window:
@@ -113,33 +130,55 @@ class Window:
 
     async def go(self, path: str) -> None:
         """Go to a page of the server."""
-        await self.page.goto(f"{self._url}{path}")
+        try:
+            await self.page.goto(f"{self._url}{path}")
+        except Error as error:
+            # A dialog of Home Assistant goes back in the history when it closes, which may be just now.
+            if ABORTED not in error.message:
+                raise
+            await self.page.goto(f"{self._url}{path}")
 
     async def move(self, path: str) -> None:
         """Go to another page of Home Assistant's front end without loading that anew, as its own links do."""
         await self.page.evaluate(FOLLOW, path)
 
     async def log_in(self, username: str, password: str) -> None:
-        """Log in to Home Assistant, in whatever language it asks."""
+        """Log in to Home Assistant, in whatever language it asks, and wait for its first page."""
         await self.page.locator("input[name=username]").fill(username)
         await self.page.locator("input[name=password]").fill(password)
         await self.page.locator("input[name=password]").press("Enter")
-        await self.page.locator("home-assistant-main").wait_for(state="attached")
+        await self.page.locator("#ha-launch-screen").wait_for(state="detached")
+        # Leaving before the first page is there would be undone: the front end goes to that page by itself.
+        await self.page.locator("partial-panel-resolver > *").first.wait_for()
+        await self.page.wait_for_url(lambda url: urlsplit(url).path not in ("/", "/auth/authorize"))
 
     async def text(self) -> str:
         """Return what a person can read."""
         return str(await self.page.evaluate(VISIBLE_TEXT))
 
-    async def picture(self, file: Path, height: int = 0) -> None:
-        """Take a picture, when nothing moves any more; with a height in a window that is higher for that long."""
-        size = self.page.viewport_size
-        if height and size:
-            await self.page.set_viewport_size({"width": size["width"], "height": height})
-        await self.page.mouse.move(0, 0)
-        await self.page.wait_for_load_state("networkidle")
-        await self.page.screenshot(path=file, animations="disabled", caret="hide")
+    async def word(self, key: str) -> str:
+        """Return what Home Assistant's front end says for a key of its own translations, in this window's language."""
+        word = await self.page.wait_for_function(LOCALIZE, arg=key)
+        return str(await word.json_value())
+
+    @property
+    def size(self) -> ViewportSize:
+        """Its size in pixels."""
+        return self.page.viewport_size or SIZE
+
+    async def picture(self, file: Path, theme: Theme, size: ViewportSize | None = None) -> None:
+        """Take a picture in a theme, when nothing moves any more, with a size in a window that has it for that long."""
+        before = self.size
+        await self.page.emulate_media(color_scheme=theme)
         if size:
             await self.page.set_viewport_size(size)
+        await self.page.mouse.move(0, 0)
+        await self.page.wait_for_load_state("networkidle")
+        await self.page.evaluate(TWO_FRAMES)
+        await self.page.screenshot(path=file, animations="disabled", caret="hide")
+        await self.page.emulate_media(color_scheme="light")
+        if size:
+            await self.page.set_viewport_size(before)
 
     async def close(self) -> None:
         """Close it, and forget its cookies."""

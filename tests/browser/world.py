@@ -18,7 +18,8 @@ from ..live.emulator import ACCOUNTS, Account, Emulator
 from ..live.entries import ENTRIES
 from ..live.home_assistant import REPOSITORY, HomeAssistant
 from ..live.websocket import WebSocket
-from .window import SIZE, Texts, Window
+from .gallery import shrink
+from .window import SIZE, THEMES, Texts, Window
 
 CUSTOMERS = (
     *ACCOUNTS,
@@ -67,7 +68,7 @@ class World:
         automation: The id of the automation that was built.
         window: The window with Home Assistant.
         windows: All that were opened.
-        texts: What SMS Inbox says in English.
+        texts: What SMS Inbox says in the browser's language.
         events: What was fired for messages.
         notifications: The notifications that were shown.
         passwords: Those that no log may have.
@@ -87,7 +88,8 @@ class World:
         browser: Browser,
         accounts: dict[str, Account],
         *,
-        pictures: bool,
+        pictures: bool = False,
+        locale: str = "en-GB",
     ) -> None:
         """Take servers and browser, already started, and the accounts."""
         self.home_assistant = home_assistant
@@ -97,7 +99,7 @@ class World:
         self.urls: dict[str, str] = {}
         self.titles: dict[str, str] = {}
         self.keys: dict[str, str] = {}
-        self.texts = Texts("en")
+        self.texts = Texts(locale.partition("-")[0])
         self.events: list[dict[str, Any]] = []
         self.notifications: list[str] = []
         self.windows: list[Window] = []
@@ -105,6 +107,7 @@ class World:
         self.messages: set[str] = set()
         self.refused: set[str] = set()
         self.at_home = home_assistant.url.replace("127.0.0.1", "localhost")
+        self._locale = locale
         self._pictures = pictures
 
     async def begin(self) -> None:
@@ -116,9 +119,9 @@ class World:
         await websocket.subscribe(self._see_notifications, "persistent_notification/subscribe")
         self.window = await self.open_window(self.home_assistant.url)
 
-    async def open_window(self, url: str, size: ViewportSize = SIZE, locale: str = "en-GB") -> Window:
+    async def open_window(self, url: str, size: ViewportSize = SIZE, locale: str = "") -> Window:
         """Open another window, with cookies of its own."""
-        window = await Window.open(self.browser, url, size, locale)
+        window = await Window.open(self.browser, url, size, locale or self._locale)
         self.windows.append(window)
         return window
 
@@ -227,9 +230,15 @@ class World:
         return next(str(device["id"]) for device in devices if entry_id in device["config_entries"])
 
     async def picture(self, name: str, window: Window | None = None, height: int = 0) -> None:
-        """Take a picture for the README, if that is wanted."""
-        if self._pictures:
-            await (window or self.window).picture(IMAGES / f"{name}.png", height)
+        """Take a picture for the documentation, light and dark, if that is wanted."""
+        if not self._pictures:
+            return
+        shown = window or self.window
+        size = ViewportSize(width=shown.size["width"], height=height or shown.size["height"])
+        for theme, suffix in zip(THEMES, ("", "-dark"), strict=True):
+            file = IMAGES / f"{name}{suffix}.png"
+            await shown.picture(file, theme, size)
+            shrink(file)
 
     def without_passwords(self, text: str) -> str:
         """Return a text in which no password can be read."""
