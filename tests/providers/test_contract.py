@@ -459,7 +459,7 @@ async def have_webhook(provider: Provider, account: Account, server: CannedServe
     if provider.registers:
         server.answer = {"status": 200}
         [place] = await provider.webhook_places("SMS Inbox")
-        await provider.set_webhook(place.place_id, str(server.make_url("/api/webhook/abc")))
+        await provider.set_webhook(place.place_id, server.url("/api/webhook/abc"))
 
 
 def request_of(outgoing: Outgoing) -> WebhookRequest:
@@ -478,7 +478,7 @@ async def test_registering(provider: Provider, account: Account, server: CannedS
             await provider.set_webhook("SMS Inbox", ADDRESS)
         return
     server.answer = {"status": 200}
-    first, second = (str(server.make_url(path)) for path in ("/api/webhook/abc", "/api/webhook/def"))
+    first, second = (server.url(path) for path in ("/api/webhook/abc", "/api/webhook/def"))
     [place] = await provider.webhook_places("SMS Inbox")
     assert place.url == ""
     for url in (first, first, second):
@@ -557,7 +557,7 @@ async def test_plain_http_by_name(
         with pytest.raises(TemporaryError if is_local else InsecureAddressError):
             await provider.validate()
         assert look_up.called
-    assert bool(server.requests) is is_local
+    assert bool(server.asked) is is_local
 
 
 async def test_plain_http_to_a_name_that_leads_nowhere(key: str, make_provider: MakeProvider) -> None:

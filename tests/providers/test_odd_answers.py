@@ -16,7 +16,7 @@ from custom_components.sms_inbox.providers.errors import ProviderError
 from emulator import Emulator
 from emulator.faults import KINDS
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, poll
+from .conftest import PASSWORD, USERNAME, CannedAnswers, CannedServer, MakeProvider, poll
 
 HUGE = "huge"
 ENTRY = (
@@ -102,9 +102,9 @@ def replaced(whole: Any, path: list[Any], value: Any) -> Any:
     return made
 
 
-def make(session: aiohttp.ClientSession, server: CannedServer, key: str) -> Provider:
-    """Return a provider at the canned server."""
-    return PROVIDERS[key](session, Account(username="anna", password=PASSWORD, url=str(server.make_url("/x"))))
+def make(session: aiohttp.ClientSession, source: CannedAnswers | CannedServer, key: str) -> Provider:
+    """Return a provider that gets canned answers."""
+    return PROVIDERS[key](session, Account(username="anna", password=PASSWORD, url=source.url("/x")))
 
 
 async def use(provider: Provider) -> list[str]:
@@ -125,25 +125,25 @@ async def use(provider: Provider) -> list[str]:
 
 
 @pytest.mark.parametrize("key", ROWS)
-async def test_odd_values_in_a_row(session: aiohttp.ClientSession, server: CannedServer, key: str) -> None:
+async def test_odd_values_in_a_row(session: aiohttp.ClientSession, canned: CannedAnswers, key: str) -> None:
     """Each type in the place of each field; the other rows come."""
     row = ROWS[key]
     good = {name: "good" if value in ("x", "00") else value for name, value in row.items()}
     good |= {name: "17" for name in ("id", "sid", "message_id") if name in row}
     for path in paths(row):
         rows = [replaced(row, path, value) for value in VALUES]
-        server.answer = {"body": text_of(listed(key, [*VALUES, *rows, good])).encode()}
-        assert "good" in await use(make(session, server, key))
+        canned.answer = {"body": text_of(listed(key, [*VALUES, *rows, good])).encode()}
+        assert "good" in await use(make(session, canned, key))
 
 
 @pytest.mark.parametrize("key", LISTS)
-async def test_odd_values_around_the_rows(session: aiohttp.ClientSession, server: CannedServer, key: str) -> None:
+async def test_odd_values_around_the_rows(session: aiohttp.ClientSession, canned: CannedAnswers, key: str) -> None:
     """Each type in the place of each part."""
     whole = listed(key, [ROWS[key]])
     for path in paths(listed(key, [])):
         for value in VALUES:
-            server.answer = {"body": text_of(replaced(whole, path, value)).encode()}
-            await use(make(session, server, key))
+            canned.answer = {"body": text_of(replaced(whole, path, value)).encode()}
+            await use(make(session, canned, key))
 
 
 @pytest.mark.parametrize("key", ROWS)
@@ -189,7 +189,7 @@ async def test_odd_bodies(session: aiohttp.ClientSession, server: CannedServer, 
     "date",
     ["", "x", " , ", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "1 Jan 2026 0:0:0 +999999"],
 )
-async def test_odd_clock(session: aiohttp.ClientSession, server: CannedServer, key: str, date: str) -> None:
+async def test_odd_clock(session: aiohttp.ClientSession, canned: CannedAnswers, key: str, date: str) -> None:
     """A server may have any date."""
     body = (
         json.dumps(listed(key, [ROWS[key]]))
@@ -197,8 +197,8 @@ async def test_odd_clock(session: aiohttp.ClientSession, server: CannedServer, k
         else {"bulletin": "messageId=1&from=1&body=x"}.get(key, "0|x|0\n\n")
     )
     for status in (200, 204, 503):
-        server.answer = {"status": status, "text": body, "headers": {"Date": date, "Retry-After": date}}
-        await use(make(session, server, key))
+        canned.answer = {"status": status, "text": body, "headers": {"Date": date, "Retry-After": date}}
+        await use(make(session, canned, key))
 
 
 @pytest.mark.parametrize("key", POLLED)
