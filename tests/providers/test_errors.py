@@ -1,5 +1,6 @@
 """What an error says: the vendor's own word, and nothing else of an answer."""
 
+from itertools import product
 import json
 from typing import Any
 
@@ -24,6 +25,7 @@ PROBLEM = {"type": "https://developer.bulksms.com/json/v1/errors#forbidden", "ti
 TITLE = {"type": "about:blank", "title": "Not Authorized", "status": 403, "detail": "Anna"}
 CLICKSEND = {"http_code": 403, "response_code": "ACCOUNT_NOT_ACTIVATED", "response_msg": "Anna's", "data": None}
 
+ODD_ERRORS = ("[]", "null", '{"code": ["x"]}', '{"code": 5.5}', '{"code": "two words, 5"}', "[" * 99999)
 LOCATIONS = ("http://[", "", "//", "http://a:b@[::1", "https://elsewhere.example/", "mailto:a", "http://x:99999999/")
 
 
@@ -78,16 +80,18 @@ async def test_reason(
     assert "Anna" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    "body", ["[]", "null", '{"code": ["x"]}', '{"code": 5.5}', '{"code": "two words, 5"}', "[" * 99999]
-)
 @pytest.mark.parametrize("key", [key for key in PROVIDERS if key != "webhook"])
-async def test_odd_errors(session: aiohttp.ClientSession, canned: CannedAnswers, key: str, body: str) -> None:
+async def test_odd_errors(
+    session: aiohttp.ClientSession, canned: CannedAnswers, subtests: pytest.Subtests, key: str
+) -> None:
     """An answer without a word, or with anything else in its place, is the error of its status."""
     provider = make(session, canned, key)
-    for name in ("code", "type", "status", "response_code"):
+    for body, name in product(ODD_ERRORS, ("code", "type", "status", "response_code")):
         canned.answer = {"status": 403, "text": body.replace("code", name)}
-        with pytest.raises(ConfigurationError, match=r"^HTTP status 403$"):
+        with (
+            subtests.test(name, body=body[:80]),
+            pytest.raises(ConfigurationError, match=r"^HTTP status 403$"),
+        ):
             await provider.fetch({})
 
 
