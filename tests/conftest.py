@@ -21,6 +21,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 USERNAME, PASSWORD = "anna", "s3cret-pass"
+COMPONENT = f"custom_components.{DOMAIN}"
 WITH_THREADS = ("test_backup.py", "test_promise.py", "test_store.py")
 DISCIPLINES = ("bulletin", "bulksms", "bulksms_eapi", "twilio", "clicksend")
 
@@ -171,6 +172,12 @@ def days(clock: Clock) -> Iterator[Clock]:
 def texts(events: list[Event[Any]]) -> list[str]:
     """Return the texts of messages."""
     return [event.data["text"] for event in events]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return the log without the debug messages of others: with `pytest -v` Home Assistant's core logs each event."""
+    records = [each for each in caplog.records if each.levelno > logging.DEBUG or each.name.startswith(COMPONENT)]
+    return "\n".join(caplog.handler.format(record) for record in records)
 
 
 @contextmanager

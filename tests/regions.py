@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -38,11 +39,9 @@ class Typed:
         return typed_number(self.text, self.region) == self.number
 
     @property
-    def strangers(self) -> set[str]:
+    def strangers(self) -> frozenset[str]:
         """The valid numbers of other regions that the same digits are."""
-        digits = phonenumbers.normalize_diallable_chars_only(self.text).lstrip("+")
-        readings = [(f"+{digits}", None), *((digits, region) for region in REGIONS)]
-        return {found for reading in readings if (found := _valid(*reading))} - {self.number}
+        return _numbers(phonenumbers.normalize_diallable_chars_only(self.text).lstrip("+")) - {self.number}
 
 
 def all_typed() -> Iterator[Typed]:
@@ -67,6 +66,13 @@ def all_typed() -> Iterator[Typed]:
             spellings["international, (0)"] = f"+{example.country_code} (0) {digits}"
         for spelling, text in spellings.items():
             yield Typed(region, spelling, text, number)
+
+
+@cache
+def _numbers(digits: str) -> frozenset[str]:
+    """Return the valid numbers that digits are in any region, or with a plus, in E.164."""
+    readings = [(f"+{digits}", None), *((digits, region) for region in REGIONS)]
+    return frozenset(found for reading in readings if (found := _valid(*reading)))
 
 
 def _valid(text: str, region: str | None) -> str | None:

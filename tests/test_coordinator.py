@@ -249,7 +249,7 @@ async def test_idle_long_poll_is_closed(
     assert await hass.config_entries.async_setup(entry.entry_id)
     while not emulator.requests:
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await hass.config_entries.async_unload(entry.entry_id)
     account.send("Hello")
     emulator.hold = 0.0

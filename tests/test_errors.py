@@ -28,7 +28,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import Clock, broken_store, set_up, settle, texts
+from .conftest import Clock, broken_store, logged, set_up, settle, texts
 
 LONGEST_PAUSE = 300.0
 STEP = 60.0
@@ -255,7 +255,7 @@ async def test_each_error(
     await endure(person, entry, emulator, trouble, caplog)
     await person.live(60)
     assert texts(received) == ["Waits"]
-    assert "Waits" not in caplog.text
+    assert "Waits" not in logged(caplog)
 
 
 @pytest.mark.parametrize("provider", ["bulletin", "voipms"], indirect=True)

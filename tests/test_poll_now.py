@@ -193,7 +193,8 @@ async def test_flood(
     polls = (await async_get_config_entry_diagnostics(hass, entry))["polling"]["polls"]
     started = [datetime.fromisoformat(poll["started"]) for poll in polls[1:]]
     assert len(started) >= 10
-    assert all(later - earlier >= timedelta(seconds=0.99) for earlier, later in pairwise(started))
+    # Counted, as on a busy machine one poll may begin late and the next one in time.
+    assert len(started) <= (started[-1] - started[0]).total_seconds() + 2
     account.send("Real")
     await request_poll()
     await watch.live(1.5)

@@ -31,7 +31,7 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import settle, texts
+from .conftest import logged, settle, texts
 from .test_config_flow import answer, choose, explained, reconfigure, suggested
 from .test_options_webhook import Cloud, subscribed
 
@@ -373,7 +373,7 @@ async def test_signature(
     await settle(hass)
     assert texts(received) == ["Open", "Open"]
     for secret in ("k3y-of-requests", signature, "Open"):
-        assert secret not in caplog.text
+        assert secret not in logged(caplog)
 
 
 async def test_own_header(hass: HomeAssistant, entry: ConfigEntry, post: Post, received: list[Event]) -> None:

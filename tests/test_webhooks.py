@@ -29,7 +29,7 @@ from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .conftest import Clock, broken_store, make_entry, poll, set_up, settle, texts
+from .conftest import Clock, broken_store, logged, make_entry, poll, set_up, settle, texts
 
 WEBHOOK_ID = "5ecre7" * 8
 PATH = f"/api/webhook/{WEBHOOK_ID}"
@@ -679,7 +679,7 @@ class TestRefused:
             response = await client.post(PATH, data=body)
             assert response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         assert (await webhook_of(hass, entry))["refused"] == {"the body is too large": 2}
-        assert "secret" not in caplog.text
+        assert "secret" not in logged(caplog)
 
     async def test_body_that_does_not_come(
         self, hass: HomeAssistant, entry: MockConfigEntry, client: TestClient[Any, Any]

@@ -11,7 +11,8 @@ from emulator import Emulator
 
 USERNAME, PASSWORD = "user", "pass:word"
 BASIC = {"Authorization": aiohttp.encode_basic_auth(USERNAME, PASSWORD)}
-PATIENCE = 10
+PATIENCE = 20
+"""Seconds until something counts as never happening; what is held is held for longer."""
 
 
 class Reply(NamedTuple):

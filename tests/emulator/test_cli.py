@@ -12,7 +12,7 @@ import pytest
 
 from emulator import Emulator
 
-from .conftest import PASSWORD, USERNAME, Client
+from .conftest import PASSWORD, PATIENCE, USERNAME, Client
 
 ROOT = Path(__file__).parents[2]
 LOGIN = {"provider": "bulletin", "username": USERNAME}
@@ -40,7 +40,7 @@ async def run() -> AsyncIterator[Run]:
 async def address(process: Process) -> str:
     """The address that an emulator prints."""
     assert process.stdout
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return (await process.stdout.readline()).decode().split()[-1]
 
 
@@ -102,7 +102,7 @@ async def test_ends_at_once(run: Run, client: Client, tmp_path: Path, number: si
     while len(json.loads((await client.ask("GET", f"{root}/admin/requests")).body)["entries"]) < 2:
         pass
     process.send_signal(number)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         output, errors = await process.communicate()
     assert (process.returncode, output, errors) == (0, b"", b"")
     with pytest.raises(OSError, match=r".*"):

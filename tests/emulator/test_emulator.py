@@ -13,7 +13,7 @@ from emulator import Emulator
 from emulator.ledger import KEPT, Ledger
 from emulator.storage import DataFileError
 
-from .conftest import BASIC, PASSWORD, USERNAME, Client, serving, until
+from .conftest import BASIC, PASSWORD, PATIENCE, USERNAME, Client, serving, until
 
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -254,7 +254,7 @@ async def test_stops_at_once_while_holding(client: Client) -> None:
     account = emulator.add_account("bulletin", USERNAME, PASSWORD)
     poll = asyncio.create_task(client.ask("GET", emulator.url("bulletin") + "/api/1/sms/in"))
     await until(lambda: emulator.requests)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await emulator.stop()
     with pytest.raises(OSError, match=r".*"):
         await poll

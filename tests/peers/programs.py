@@ -1,9 +1,14 @@
 """Programs of Debian packages that are unpacked somewhere."""
 
+from itertools import islice
 from pathlib import Path
-import socket
+from random import SystemRandom
+
+from ..live.child import port_is_free
 
 HOST = "127.0.0.1"
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any port: a free one stays free until it is used."""
 
 
 class Programs:
@@ -30,8 +35,4 @@ class Programs:
 
 def free_ports(count: int) -> list[int]:
     """Return ports on which nobody listens."""
-    probes = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    return list(islice(filter(port_is_free, SystemRandom().sample(PORTS, len(PORTS))), count))

@@ -21,7 +21,7 @@ from custom_components.sms_inbox.providers.errors import (
 )
 from emulator import Account as EmulatedAccount, Emulator
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
+from .conftest import PASSWORD, USERNAME, CannedAnswers, CannedServer, MakeProvider, drain
 
 ROW: dict[str, Any] = {
     "id": "4023457654",
@@ -47,29 +47,29 @@ type Fetch = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: CannedServer) -> BulkSms:
-    """Return the provider of an account at the canned server."""
-    return BulkSms(session, Account(username="token", password=PASSWORD, url=str(server.make_url("/v1"))))
+def provider(session: aiohttp.ClientSession, canned: CannedAnswers) -> BulkSms:
+    """Return the provider of an account that gets canned answers."""
+    return BulkSms(session, Account(username="token", password=PASSWORD, url=canned.url("/v1")))
 
 
 @pytest.fixture
-def fetch(provider: BulkSms, server: CannedServer) -> Fetch:
+def fetch(provider: BulkSms, canned: CannedAnswers) -> Fetch:
     """Return what fetches one canned answer: rows, or anything else."""
 
     async def fetch(rows: Any, cursor: dict[str, Any] | None = None) -> Page:
-        server.answer = {"text": rows if isinstance(rows, str) else json.dumps(rows)}
+        canned.answer = {"text": rows if isinstance(rows, str) else json.dumps(rows)}
         return await provider.fetch(cursor or {})
 
     return fetch
 
 
-def asked(server: CannedServer) -> str:
+def asked(canned: CannedAnswers) -> str:
     """Return the filter of the one request."""
-    [(request, _)] = server.requests
-    assert (request.method, request.path) == ("GET", "/v1/messages")
-    assert request.query["sortOrder"] == "ASCENDING"
+    [request] = canned.asked
+    assert (request.method, request.url.path) == ("GET", "/v1/messages")
+    assert request.url.query["sortOrder"] == "ASCENDING"
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth("token", PASSWORD)
-    return request.query["filter"]
+    return request.url.query["filter"]
 
 
 async def test_message(fetch: Fetch) -> None:
@@ -83,13 +83,13 @@ async def test_message(fetch: Fetch) -> None:
     assert page.more
 
 
-async def test_long_id_as_a_number(fetch: Fetch, server: CannedServer) -> None:
+async def test_long_id_as_a_number(fetch: Fetch, canned: CannedAnswers) -> None:
     """An id of 19 digits is read to its last digit, also as a number, and the next page begins behind it."""
     page = await fetch([ROW | {"id": 1234567890123456789}])
     assert [message.message_id for message in page.messages] == ["1234567890123456789"]
-    server.requests.clear()
+    canned.asked.clear()
     await fetch([], page.cursor)
-    assert asked(server).endswith("&id>1234567890123456789")
+    assert asked(canned).endswith("&id>1234567890123456789")
 
 
 async def test_only_the_required_fields(fetch: Fetch) -> None:
@@ -159,36 +159,36 @@ async def test_what_is_no_list(fetch: Fetch, body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", '{"username": "anna"}', "null"])
-async def test_profile_without_an_id(provider: BulkSms, server: CannedServer, body: str) -> None:
+async def test_profile_without_an_id(provider: BulkSms, canned: CannedAnswers, body: str) -> None:
     """A profile that names no account proves nothing."""
-    server.answer = {"text": body}
+    canned.answer = {"text": body}
     with pytest.raises(ProtocolError):
         await provider.validate()
 
 
-async def test_first_look(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_first_look(fetch: Fetch, canned: CannedAnswers, freezer: FrozenDateTimeFactory) -> None:
     """The first look goes back 30 days, past the seven that the server takes; an empty one leaves no trace."""
     freezer.move_to(NOW)
     page = await fetch([])
-    assert asked(server) == "type=RECEIVED&submission.date>=2026-10-22T11:00:00Z"
+    assert asked(canned) == "type=RECEIVED&submission.date>=2026-10-22T11:00:00Z"
     assert (page.cursor, page.more) == ({}, False)
 
 
-async def test_later_looks(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_later_looks(fetch: Fetch, canned: CannedAnswers, freezer: FrozenDateTimeFactory) -> None:
     """Later ones begin an hour before the latest message, however long ago; it moves at the end of the list."""
     freezer.move_to(NOW)
     cursor = {"since": "2026-01-01T10:00:00+00:00"}
     page = await fetch([ROW], cursor)
-    assert asked(server) == "type=RECEIVED&submission.date>=2026-01-01T09:00:00Z"
+    assert asked(canned) == "type=RECEIVED&submission.date>=2026-01-01T09:00:00Z"
     assert (page.cursor, page.more) == (cursor, True)
     page = await fetch([], page.cursor)
     assert (page.cursor, page.more) == ({"since": "2026-11-21T10:00:00+00:00"}, False)
 
 
-async def test_cursor_of_a_move(fetch: Fetch, server: CannedServer) -> None:
+async def test_cursor_of_a_move(fetch: Fetch, canned: CannedAnswers) -> None:
     """An account that was read by the older API is read from an hour before a time on."""
     await fetch([], dict(BulkSms.cursor_since(NOW)))
-    assert asked(server) == "type=RECEIVED&submission.date>=2026-11-21T11:00:00Z"
+    assert asked(canned) == "type=RECEIVED&submission.date>=2026-11-21T11:00:00Z"
 
 
 async def test_message_from_the_future(fetch: Fetch, freezer: FrozenDateTimeFactory) -> None:
@@ -308,17 +308,17 @@ async def test_refusal(
         assert raised.value.hint == hint
 
 
-async def test_problem(provider: BulkSms, server: CannedServer) -> None:
+async def test_problem(provider: BulkSms, canned: CannedAnswers) -> None:
     """A request that the API refuses is no reason to hurry (V40)."""
     problem = {"type": "#bad-request", "title": "Bad Request", "status": 400, "detail": "id"}
-    server.answer = {"status": 400, "text": json.dumps(problem), "content_type": "application/problem+json"}
+    canned.answer = {"status": 400, "text": json.dumps(problem), "content_type": "application/problem+json"}
     with pytest.raises(ConfigurationError, match="400"):
         await provider.validate()
 
 
-async def test_rate_limit_without_a_body(provider: BulkSms, server: CannedServer) -> None:
+async def test_rate_limit_without_a_body(provider: BulkSms, canned: CannedAnswers) -> None:
     """429 with nothing else (V41)."""
-    server.answer = {"status": 429}
+    canned.answer = {"status": 429}
     with pytest.raises(RateLimitedError) as raised:
         await provider.validate()
     assert raised.value.retry_after is None
@@ -329,10 +329,10 @@ async def test_registering_again(make_provider: MakeProvider, emulator: Emulator
     account = emulator.add_account("bulksms", USERNAME, PASSWORD)
     provider = make_provider("bulksms")
     server.answer = {"status": 200}
-    url = str(server.make_url("/api/webhook/abc"))
+    url = server.url("/api/webhook/abc")
     for _ in range(2):
         await provider.set_webhook("SMS Inbox", url)
-    assert len(server.requests) == 1
+    assert len(server.asked) == 1
     account.webhooks[0]["active"] = False
     await provider.set_webhook("SMS Inbox", url)
     assert [webhook["active"] for webhook in account.webhooks] == [True]

@@ -20,29 +20,29 @@ from custom_components.sms_inbox.providers.errors import (
 )
 from emulator import Emulator
 
-from .conftest import PASSWORD, TIME_ZONE, USERNAME, CannedServer, MakeProvider, drain
+from .conftest import PASSWORD, TIME_ZONE, USERNAME, CannedAnswers, MakeProvider, drain
 
 type Fetch = Callable[..., Awaitable[Page]]
 
 
-def make(session: aiohttp.ClientSession, server: CannedServer, time_zone: str = TIME_ZONE) -> BulkSmsEapi:
+def make(session: aiohttp.ClientSession, canned: CannedAnswers, time_zone: str = TIME_ZONE) -> BulkSmsEapi:
     """Return the provider of an account at the server."""
-    url = str(server.make_url("/eapi"))
+    url = canned.url("/eapi")
     return BulkSmsEapi(session, Account(username="john", password=PASSWORD, url=url, time_zone=ZoneInfo(time_zone)))
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: CannedServer) -> BulkSmsEapi:
-    """Return the provider of an account at the canned server."""
-    return make(session, server)
+def provider(session: aiohttp.ClientSession, canned: CannedAnswers) -> BulkSmsEapi:
+    """Return the provider of an account that gets canned answers."""
+    return make(session, canned)
 
 
 @pytest.fixture
-def fetch(provider: BulkSmsEapi, server: CannedServer) -> Fetch:
+def fetch(provider: BulkSmsEapi, canned: CannedAnswers) -> Fetch:
     """Return what fetches one canned answer."""
 
     async def fetch(body: str | bytes, last_id: int = 18) -> Page:
-        server.answer = {"body": body if isinstance(body, bytes) else body.encode()}
+        canned.answer = {"body": body if isinstance(body, bytes) else body.encode()}
         return await provider.fetch({"last_retrieved_id": last_id})
 
     return fetch
@@ -67,13 +67,13 @@ async def test_documented_sample(fetch: Fetch) -> None:
     assert page.more
 
 
-async def test_asks_as_documented(provider: BulkSmsEapi, server: CannedServer) -> None:
+async def test_asks_as_documented(provider: BulkSmsEapi, canned: CannedAnswers) -> None:
     """POST with a form: user name, password, the last id, which is 0 at the very first."""
-    server.answer = {"text": "0|records to follow|0\n\n"}
+    canned.answer = {"text": "0|records to follow|0\n\n"}
     page = await provider.fetch({})
-    [(request, form)] = server.requests
-    assert (request.method, request.path_qs) == ("POST", "/eapi/reception/get_inbox/1/1.1")
-    assert form == {"username": "john", "password": PASSWORD, "last_retrieved_id": "0"}
+    [request] = canned.asked
+    assert (request.method, request.url.path_qs) == ("POST", "/eapi/reception/get_inbox/1/1.1")
+    assert request.form == {"username": "john", "password": PASSWORD, "last_retrieved_id": "0"}
     assert (page.messages, page.cursor) == ((), {"last_retrieved_id": 0})
 
 
@@ -164,11 +164,11 @@ async def test_versions_of_the_record(fetch_record: Fetch, tail: str) -> None:
     ],
 )
 async def test_local_time(
-    session: aiohttp.ClientSession, server: CannedServer, local: str, utc: datetime | None
+    session: aiohttp.ClientSession, canned: CannedAnswers, local: str, utc: datetime | None
 ) -> None:
     """Times are the account's: in autumn the first of the two hours, in spring the hour after the gap."""
-    server.answer = {"text": f"0|records to follow|1\n\n22|1|x|{local}|2|0|7bit\n"}
-    [message] = (await make(session, server, "Europe/London").fetch({})).messages
+    canned.answer = {"text": f"0|records to follow|1\n\n22|1|x|{local}|2|0|7bit\n"}
+    [message] = (await make(session, canned, "Europe/London").fetch({})).messages
     assert message.received_at == utc
 
 
@@ -208,14 +208,14 @@ async def test_cursor_is_the_highest_id(fetch: Fetch) -> None:
     assert [message.message_id for message in page.messages] == ["20", "99", "100", "120"]
 
 
-async def test_fewer_records_than_announced(fetch: Fetch, provider: BulkSmsEapi, server: CannedServer) -> None:
+async def test_fewer_records_than_announced(fetch: Fetch, provider: BulkSmsEapi, canned: CannedAnswers) -> None:
     """Those that are there are delivered, and the others are asked for."""
     page = await fetch(answer(19, 20, 21, 22, announced=5))
     assert [message.message_id for message in page.messages] == ["19", "20", "21", "22"]
     assert (page.cursor, page.more) == ({"last_retrieved_id": 22}, True)
-    server.answer = {"text": answer(23)}
+    canned.answer = {"text": answer(23)}
     assert [message.message_id for message in (await provider.fetch(page.cursor)).messages] == ["23"]
-    assert server.requests[-1][1]["last_retrieved_id"] == "22"
+    assert canned.asked[-1].form["last_retrieved_id"] == "22"
 
 
 async def test_fewer_records_in_no_order(fetch: Fetch) -> None:
@@ -262,11 +262,11 @@ async def test_a_page_that_repeats_is_no_reason_to_ask_again(fetch: Fetch) -> No
 @pytest.mark.parametrize(
     ("body", "error"), [("0|2101.15", None), ("0|2101.15|", None), ("23|invalid credentials|", AuthenticationError)]
 )
-async def test_validate(provider: BulkSmsEapi, server: CannedServer, body: str, error: type[Exception] | None) -> None:
+async def test_validate(provider: BulkSmsEapi, canned: CannedAnswers, body: str, error: type[Exception] | None) -> None:
     """The credits prove the credentials (V33)."""
-    server.answer = {"text": body}
+    canned.answer = {"text": body}
     with pytest.raises(error) if error else nullcontext():
-        assert (await provider.validate()).account_id == "127.0.0.1 john"
-    [(request, form)] = server.requests
-    assert request.path_qs == "/eapi/user/get_credits/1/1.1"
-    assert form == {"username": "john", "password": PASSWORD}
+        assert (await provider.validate()).account_id == "server.example john"
+    [request] = canned.asked
+    assert request.url.path_qs == "/eapi/user/get_credits/1/1.1"
+    assert request.form == {"username": "john", "password": PASSWORD}

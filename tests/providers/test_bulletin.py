@@ -13,7 +13,7 @@ from custom_components.sms_inbox.providers.contract import Account
 from custom_components.sms_inbox.providers.errors import AuthenticationError, ProtocolError, TemporaryError
 from emulator import Emulator
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, drain
+from .conftest import PASSWORD, USERNAME, CannedAnswers, MakeProvider, drain
 
 UTF_16 = b"&contentType=text%2Fplain%3B+charset%3DUTF-16"
 
@@ -138,13 +138,13 @@ async def test_web_page_is_kept_raw(emulator: Emulator, make_provider: MakeProvi
     assert b"<h" in raised.value.raw
 
 
-async def test_asks_as_documented(session: aiohttp.ClientSession, server: CannedServer) -> None:
+async def test_asks_as_documented(session: aiohttp.ClientSession, canned: CannedAnswers) -> None:
     """POST, Basic authorization, no parameters."""
-    account = Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/")))
+    account = Account(username=USERNAME, password=PASSWORD, url=canned.url())
     page = await Bulletin(session, account).fetch({})
     assert (page.messages, page.more) == ((), False)
-    [(request, form)] = server.requests
-    assert (request.method, request.path_qs, form) == ("POST", "/api/1/sms/in", {})
+    [request] = canned.asked
+    assert (request.method, request.url.path_qs, request.form) == ("POST", "/api/1/sms/in", {})
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth(USERNAME, PASSWORD)
 
 
@@ -187,18 +187,11 @@ async def test_connect(
 
 
 @pytest.mark.parametrize("body", ["", "<html></html>", "messageId=1&body=x"])
-async def test_server_without_feed_and_queue(session: aiohttp.ClientSession, body: str) -> None:
+async def test_server_without_feed_and_queue(session: aiohttp.ClientSession, canned: CannedAnswers, body: str) -> None:
     """A server that answers anything else in place of the queue is none of Bulletin's."""
-
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(status=404 if "list" in request.path else 200, text=body)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    async with TestServer(app) as server:
-        account = Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/")))
-        with pytest.raises(ProtocolError):
-            await Bulletin(session, account).validate()
+    canned.respond = lambda request: {"status": 404 if "list" in request.url.path else 200, "text": body}
+    with pytest.raises(ProtocolError):
+        await Bulletin(session, Account(username=USERNAME, password=PASSWORD, url=canned.url())).validate()
 
 
 async def test_message_ends_the_long_poll(session: aiohttp.ClientSession) -> None:

@@ -27,7 +27,7 @@ import emulator as emulation
 from emulator import Emulator, clicksend as emulated
 from emulator.clicksend import ClickSend as Protocol
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, new, poll, walk
+from .conftest import PASSWORD, USERNAME, CannedAnswers, MakeProvider, by_time, drain, new, poll, walk
 
 SAMPLE = (Path(__file__).parents[1] / "fixtures/clicksend/inbound").read_text()
 ROW: dict[str, Any] = {
@@ -62,18 +62,18 @@ type Fetch = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: CannedServer) -> ClickSend:
-    """Return the provider of an account at the canned server."""
-    return ClickSend(session, Account(username=USERNAME, password=PASSWORD, url=str(server.make_url("/v3"))))
+def provider(session: aiohttp.ClientSession, canned: CannedAnswers) -> ClickSend:
+    """Return the provider of an account that gets canned answers."""
+    return ClickSend(session, Account(username=USERNAME, password=PASSWORD, url=canned.url("/v3")))
 
 
 @pytest.fixture
-def fetch(provider: ClickSend, server: CannedServer) -> Fetch:
+def fetch(provider: ClickSend, canned: CannedAnswers) -> Fetch:
     """Return what fetches one canned answer: rows, or a whole body."""
 
     async def fetch(rows: Any) -> Page:
         data = {"total": 1, "current_page": 1, "last_page": 1, "data": rows}
-        server.answer = {"text": rows if isinstance(rows, str) else json.dumps({"http_code": 200, "data": data})}
+        canned.answer = {"text": rows if isinstance(rows, str) else json.dumps({"http_code": 200, "data": data})}
         return await provider.fetch({})
 
     return fetch
@@ -92,7 +92,7 @@ def asked(emulator: Emulator, method: str) -> list[str]:
     return [url.query.get("page") or url.name for url in urls]
 
 
-async def test_message(fetch: Fetch, server: CannedServer) -> None:
+async def test_message(fetch: Fetch, canned: CannedAnswers) -> None:
     """All fields of a row."""
     page = await fetch([ROW])
     [message] = page.messages
@@ -103,19 +103,19 @@ async def test_message(fetch: Fetch, server: CannedServer) -> None:
     assert message.in_reply_to == "373F7121-8089-42FA-8F5C-8F8F7C18DFAA"
     assert json.loads(message.raw) == ROW
     assert (page.cursor, page.more) == ({"since": TEN.isoformat()}, False)
-    [(request, _)] = server.requests
-    assert (request.method, request.path) == ("GET", "/v3/sms/inbound")
-    assert dict(request.query) == {"page": "1", "limit": "100"}
+    [request] = canned.asked
+    assert (request.method, request.url.path) == ("GET", "/v3/sms/inbound")
+    assert dict(request.url.query) == {"page": "1", "limit": "100"}
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth(USERNAME, PASSWORD)
 
 
-async def test_sample(fetch: Fetch, provider: ClickSend, server: CannedServer) -> None:
+async def test_sample(fetch: Fetch, provider: ClickSend, canned: CannedAnswers) -> None:
     """Three rows with one id are three messages, oldest first, which are marked read at once (V50)."""
     page = await fetch(SAMPLE)
     assert [message.text.split()[0] for message in page.messages] == ["Jelly", "Lemon", "Liquorice"]
     assert len({message.message_id for message in page.messages}) == 3
     await provider.acknowledge(page)
-    assert [request.path for request, _ in server.requests if request.method == "PUT"] == [
+    assert [request.url.path for request in canned.asked if request.method == "PUT"] == [
         "/v3/sms/inbound-read/C557B56E-83C0-4070-A74C-9BF05474B418"
     ]
 
@@ -183,9 +183,9 @@ async def test_what_is_no_list(fetch: Fetch, body: str) -> None:
         ({"user_id": 3819, "_subaccount": None}, "3819"),
     ],
 )
-async def test_identity(provider: ClickSend, server: CannedServer, account: dict[str, Any], expected: str) -> None:
+async def test_identity(provider: ClickSend, canned: CannedAnswers, account: dict[str, Any], expected: str) -> None:
     """Subaccounts are accounts of their own."""
-    server.answer = {"text": json.dumps({"http_code": 200, "data": account})}
+    canned.answer = {"text": json.dumps({"http_code": 200, "data": account})}
     identity = await provider.validate()
     assert identity.account_id == expected
 
@@ -193,9 +193,9 @@ async def test_identity(provider: ClickSend, server: CannedServer, account: dict
 @pytest.mark.parametrize(
     "flags", [{"active": 0}, {"active": "0"}, {"active": False}, {"active": 1, "banned": 1}, {"banned": "1"}]
 )
-async def test_inactive_account(provider: ClickSend, server: CannedServer, flags: dict[str, Any]) -> None:
+async def test_inactive_account(provider: ClickSend, canned: CannedAnswers, flags: dict[str, Any]) -> None:
     """That is no matter of the credentials, though they are taken."""
-    server.answer = {"text": json.dumps({"http_code": 200, "data": {"user_id": 3819, **flags}})}
+    canned.answer = {"text": json.dumps({"http_code": 200, "data": {"user_id": 3819, **flags}})}
     with pytest.raises(ConfigurationError) as raised:
         await provider.validate()
     assert raised.value.hint == "account_suspended"
@@ -292,9 +292,9 @@ async def test_logins_for_tests(session: aiohttp.ClientSession, emulator: Emulat
 
 
 @pytest.mark.parametrize("body", ["[]", '{"data": null}', '{"data": {"username": "anna"}}'])
-async def test_account_without_an_id(provider: ClickSend, server: CannedServer, body: str) -> None:
+async def test_account_without_an_id(provider: ClickSend, canned: CannedAnswers, body: str) -> None:
     """An answer that names no account proves nothing."""
-    server.answer = {"text": body}
+    canned.answer = {"text": body}
     with pytest.raises(ProtocolError):
         await provider.validate()
 
@@ -480,13 +480,13 @@ async def test_account_that_is_closed_while_marking(
     assert asked(emulator, "PUT") == ["a", "a"]
 
 
-async def test_never_all_at_once(fetch: Fetch, provider: ClickSend, server: CannedServer) -> None:
+async def test_never_all_at_once(fetch: Fetch, provider: ClickSend, canned: CannedAnswers) -> None:
     """No id that a row may have becomes the address that marks all messages read (V50)."""
     odd = ["", ".", "..", "/", "../inbound-read", "a/..", "?", "#", "%2e", " ", "é", "a\n", {"a": 1}, ["a"], 7]
     page = await fetch([ROW | {"message_id": id_, "body": str(id_)} for id_ in odd])
     assert len(page.messages) == len(odd) - 1
     await provider.acknowledge(page)
-    assert [request.raw_path for request, _ in server.requests[1:]] == ["/v3/sms/inbound-read/7"]
+    assert [request.url.raw_path for request in canned.asked[1:]] == ["/v3/sms/inbound-read/7"]
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -694,24 +694,24 @@ async def test_unknown_problem(make_provider: MakeProvider, account: emulation.A
 
 
 @pytest.mark.parametrize("rows", [["x", None, 5, [], {}], [{"action": "URL", "rule_name": NAME}]])
-async def test_odd_rules(provider: ClickSend, server: CannedServer, rows: list[Any]) -> None:
+async def test_odd_rules(provider: ClickSend, canned: CannedAnswers, rows: list[Any]) -> None:
     """They are passed over; one of ours without an id can't be changed, and no address is made of what is none."""
     data = {"total": 1, "current_page": 1, "last_page": 1, "data": rows}
-    server.answer = {"text": json.dumps({"http_code": 200, "response_code": "SUCCESS", "data": data})}
+    canned.answer = {"text": json.dumps({"http_code": 200, "response_code": "SUCCESS", "data": data})}
     assert await provider.problems() == ("no_poll_rule",)
     assert [place.url for place in await provider.webhook_places(NAME)] == [""]
     if len(rows) == 1:
         for odd in ("", "..", "1/../2", {"a": 1}):
-            server.answer = {"text": json.dumps({"data": {**data, "data": [{**rows[0], "inbound_rule_id": odd}]}})}
+            canned.answer = {"text": json.dumps({"data": {**data, "data": [{**rows[0], "inbound_rule_id": odd}]}})}
             with pytest.raises(ProtocolError):
                 await provider.set_webhook(NAME, "")
-        assert {request.method for request, _ in server.requests} == {"GET"}
+        assert {request.method for request in canned.asked} == {"GET"}
 
 
-async def test_rules_without_end(provider: ClickSend, server: CannedServer) -> None:
+async def test_rules_without_end(provider: ClickSend, canned: CannedAnswers) -> None:
     """A list that goes on for ever is told apart."""
     data = {"total": 1, "current_page": 1, "last_page": 10**9, "data": [{"action": "NONE"}]}
-    server.answer = {"text": json.dumps({"data": data})}
+    canned.answer = {"text": json.dumps({"data": data})}
     with pytest.raises(ProtocolError, match="end"):
         await provider.problems()
-    assert len(server.requests) == 100
+    assert len(canned.asked) == 100

@@ -1,13 +1,12 @@
 """46elks: the row of the history, and the pages that are walked backwards."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import aiohttp
-from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
@@ -25,7 +24,7 @@ from custom_components.sms_inbox.providers.errors import (
 from emulator import Account as Emulated, Emulator
 from emulator.elks import NO_LOGIN, Elks as Protocol, number
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, poll
+from .conftest import PASSWORD, USERNAME, CannedAnswers, MakeProvider, Request, by_time, drain, poll
 
 HISTORY = (Path(__file__).parents[1] / "fixtures/elks/history.json").read_text()
 ROW: dict[str, Any] = {
@@ -44,18 +43,20 @@ URL_A, URL_B = "https://home.example/api/webhook/abc", "https://home.example/api
 type Fetch = Callable[..., Awaitable[Page]]
 
 
-class Histories(CannedServer):
-    """A server that has no MMS, and one answer to everything else."""
+class Histories(CannedAnswers):
+    """No MMS, and one answer to everything else."""
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        return web.Response(text='{"data": []}') if request.path == "/a1/mms" else await super()._handle(request)
+    @override
+    def respond(self, request: Request) -> dict[str, Any]:
+        """Return the answer of a history."""
+        return {"text": '{"data": []}'} if request.url.path == "/a1/mms" else super().respond(request)
 
 
 @pytest.fixture
-async def server() -> AsyncGenerator[CannedServer]:
-    """Run such a server."""
-    async with Histories() as server:
-        yield server
+def canned() -> Iterator[CannedAnswers]:
+    """Return such answers."""
+    with Histories() as canned:
+        yield canned
 
 
 @pytest.fixture
@@ -65,17 +66,17 @@ def account(emulator: Emulator) -> Emulated:
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: CannedServer) -> Elks:
-    """Return the provider of an account at the canned server."""
-    return Elks(session, Account(username="uAbc", password=PASSWORD, url=str(server.make_url("/a1"))))
+def provider(session: aiohttp.ClientSession, canned: CannedAnswers) -> Elks:
+    """Return the provider of an account that gets canned answers."""
+    return Elks(session, Account(username="uAbc", password=PASSWORD, url=canned.url("/a1")))
 
 
 @pytest.fixture
-def fetch(provider: Elks, server: CannedServer) -> Fetch:
+def fetch(provider: Elks, canned: CannedAnswers) -> Fetch:
     """Return what fetches one canned answer: rows, or anything else."""
 
     async def fetch(rows: Any, cursor: dict[str, Any] | None = None) -> Page:
-        server.answer = {"text": rows if isinstance(rows, str) else json.dumps({"data": rows})}
+        canned.answer = {"text": rows if isinstance(rows, str) else json.dumps({"data": rows})}
         return await provider.fetch(cursor or {})
 
     return fetch
@@ -150,49 +151,49 @@ async def test_page_that_leads_nowhere(provider: Elks, fetch: Fetch, following: 
         await provider.fetch(page.cursor)
 
 
-async def test_account(provider: Elks, server: CannedServer) -> None:
+async def test_account(provider: Elks, canned: CannedAnswers) -> None:
     """The API username is the account's id at its server, however it is typed."""
-    server.answer = {"text": '{"id": "uabc", "displayname": "Anna", "email": "anna@example.com"}'}
+    canned.answer = {"text": '{"id": "uabc", "displayname": "Anna", "email": "anna@example.com"}'}
     identity = await provider.validate()
-    assert identity.account_id == "127.0.0.1 uabc"
-    [(request, _), (listed, _)] = server.requests
-    assert (request.path, listed.path) == ("/a1/me", "/a1/sms")
-    assert dict(listed.query) == {"start": "2000-01-01T00:00:00.000000", "limit": "1"}
+    assert identity.account_id == "server.example uabc"
+    request, listed = canned.asked
+    assert (request.url.path, listed.url.path) == ("/a1/me", "/a1/sms")
+    assert dict(listed.url.query) == {"start": "2000-01-01T00:00:00.000000", "limit": "1"}
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth("uAbc", PASSWORD)
 
 
 @pytest.mark.parametrize("answer", ["[]", '{"displayname": "Anna"}', "null"])
-async def test_account_without_an_id(provider: Elks, server: CannedServer, answer: str) -> None:
+async def test_account_without_an_id(provider: Elks, canned: CannedAnswers, answer: str) -> None:
     """What is no account's information proves nothing."""
-    server.answer = {"text": answer}
+    canned.answer = {"text": answer}
     with pytest.raises(ProtocolError):
         await provider.validate()
 
 
-async def test_refused(provider: Elks, server: CannedServer) -> None:
+async def test_refused(provider: Elks, canned: CannedAnswers) -> None:
     """A request that the API refuses is no reason to hurry."""
-    server.answer = {"status": 403, "text": "Missing key"}
+    canned.answer = {"status": 403, "text": "Missing key"}
     with pytest.raises(ConfigurationError, match="403"):
         await provider.validate()
 
 
-async def test_first_look(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_first_look(fetch: Fetch, canned: CannedAnswers, freezer: FrozenDateTimeFactory) -> None:
     """The first look goes back 32 days and has no end, in case our clock is behind; an empty one leaves no trace."""
     freezer.move_to(NOW)
     page = await fetch([])
-    [(request, _)] = server.requests
-    assert (request.method, request.path) == ("GET", "/a1/sms")
-    assert dict(request.query) == {"end": "2026-10-20T12:00:00.000000", "limit": "100"}
+    request, mms = canned.asked
+    assert (request.method, request.url.path, mms.url.path) == ("GET", "/a1/sms", "/a1/mms")
+    assert dict(request.url.query) == {"end": "2026-10-20T12:00:00.000000", "limit": "100"}
     assert (page.cursor, page.more) == ({}, False)
 
 
-async def test_later_looks(provider: Elks, fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_later_looks(provider: Elks, fetch: Fetch, canned: CannedAnswers, freezer: FrozenDateTimeFactory) -> None:
     """Later ones begin two days before the latest message, however long ago, and stay there."""
     freezer.move_to(NOW)
     cursor = {"since": "2026-01-05T10:00:00+00:00"}
     page = await fetch([ROW | {"created": "2026-01-05T10:00:00.900000"}], cursor)
-    [(request, _)] = server.requests
-    assert request.query["end"] == "2026-01-03T10:00:00.000000"
+    [request] = canned.asked
+    assert request.url.query["end"] == "2026-01-03T10:00:00.000000"
     assert page.cursor == cursor | {"mms": cursor["since"]}
     page = await provider.fetch(page.cursor)
     assert not page.more
@@ -282,12 +283,12 @@ async def test_steady_polling(emulator: Emulator, make_provider: MakeProvider) -
 
 
 @pytest.mark.parametrize("following", [ROW["created"], "9999-12-31T23:59:59.999999", "0001-01-01T00:00:00"])
-async def test_pages_in_circles(provider: Elks, server: CannedServer, following: str) -> None:
+async def test_pages_in_circles(provider: Elks, canned: CannedAnswers, following: str) -> None:
     """A server that shows the same page for ever is told apart."""
-    server.answer = {"text": json.dumps({"data": [ROW], "next": following})}
+    canned.answer = {"text": json.dumps({"data": [ROW], "next": following})}
     with pytest.raises(ProtocolError, match="circles"):
         await poll(provider)
-    assert len(server.requests) < 20
+    assert len(canned.asked) < 20
 
 
 async def test_mms(make_provider: MakeProvider, account: Emulated) -> None:
@@ -544,16 +545,16 @@ async def test_number_that_was_given_back(make_provider: MakeProvider, account: 
 
 
 @pytest.mark.parametrize("rows", [["x", None, 5, [], {}, {"id": "n/1"}, {"id": ["n1"]}], []])
-async def test_odd_numbers(provider: Elks, server: CannedServer, rows: list[Any]) -> None:
+async def test_odd_numbers(provider: Elks, canned: CannedAnswers, rows: list[Any]) -> None:
     """They are passed over."""
-    server.answer = {"text": json.dumps({"data": [*rows, {"id": "n1", "number": 461, "sms_url": 5}]})}
+    canned.answer = {"text": json.dumps({"data": [*rows, {"id": "n1", "number": 461, "sms_url": 5}]})}
     [place] = await provider.webhook_places(PLACE)
     assert (place.place_id, place.name, place.url) == ("n1", "461", "5")
 
 
 @pytest.mark.parametrize("border", ["soon", 5, "2018-02-07T14:14:14", "2018-02-07T14:14:14.834000"])
-async def test_numbers_without_end(provider: Elks, server: CannedServer, border: Any) -> None:
+async def test_numbers_without_end(provider: Elks, canned: CannedAnswers, border: Any) -> None:
     """A list that shows the same page for ever ends."""
-    server.answer = {"text": json.dumps({"data": [{"id": "n1", "number": "+461", "sms_url": ""}], "next": border})}
+    canned.answer = {"text": json.dumps({"data": [{"id": "n1", "number": "+461", "sms_url": ""}], "next": border})}
     assert len(await provider.webhook_places(PLACE)) == 1
-    assert len(server.requests) <= 2
+    assert len(canned.asked) <= 2

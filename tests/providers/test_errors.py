@@ -1,5 +1,6 @@
 """What an error says: the vendor's own word, and nothing else of an answer."""
 
+from itertools import product
 import json
 from typing import Any
 
@@ -17,17 +18,20 @@ from custom_components.sms_inbox.providers.errors import (
     TemporaryError,
 )
 
-from .conftest import PASSWORD, CannedServer
+from .conftest import PASSWORD, CannedAnswers, CannedServer
 
 TWILIO = {"code": 20403, "message": "Account of Anna is suspended", "more_info": "https://x/20403", "status": 403}
 PROBLEM = {"type": "https://developer.bulksms.com/json/v1/errors#forbidden", "title": "Forbidden", "detail": "Anna"}
 TITLE = {"type": "about:blank", "title": "Not Authorized", "status": 403, "detail": "Anna"}
 CLICKSEND = {"http_code": 403, "response_code": "ACCOUNT_NOT_ACTIVATED", "response_msg": "Anna's", "data": None}
 
+ODD_ERRORS = ("[]", "null", '{"code": ["x"]}', '{"code": 5.5}', '{"code": "two words, 5"}', "[" * 99999)
+LOCATIONS = ("http://[", "", "//", "http://a:b@[::1", "https://elsewhere.example/", "mailto:a", "http://x:99999999/")
 
-def make(session: aiohttp.ClientSession, server: CannedServer, key: str) -> Provider:
-    """Return a provider at the canned server."""
-    return PROVIDERS[key](session, Account(username="anna", password=PASSWORD, url=str(server.make_url("/x"))))
+
+def make(session: aiohttp.ClientSession, source: CannedAnswers | CannedServer, key: str) -> Provider:
+    """Return a provider that gets canned answers."""
+    return PROVIDERS[key](session, Account(username="anna", password=PASSWORD, url=source.url("/x")))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def make(session: aiohttp.ClientSession, server: CannedServer, key: str) -> Prov
 )
 async def test_reason(
     session: aiohttp.ClientSession,
-    server: CannedServer,
+    canned: CannedAnswers,
     key: str,
     status: int,
     body: Any,
@@ -69,35 +73,34 @@ async def test_reason(
     reason: str,
 ) -> None:
     """It has the vendor's constant, by which its support can help, and no text with values in it."""
-    server.answer = {"status": status, "text": body if isinstance(body, str) else json.dumps(body)}
+    canned.answer = {"status": status, "text": body if isinstance(body, str) else json.dumps(body)}
     with pytest.raises(error) as raised:
-        await make(session, server, key).fetch({})
+        await make(session, canned, key).fetch({})
     assert str(raised.value).endswith(reason)
     assert "Anna" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    "body", ["[]", "null", '{"code": ["x"]}', '{"code": 5.5}', '{"code": "two words, 5"}', "[" * 99999]
-)
 @pytest.mark.parametrize("key", [key for key in PROVIDERS if key != "webhook"])
-async def test_odd_errors(session: aiohttp.ClientSession, server: CannedServer, key: str, body: str) -> None:
+async def test_odd_errors(
+    session: aiohttp.ClientSession, canned: CannedAnswers, subtests: pytest.Subtests, key: str
+) -> None:
     """An answer without a word, or with anything else in its place, is the error of its status."""
-    provider = make(session, server, key)
-    for name in ("code", "type", "status", "response_code"):
-        server.answer = {"status": 403, "text": body.replace("code", name)}
-        with pytest.raises(ConfigurationError, match=r"^HTTP status 403$"):
+    provider = make(session, canned, key)
+    for body, name in product(ODD_ERRORS, ("code", "type", "status", "response_code")):
+        canned.answer = {"status": 403, "text": body.replace("code", name)}
+        with (
+            subtests.test(name, body=body[:80]),
+            pytest.raises(ConfigurationError, match=r"^HTTP status 403$"),
+        ):
             await provider.fetch({})
 
 
-@pytest.mark.parametrize(
-    "location",
-    ["http://[", "", "//", "http://a:b@[::1", "https://elsewhere.example/", "mailto:a", "http://x:99999999/"],
-)
 @pytest.mark.parametrize("key", [key for key in PROVIDERS if key != "webhook"])
 async def test_redirect_to_nowhere(
-    session: aiohttp.ClientSession, server: CannedServer, key: str, location: str
+    session: aiohttp.ClientSession, server: CannedServer, subtests: pytest.Subtests, key: str
 ) -> None:
     """The server is at fault, and gets no uncaught exception out of us."""
-    server.answer = {"status": 302, "headers": {"Location": location}}
-    with pytest.raises(ConfigurationError, match="redirects"):
-        await make(session, server, key).fetch({})
+    for location in LOCATIONS:
+        server.answer = {"status": 302, "headers": {"Location": location}}
+        with subtests.test(location=location), pytest.raises(ConfigurationError, match="redirects"):
+            await make(session, server, key).fetch({})

@@ -25,7 +25,7 @@ from custom_components.sms_inbox.providers.gammu import Gammu
 from emulator import Account as Modem, Emulator
 from emulator.protocol import Answer, Call
 
-from .conftest import PASSWORD, USERNAME, CannedServer, drain, new, poll
+from .conftest import PASSWORD, USERNAME, CannedAnswers, drain, new, poll
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/gammu"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -53,10 +53,10 @@ def gateway(session: aiohttp.ClientSession, account: Account, modem: Modem) -> G
 
 
 @pytest.fixture
-def canned(session: aiohttp.ClientSession, server: CannedServer) -> Gammu:
-    """Return a provider at the canned server, whose network is in Johannesburg."""
+def reader(session: aiohttp.ClientSession, canned: CannedAnswers) -> Gammu:
+    """Return a provider that gets canned answers, whose network is in Johannesburg."""
     zone = ZoneInfo("Africa/Johannesburg")
-    url = str(server.make_url("/"))
+    url = canned.url()
     return Gammu(session, Account(username="john", password=PASSWORD, url=url, time_zone=zone))
 
 
@@ -84,16 +84,16 @@ async def read(gateway: Gammu) -> Page:
     return page
 
 
-async def listed(canned: Gammu, server: CannedServer, *rows: Any) -> Page:
+async def listed(reader: Gammu, canned: CannedAnswers, *rows: Any) -> Page:
     """Return the page of a list with these rows."""
-    server.answer = {"text": json.dumps(rows), "content_type": "application/json"}
-    return await canned.fetch({})
+    canned.answer = {"text": json.dumps(rows), "content_type": "application/json"}
+    return await reader.fetch({})
 
 
-async def test_real_answer(canned: Gammu, server: CannedServer) -> None:
+async def test_real_answer(reader: Gammu, canned: CannedAnswers) -> None:
     """An answer as captured, with a long text in place of the one that was not kept (G2): JSON is decoded once."""
-    server.answer = {"body": (FIXTURES / "sms").read_bytes(), "content_type": "application/json"}
-    page = await canned.fetch({})
+    canned.answer = {"body": (FIXTURES / "sms").read_bytes(), "content_type": "application/json"}
+    page = await reader.fetch({})
     plain, emoji, long = page.messages
     assert (plain.sender, plain.text, plain.encoding) == ("+4412345678", r"Hi there | pipe \n end", "text")
     assert (plain.recipient, plain.in_reply_to, plain.data) == (None, None, None)
@@ -103,10 +103,10 @@ async def test_real_answer(canned: Gammu, server: CannedServer) -> None:
     assert (page.unreadable, page.more) == ((), False)
 
 
-async def test_unauthorized(canned: Gammu, server: CannedServer) -> None:
+async def test_unauthorized(reader: Gammu, canned: CannedAnswers) -> None:
     """A refusal comes as a page for people (G1)."""
-    server.answer = {"status": 401, "text": "Unauthorized Access", "content_type": "text/html"}
-    for call in (canned.validate(), canned.fetch({})):
+    canned.answer = {"status": 401, "text": "Unauthorized Access", "content_type": "text/html"}
+    for call in (reader.validate(), reader.fetch({})):
         with pytest.raises(AuthenticationError):
             await call
 
@@ -120,10 +120,10 @@ async def test_never_asks_for_what_deletes_at_once(gateway: Gammu, modem: Modem,
 
 
 @pytest.mark.parametrize("nothing", ["", None])
-async def test_nothing(canned: Gammu, server: CannedServer, nothing: str | None) -> None:
+async def test_nothing(reader: Gammu, canned: CannedAnswers, nothing: str | None) -> None:
     """A row with nothing in it is no message (G4), one with anything in it is."""
     empty = dict.fromkeys(("Date", "Number", "State", "Text"), nothing)
-    page = await listed(canned, server, empty, {**empty, "Number": "+447700900123"})
+    page = await listed(reader, canned, empty, {**empty, "Number": "+447700900123"})
     assert [message.sender for message in page.messages] == ["+447700900123"]
     assert page.unreadable == ()
 
@@ -135,18 +135,18 @@ async def test_nothing(canned: Gammu, server: CannedServer, nothing: str | None)
         {"status": 200, "text": "[]"},
     ],
 )
-async def test_validate(canned: Gammu, server: CannedServer, answer: dict[str, Any]) -> None:
+async def test_validate(reader: Gammu, canned: CannedAnswers, answer: dict[str, Any]) -> None:
     """That a message isn't there proves the credentials (G5); so does a list."""
-    server.answer = answer
-    identity = await canned.validate()
-    assert identity.account_id == f"127.0.0.1:{server.port} john"
+    canned.answer = answer
+    identity = await reader.validate()
+    assert identity.account_id == "server.example:443 john"
 
 
-async def test_another_server(canned: Gammu, server: CannedServer) -> None:
+async def test_another_server(reader: Gammu, canned: CannedAnswers) -> None:
     """One that has never heard of messages is none."""
-    server.answer = {"status": 404, "text": "<html>Not Found</html>"}
+    canned.answer = {"status": 404, "text": "<html>Not Found</html>"}
     with pytest.raises(ConfigurationError):
-        await canned.validate()
+        await reader.validate()
 
 
 async def test_gateways_are_told_apart(session: aiohttp.ClientSession, emulator: Emulator) -> None:
@@ -158,11 +158,11 @@ async def test_gateways_are_told_apart(session: aiohttp.ClientSession, emulator:
 
 
 @pytest.mark.parametrize("body", ['{"message": "Hello"}', "null", "[", ""])
-async def test_no_list(canned: Gammu, server: CannedServer, body: str) -> None:
+async def test_no_list(reader: Gammu, canned: CannedAnswers, body: str) -> None:
     """What is no list is not taken for an empty one."""
-    server.answer = {"text": body}
+    canned.answer = {"text": body}
     with pytest.raises(ProtocolError):
-        await canned.fetch({})
+        await reader.fetch({})
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ async def test_no_list(canned: Gammu, server: CannedServer, body: str) -> None:
         (None, None),
     ],
 )
-async def test_date(canned: Gammu, server: CannedServer, date: str | None, received_at: datetime | None) -> None:
+async def test_date(reader: Gammu, canned: CannedAnswers, date: str | None, received_at: datetime | None) -> None:
     """It is the network's local time; a message without one is a message."""
-    page = await listed(canned, server, {"Date": date, "Number": "1", "State": "Read", "Text": "x"})
+    page = await listed(reader, canned, {"Date": date, "Number": "1", "State": "Read", "Text": "x"})
     assert [message.received_at for message in page.messages] == [received_at]
 
 
@@ -195,11 +195,11 @@ async def test_date(canned: Gammu, server: CannedServer, date: str | None, recei
         ("2026/11/21 12:00:05", datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)),
     ],
 )
-async def test_forms_of_a_date(canned: Gammu, server: CannedServer, date: str, utc: datetime) -> None:
+async def test_forms_of_a_date(reader: Gammu, canned: CannedAnswers, date: str, utc: datetime) -> None:
     """However a time is written, it is the same time, and the message the same one."""
     plain = {"Date": "2026-11-21 12:00:05", "Number": "1", "State": "Read", "Text": "x"}
-    [first] = (await listed(canned, server, plain)).messages
-    [second] = (await listed(canned, server, plain | {"Date": date})).messages
+    [first] = (await listed(reader, canned, plain)).messages
+    [second] = (await listed(reader, canned, plain | {"Date": date})).messages
     assert (second.message_id, second.received_at) == (first.message_id, utc)
 
 
@@ -283,17 +283,17 @@ async def test_busy_modem(gateway: Gammu, modem: Modem, emulator: Emulator, stat
 
 
 @pytest.mark.parametrize("row", [None, "x", 5, [], {}, {"Number": "1"}, {"Number": "1", "Date": "", "Text": 5}])
-async def test_what_is_no_message(canned: Gammu, server: CannedServer, row: Any) -> None:
+async def test_what_is_no_message(reader: Gammu, canned: CannedAnswers, row: Any) -> None:
     """It is kept as it came, and takes nothing with it."""
     good = {"Date": "2026-11-21 12:00:05", "Number": "1", "State": "Read", "Text": "x"}
-    page = await listed(canned, server, row, good)
+    page = await listed(reader, canned, row, good)
     assert texts(page) == ["x"]
     assert [json.loads(record) for record in page.unreadable] == [row]
 
 
-async def test_half_a_character(canned: Gammu, server: CannedServer) -> None:
+async def test_half_a_character(reader: Gammu, canned: CannedAnswers) -> None:
     """A lone surrogate is replaced in the text and kept in the record."""
-    page = await listed(canned, server, {"Date": "", "Number": "1", "State": "Read", "Text": "a\ud83d"})
+    page = await listed(reader, canned, {"Date": "", "Number": "1", "State": "Read", "Text": "a\ud83d"})
     assert texts(page) == ["a\ufffd"]
     assert rb"a\ud83d" in page.messages[0].raw
 

@@ -242,11 +242,11 @@ def test_local_times(form: str) -> None:
 async def test_command(server: CannedServer) -> None:
     """The command sends one request, and says what came back."""
     server.answer = {"status": 200, "text": "OK"}
-    url = str(server.make_url("/hook"))
+    url = server.url("/hook")
     status, output = await run("textbee", url, "--key", "secret", "--text", "Grüße", "--from", "+447700900122")
     assert (status, output) == (0, "200 text/plain; charset=utf-8\nOK\n")
-    [(request, _)] = server.requests
-    assert (request.method, request.path, "X-Signature" in request.headers) == ("POST", "/hook", True)
+    [request] = server.asked
+    assert (request.method, request.url.path, "X-Signature" in request.headers) == ("POST", "/hook", True)
     server.answer = {"status": 403}
     status, output = await run("kannel", url)
     assert (status, output.splitlines()[0][:3]) == (1, "403")

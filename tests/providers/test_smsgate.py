@@ -1,14 +1,12 @@
 """SMS Gateway for Android: rows of the inbox, the window that is read again, and webhooks with their signature."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 import hmac
 import json
-from typing import Any
+from typing import Any, override
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from freezegun.api import FrozenDateTimeFactory
 from multidict import CIMultiDict
 import pytest
@@ -20,7 +18,7 @@ from custom_components.sms_inbox.providers.errors import ConfigurationError, Pro
 from custom_components.sms_inbox.providers.smsgate import SmsGate
 from emulator import Account as EmulatedAccount, Emulator
 
-from .conftest import PASSWORD, SIGNING_KEY, USERNAME, CannedServer, MakeProvider, by_time, drain, new, walk
+from .conftest import PASSWORD, SIGNING_KEY, USERNAME, CannedAnswers, MakeProvider, Request, by_time, drain, new, walk
 
 ROW: dict[str, Any] = {
     "id": "text:-1843019376",
@@ -47,7 +45,7 @@ PAYLOAD: dict[str, Any] = {
 }
 
 
-class Phone(TestServer):
+class Phone(CannedAnswers):
     """A phone whose inbox changes while it is read.
 
     Attributes:
@@ -56,41 +54,41 @@ class Phone(TestServer):
         tells_total: Whether an answer tells how many rows there are.
         ignores_offset: Whether each answer is the first page.
         arrivals: What comes after each answer.
-        asked: The queries.
+        queries: What was asked.
     """
 
     def __init__(self) -> None:
         """Begin with an empty inbox."""
-        app = web.Application()
-        app.router.add_get("/inbox", self._inbox)
-        super().__init__(app)
+        super().__init__()
         self.rows: list[dict[str, Any]] = []
         self.limit = 500
         self.tells_total = True
         self.ignores_offset = False
         self.arrivals: list[dict[str, Any]] = []
-        self.asked: list[dict[str, str]] = []
+        self.queries: list[dict[str, str]] = []
 
-    async def _inbox(self, asked: web.Request) -> web.Response:
-        self.asked.append(dict(asked.query))
-        offset = 0 if self.ignores_offset else int(asked.query.get("offset", 0))
+    @override
+    def respond(self, request: Request) -> dict[str, Any]:
+        """Return a page of the inbox."""
+        assert (request.method, request.url.path) == ("GET", "/inbox")
+        self.queries.append(dict(request.url.query))
+        offset = 0 if self.ignores_offset else int(request.url.query.get("offset", 0))
         page, total = self.rows[offset : offset + self.limit], len(self.rows)
         if self.arrivals:
             self.rows.insert(0, self.arrivals.pop(0))
-        return web.json_response(page, headers={"X-Total-Count": str(total)} if self.tells_total else {})
+        return {"text": json.dumps(page), "headers": {"X-Total-Count": str(total)} if self.tells_total else {}}
 
 
 @pytest.fixture
-async def phone() -> AsyncGenerator[Phone]:
-    """Run a phone."""
-    async with Phone() as phone:
+def phone() -> Iterator[Phone]:
+    """Return a phone."""
+    with Phone() as phone:
         yield phone
 
 
-def provider_at(session: aiohttp.ClientSession, server: TestServer, signing_key: str = SIGNING_KEY) -> SmsGate:
-    """Return the provider that reads a server."""
-    url = str(server.make_url("")).rstrip("/")
-    return SmsGate(session, Account(username="sms", password=PASSWORD, url=url, signing_key=signing_key))
+def provider_at(session: aiohttp.ClientSession, phone: CannedAnswers, signing_key: str = SIGNING_KEY) -> SmsGate:
+    """Return the provider that reads a phone."""
+    return SmsGate(session, Account(username="sms", password=PASSWORD, url=phone.url(), signing_key=signing_key))
 
 
 @pytest.fixture
@@ -184,7 +182,7 @@ async def test_first_look(provider: SmsGate, phone: Phone, freezer: FrozenDateTi
     """The first look goes back 30 days and the overlap, and has no end; an empty one leaves no trace."""
     freezer.move_to(NOW)
     page = await provider.fetch({})
-    assert phone.asked == [{"from": "2026-10-15T12:00:00Z", "to": "9999-12-31T00:00:00Z", "limit": "500"}]
+    assert phone.queries == [{"from": "2026-10-15T12:00:00Z", "to": "9999-12-31T00:00:00Z", "limit": "500"}]
     assert (page.cursor, page.more) == ({}, False)
 
 
@@ -194,7 +192,7 @@ async def test_later_looks(provider: SmsGate, phone: Phone, freezer: FrozenDateT
     phone.rows = [row(number) for number in range(3)]
     page = await provider.fetch({"since": "2026-11-01T10:00:00+00:00"})
     again = await provider.fetch(page.cursor)
-    assert [asked["from"] for asked in phone.asked] == ["2026-10-25T10:00:00Z", "2026-11-14T12:00:00Z"]
+    assert [asked["from"] for asked in phone.queries] == ["2026-10-25T10:00:00Z", "2026-11-14T12:00:00Z"]
     assert again.cursor == page.cursor == {"since": NOW.isoformat()}
 
 
@@ -214,14 +212,14 @@ async def test_several_pages(provider: SmsGate, phone: Phone, *, total: bool) ->
     pages = await walk(provider)
     assert texts(pages[0]) == [str(number) for number in reversed(range(500))]
     assert [text for page in reversed(pages) for text in texts(page)] == [str(n) for n in reversed(range(1200))]
-    assert [asked.get("offset") for asked in phone.asked] == [None, "500", "1000"]
+    assert [asked.get("offset") for asked in phone.queries] == [None, "500", "1000"]
 
 
 async def test_short_pages(provider: SmsGate, phone: Phone) -> None:
     """A page that is shorter than asked for is not the end while there is more in all."""
     phone.rows, phone.limit = [row(number) for number in range(7)], 3
     assert len((await drain(provider))[0]) == 7
-    assert [asked.get("offset") for asked in phone.asked] == [None, "3", "6"]
+    assert [asked.get("offset") for asked in phone.queries] == [None, "3", "6"]
 
 
 async def test_arrivals_while_pages_are_read(provider: SmsGate, phone: Phone) -> None:
@@ -241,24 +239,24 @@ async def test_offset_that_is_ignored(provider: SmsGate, phone: Phone) -> None:
     phone.ignores_offset = True
     with pytest.raises(ProtocolError, match="circles"):
         await walk(provider)
-    assert len(phone.asked) < 20
+    assert len(phone.queries) < 20
 
 
 @pytest.mark.parametrize("body", ["", "{}", "null", '{"message": "no"}'])
-async def test_what_is_no_list(session: aiohttp.ClientSession, server: CannedServer, body: str) -> None:
+async def test_what_is_no_list(session: aiohttp.ClientSession, canned: CannedAnswers, body: str) -> None:
     """What the API never says is told apart."""
-    server.answer = {"text": body}
-    for ask in (provider_at(session, server).validate(), provider_at(session, server).fetch({})):
+    canned.answer = {"text": body}
+    for ask in (provider_at(session, canned).validate(), provider_at(session, canned).fetch({})):
         with pytest.raises(ProtocolError):
             await ask
 
 
 @pytest.mark.parametrize("devices", [[], [{}], ["phone"], [{"id": None}]])
-async def test_phone_without_an_id(session: aiohttp.ClientSession, server: CannedServer, devices: list[Any]) -> None:
+async def test_phone_without_an_id(session: aiohttp.ClientSession, canned: CannedAnswers, devices: list[Any]) -> None:
     """A phone that can't be told from others is no account."""
-    server.answer = {"text": json.dumps(devices)}
+    canned.answer = {"text": json.dumps(devices)}
     with pytest.raises(ProtocolError):
-        await provider_at(session, server).validate()
+        await provider_at(session, canned).validate()
 
 
 async def test_identity_is_the_phones(emulator: Emulator, make_provider: MakeProvider) -> None:
@@ -273,15 +271,15 @@ async def test_identity_is_the_phones(emulator: Emulator, make_provider: MakePro
     ("status", "hint"), [(501, "no_inbox"), (404, "no_inbox"), (403, "missing_permission"), (405, None)]
 )
 async def test_server_without_an_inbox(
-    session: aiohttp.ClientSession, server: CannedServer, call: str, status: int, hint: str | None
+    session: aiohttp.ClientSession, canned: CannedAnswers, call: str, status: int, hint: str | None
 ) -> None:
     """The app's servers on the internet have none, nor have old versions; a token may not be for it (V47)."""
-    server.answer = {"status": status, "text": '{"message": "Not implemented"}'}
-    provider = provider_at(session, server)
+    canned.answer = {"status": status, "text": '{"message": "Not implemented"}'}
+    provider = provider_at(session, canned)
     with pytest.raises(ConfigurationError, match=str(status)) as raised:
         await (provider.validate() if call == "validate" else provider.fetch({}))
     assert raised.value.hint == hint
-    assert server.requests[0][0].path == "/inbox"
+    assert canned.asked[0].url.path == "/inbox"
 
 
 async def test_other_pages_that_are_missing(account: EmulatedAccount, make_provider: MakeProvider) -> None:

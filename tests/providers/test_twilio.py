@@ -1,18 +1,16 @@
 """Twilio and SignalWire: pages, the days that are searched, credentials, and signed webhooks."""
 
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 import hashlib
 import hmac
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from freezegun.api import FrozenDateTimeFactory
 from multidict import CIMultiDict
 import pytest
@@ -35,7 +33,7 @@ from custom_components.sms_inbox.providers.twilio_webhooks import messaging_url
 import emulator as emulated
 from emulator import Emulator, twilio_account
 
-from .conftest import PASSWORD, USERNAME, MakeProvider, by_time, new, poll
+from .conftest import PASSWORD, USERNAME, CannedAnswers, MakeProvider, Request, by_time, new, poll
 
 SID, TOKEN = "AC" + "a" * 32, "12345"
 LIST = f"/2010-04-01/Accounts/{SID}/Messages.json"
@@ -48,58 +46,55 @@ SIGNATURE = "YYziaptGLy4UHY7QB1dAAqj5aB0="
 """Of V45, which was computed without this code."""
 
 
-class Pages(TestServer):
-    """A server whose answers are the pages of a list.
+class Pages(CannedAnswers):
+    """The pages of a list.
 
     Attributes:
-        pages: What it answers, by the number of the page in the query.
-        requests: What it was asked.
+        pages: What is answered, by the number of the page in the query.
     """
 
     def __init__(self) -> None:
         """Have the pages of the document."""
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._handle)
-        super().__init__(app)
+        super().__init__()
         self.pages: list[Any] = PAGES
-        self.requests: list[web.Request] = []
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        self.requests.append(request)
-        page = self.pages[int(request.query.get("Page", "0"))]
-        return web.Response(text=page if isinstance(page, str) else json.dumps(page))
-
-
-@pytest.fixture
-async def server() -> AsyncGenerator[Pages]:
-    """Run a server of pages."""
-    async with Pages() as server:
-        yield server
+    @override
+    def respond(self, request: Request) -> dict[str, Any]:
+        """Return a page."""
+        page = self.pages[int(request.url.query.get("Page", "0"))]
+        return {"text": page if isinstance(page, str) else json.dumps(page)}
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: Pages) -> Twilio:
-    """Return the provider of an account at the server."""
-    return Twilio(session, Account(username=SID, password=TOKEN, url=str(server.make_url("/"))))
+def canned() -> Iterator[Pages]:
+    """Return pages instead of one answer."""
+    with Pages() as canned:
+        yield canned
 
 
-async def fetch(provider: Twilio, server: Pages, *rows: Any, cursor: Mapping[str, Any] | None = None) -> Page:
+@pytest.fixture
+def provider(session: aiohttp.ClientSession, canned: Pages) -> Twilio:
+    """Return the provider of an account that gets pages."""
+    return Twilio(session, Account(username=SID, password=TOKEN, url=canned.url()))
+
+
+async def fetch(provider: Twilio, canned: Pages, *rows: Any, cursor: Mapping[str, Any] | None = None) -> Page:
     """Fetch one page with these rows."""
-    server.pages = [{"messages": list(rows), "next_page_uri": None}]
+    canned.pages = [{"messages": list(rows), "next_page_uri": None}]
     return await provider.fetch(cursor or {})
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/laml", "/api/laml/"])
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_pages(session: aiohttp.ClientSession, server: Pages, path: str, *, is_whole: bool) -> None:
+async def test_pages(session: aiohttp.ClientSession, canned: Pages, path: str, *, is_whole: bool) -> None:
     """All pages are read, at the same server; what was sent is left out (V44).
 
     The address of the next page may begin with that of the server, as SignalWire's does.
     """
     following = PAGES[0]["next_page_uri"]
     if is_whole:
-        server.pages = [PAGES[0] | {"next_page_uri": path.rstrip("/") + following}, PAGES[1]]
-    url = str(server.make_url("/")).rstrip("/") + path
+        canned.pages = [PAGES[0] | {"next_page_uri": path.rstrip("/") + following}, PAGES[1]]
+    url = canned.url(path)
     newest, oldest = await poll(Twilio(session, Account(username=SID, password=TOKEN, url=url)))
     assert [(message.message_id, message.text) for message in by_time([*newest.messages, *oldest.messages])] == [
         ("MM" + "2".zfill(32), ""),
@@ -108,15 +103,15 @@ async def test_pages(session: aiohttp.ClientSession, server: Pages, path: str, *
     ]
     assert (newest.cursor, newest.more, oldest.more) == ({}, True, False)
     assert oldest.cursor == {"since": "2026-11-21T10:00:05+00:00"}
-    first, second = server.requests
-    assert (first.path, second.path) == (path.rstrip("/") + LIST,) * 2
-    assert second.query == URL(following).query
+    first, second = canned.asked
+    assert (first.url.path, second.url.path) == (path.rstrip("/") + LIST,) * 2
+    assert dict(second.url.query) == dict(URL(following).query)
     assert second.headers["Authorization"] == first.headers["Authorization"] == aiohttp.encode_basic_auth(SID, TOKEN)
 
 
-async def test_message(provider: Twilio, server: Pages) -> None:
+async def test_message(provider: Twilio, canned: Pages) -> None:
     """All fields of a received message."""
-    [message] = (await fetch(provider, server, ROW)).messages
+    [message] = (await fetch(provider, canned, ROW)).messages
     assert (message.sender, message.recipient, message.text) == ("+447700900123", "+447700900999", "Hi | there")
     assert (message.encoding, message.data, message.in_reply_to) == ("text", None, None)
     assert message.received_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -156,48 +151,48 @@ async def test_message(provider: Twilio, server: Pages) -> None:
         ({"sid": "0a059168-ead0-41af-9d1f-343dae832527"}, {"message_id": "0a059168-ead0-41af-9d1f-343dae832527"}),
     ],
 )
-async def test_fields(provider: Twilio, server: Pages, change: dict[str, Any], expected: dict[str, Any]) -> None:
+async def test_fields(provider: Twilio, canned: Pages, change: dict[str, Any], expected: dict[str, Any]) -> None:
     """Odd values of a field are delivered as well as they can be."""
-    [message] = (await fetch(provider, server, ROW | change)).messages
+    [message] = (await fetch(provider, canned, ROW | change)).messages
     assert {name: getattr(message, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("direction", ["outbound-api", "outbound-call", "outbound-reply", "outbound"])
-async def test_sent_messages_are_dropped(provider: Twilio, server: Pages, direction: str) -> None:
+async def test_sent_messages_are_dropped(provider: Twilio, canned: Pages, direction: str) -> None:
     """The list can't be narrowed to what was received; who only sends hasn't a month of it read each time."""
-    page = await fetch(provider, server, ROW | {"direction": direction}, {"direction": direction})
+    page = await fetch(provider, canned, ROW | {"direction": direction}, {"direction": direction})
     assert (page.messages, page.unreadable) == ((), ())
     assert page.cursor == {"since": "2026-11-21T10:00:00+00:00"}
 
 
-async def test_incomplete_message(provider: Twilio, server: Pages, freezer: FrozenDateTimeFactory) -> None:
+async def test_incomplete_message(provider: Twilio, canned: Pages, freezer: FrozenDateTimeFactory) -> None:
     """A message that is still arriving isn't delivered without its text; after ten minutes it is complete."""
     freezer.move_to(datetime(2026, 11, 21, 10, 1, tzinfo=UTC))
     receiving = ROW | {"status": "receiving", "body": ""}
-    page = await fetch(provider, server, receiving)
+    page = await fetch(provider, canned, receiving)
     assert page.messages == ()
-    page = await fetch(provider, server, ROW | {"status": "received"}, cursor=page.cursor)
+    page = await fetch(provider, canned, ROW | {"status": "received"}, cursor=page.cursor)
     assert [message.text for message in page.messages] == ["Hi | there"]
     other = receiving | {"sid": "SM" + "7" * 32}
-    page = await fetch(provider, server, other, cursor=page.cursor)
+    page = await fetch(provider, canned, other, cursor=page.cursor)
     assert page.messages == ()
     freezer.tick(600)
-    page = await fetch(provider, server, other, cursor=page.cursor)
+    page = await fetch(provider, canned, other, cursor=page.cursor)
     assert [message.text for message in page.messages] == [""]
 
 
 @pytest.mark.parametrize("row", ["text", None, {"direction": "inbound", "body": "no sid"}, ["list"]])
-async def test_row_that_is_no_message(provider: Twilio, server: Pages, row: Any) -> None:
+async def test_row_that_is_no_message(provider: Twilio, canned: Pages, row: Any) -> None:
     """It is kept, and the others come."""
-    page = await fetch(provider, server, row, ROW)
+    page = await fetch(provider, canned, row, ROW)
     assert len(page.messages) == 1
     assert [json.loads(raw) for raw in page.unreadable] == [row]
 
 
 @pytest.mark.parametrize("body", ["", "<html></html>", "[]", "null", "{}", '{"messages": {}}', '{"messages": null}'])
-async def test_what_is_no_list(provider: Twilio, server: Pages, body: str) -> None:
+async def test_what_is_no_list(provider: Twilio, canned: Pages, body: str) -> None:
     """What the API never says is told apart."""
-    server.pages = [body]
+    canned.pages = [body]
     with pytest.raises(ProtocolError):
         await provider.fetch({})
 
@@ -213,62 +208,62 @@ async def test_what_is_no_list(provider: Twilio, server: Pages, body: str) -> No
     ],
 )
 async def test_next_page_at_another_server(
-    provider: Twilio, server: Pages, following: str, error: type[Exception]
+    provider: Twilio, canned: Pages, following: str, error: type[Exception]
 ) -> None:
     """The credentials go nowhere else; the page that names it is delivered."""
-    server.pages = [PAGES[0] | {"next_page_uri": following}]
+    canned.pages = [PAGES[0] | {"next_page_uri": following}]
     page = await provider.fetch({})
     assert page.messages
     assert page.more
     with pytest.raises(error):
         await provider.fetch(page.cursor)
-    assert len(server.requests) == 1
+    assert len(canned.asked) == 1
 
 
-async def test_pages_in_circles(provider: Twilio, server: Pages) -> None:
+async def test_pages_in_circles(provider: Twilio, canned: Pages) -> None:
     """A list without an end is given up."""
-    server.pages = [PAGES[0], PAGES[1] | {"next_page_uri": PAGES[0]["next_page_uri"]}]
+    canned.pages = [PAGES[0], PAGES[1] | {"next_page_uri": PAGES[0]["next_page_uri"]}]
     for _ in range(2):
         with pytest.raises(ProtocolError, match="circles"):
             await poll(provider)
-    assert len(server.requests) < 40
+    assert len(canned.asked) < 40
 
 
-async def test_identity(provider: Twilio, server: Pages) -> None:
+async def test_identity(provider: Twilio, canned: Pages) -> None:
     """The list is read, as polls do; the account is known by its SID, whatever its name is.
 
     Nothing is kept of the token that the vendor sends.
     """
-    server.pages = [{"messages": [], "sid": SID, "friendly_name": "My first account", "auth_token": TOKEN}]
+    canned.pages = [{"messages": [], "sid": SID, "friendly_name": "My first account", "auth_token": TOKEN}]
     identity = await provider.validate()
     assert identity.account_id == SID.casefold()
-    assert [request.path for request in server.requests] == [LIST, f"/2010-04-01/Accounts/{SID}.json"]
+    assert [request.url.path for request in canned.asked] == [LIST, f"/2010-04-01/Accounts/{SID}.json"]
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", "null", '{"auth_token": "12345"}', '{"messages": {}}'])
-async def test_validate_without_a_list(provider: Twilio, server: Pages, body: str) -> None:
+async def test_validate_without_a_list(provider: Twilio, canned: Pages, body: str) -> None:
     """An answer that has no list proves nothing."""
-    server.pages = [body]
+    canned.pages = [body]
     with pytest.raises(ProtocolError) as raised:
         await provider.validate()
     assert TOKEN not in repr(raised.value)
 
 
-async def test_first_look(provider: Twilio, server: Pages, freezer: FrozenDateTimeFactory) -> None:
+async def test_first_look(provider: Twilio, canned: Pages, freezer: FrozenDateTimeFactory) -> None:
     """The first look goes back 30 days and two; an empty one leaves no trace."""
     freezer.move_to(NOW)
-    page = await fetch(provider, server)
-    [request] = server.requests
-    assert request.query == {"DateSent>": "2026-10-20", "PageSize": "200"}
+    page = await fetch(provider, canned)
+    [request] = canned.asked
+    assert request.url.query == {"DateSent>": "2026-10-20", "PageSize": "200"}
     assert (page.cursor, page.more) == ({}, False)
 
 
-async def test_later_looks(provider: Twilio, server: Pages, freezer: FrozenDateTimeFactory) -> None:
+async def test_later_looks(provider: Twilio, canned: Pages, freezer: FrozenDateTimeFactory) -> None:
     """Later ones begin two days before the latest message, however long ago."""
     freezer.move_to(NOW)
-    page = await fetch(provider, server, ROW, cursor={"since": "2026-01-05T00:00:01+00:00"})
-    [request] = server.requests
-    assert request.query["DateSent>"] == "2026-01-03"
+    page = await fetch(provider, canned, ROW, cursor={"since": "2026-01-05T00:00:01+00:00"})
+    [request] = canned.asked
+    assert request.url.query["DateSent>"] == "2026-01-03"
     assert page.cursor == {"since": "2026-11-21T10:00:00+00:00"}
 
 
@@ -560,12 +555,12 @@ async def test_numbers_that_may_not_be_read(
 
 
 @pytest.mark.parametrize("username", [KEY, KEY.lower(), "SK1"])
-async def test_api_key_as_user_name(session: aiohttp.ClientSession, server: Pages, username: str) -> None:
+async def test_api_key_as_user_name(session: aiohttp.ClientSession, canned: Pages, username: str) -> None:
     """It names no account: that is said before anything is sent."""
-    provider = Twilio(session, Account(username=username, password=SECRET, url=str(server.make_url("/"))))
+    provider = Twilio(session, Account(username=username, password=SECRET, url=canned.url()))
     for call in (provider.validate(), provider.fetch({}), provider.webhook_places("")):
         await expect(call, AuthenticationError, "key_without_account")
-    assert server.requests == []
+    assert canned.asked == []
 
 
 def test_secret_of_an_api_key_signs_nothing(session: aiohttp.ClientSession) -> None:
@@ -596,9 +591,9 @@ async def test_suspended_account_that_can_be_looked_at(account: emulated.Account
     await expect(make_provider("twilio").validate(), ConfigurationError, "account_suspended")
 
 
-async def test_suspended_account_whose_list_is_read(provider: Twilio, server: Pages) -> None:
+async def test_suspended_account_whose_list_is_read(provider: Twilio, canned: Pages) -> None:
     """That the list can be read proves nothing either: nothing arrives in it."""
-    server.pages = [{"messages": [], "status": "suspended"}]
+    canned.pages = [{"messages": [], "status": "suspended"}]
     await expect(provider.validate(), ConfigurationError, "account_suspended")
 
 
@@ -987,9 +982,9 @@ async def test_no_server_of_messaging_services(
         ([{"sid": "PN1", "capabilities": {"sms": None}, "sms_application_sid": None}], ["PN1"]),
     ],
 )
-async def test_odd_numbers(provider: Twilio, server: Pages, rows: list[Any], names: list[str]) -> None:
+async def test_odd_numbers(provider: Twilio, canned: Pages, rows: list[Any], names: list[str]) -> None:
     """A number that can't be understood hides no other."""
-    server.pages = [{"incoming_phone_numbers": rows, "next_page_uri": None}]
+    canned.pages = [{"incoming_phone_numbers": rows, "next_page_uri": None}]
     assert [place.name for place in await provider.webhook_places("")] == names
 
 
@@ -1005,10 +1000,10 @@ async def test_odd_numbers(provider: Twilio, server: Pages, rows: list[Any], nam
     ],
 )
 async def test_what_is_no_list_of_numbers(
-    provider: Twilio, server: Pages, answer: Any, error: type[ProviderError]
+    provider: Twilio, canned: Pages, answer: Any, error: type[ProviderError]
 ) -> None:
     """Nothing in an answer does more than fail; a list without an end is given up."""
-    server.pages = [answer]
+    canned.pages = [answer]
     with pytest.raises(error):
         await provider.webhook_places("")
-    assert len(server.requests) <= 100
+    assert len(canned.asked) <= 100

@@ -1,16 +1,14 @@
 """VoIP.ms: the rows of `getSMS`, its status codes, its days, and the zone of New York."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 import json
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, override
 from unittest.mock import Mock
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
@@ -29,7 +27,7 @@ from custom_components.sms_inbox.providers.voipms_rows import unescaped
 from emulator import Account as EmulatedAccount, Emulator
 from emulator.voipms import Number, make_number
 
-from .conftest import PASSWORD, USERNAME, CannedServer, MakeProvider, by_time, drain, new, poll
+from .conftest import PASSWORD, USERNAME, CannedAnswers, CannedServer, MakeProvider, Request, by_time, drain, new, poll
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/voipms"
 ROW: dict[str, Any] = {
@@ -51,26 +49,31 @@ type Fetch = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
-def provider(session: aiohttp.ClientSession, server: CannedServer) -> VoipMs:
-    """Return the provider of an account at the canned server."""
-    return VoipMs(session, Account(username="Anna@example.com", password=PASSWORD, url=str(server.make_url("/api/v1"))))
+def provider(session: aiohttp.ClientSession, canned: CannedAnswers) -> VoipMs:
+    """Return the provider of an account that gets canned answers."""
+    return at(session, canned.url("/api/v1"))
+
+
+def at(session: aiohttp.ClientSession, url: str) -> VoipMs:
+    """Return the provider of an account at a server."""
+    return VoipMs(session, Account(username="Anna@example.com", password=PASSWORD, url=url))
 
 
 @pytest.fixture
-def fetch(provider: VoipMs, server: CannedServer) -> Fetch:
+def fetch(provider: VoipMs, canned: CannedAnswers) -> Fetch:
     """Return what fetches one canned answer: rows, or anything else."""
 
     async def fetch(rows: Any, cursor: dict[str, Any] | None = None) -> Page:
         text = json.dumps({"status": "success", "sms": rows}) if isinstance(rows, list) else rows
-        server.answer = {"text": text}
+        canned.answer = {"text": text}
         return await provider.fetch(cursor or {})
 
     return fetch
 
 
-def asked(server: CannedServer) -> list[tuple[date, date]]:
+def asked(canned: CannedAnswers) -> list[tuple[date, date]]:
     """Return the days that were asked for."""
-    forms = [form for _, form in server.requests if form["method"] == "getSMS"]
+    forms = [request.form for request in canned.asked if request.form["method"] == "getSMS"]
     return [(date.fromisoformat(form["from"]), date.fromisoformat(form["to"])) for form in forms]
 
 
@@ -86,17 +89,22 @@ async def test_documented_answer(fetch: Fetch) -> None:
     assert message.channel is None
 
 
-async def test_asks_as_documented(fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory) -> None:
+async def test_asks_as_documented(
+    session: aiohttp.ClientSession, server: CannedServer, freezer: FrozenDateTimeFactory
+) -> None:
     """POST with a form in parts, as the server takes no other; what was received, in Eastern time, and two lists."""
     freezer.move_to(NOW)
     cursor = {"since": "2026-11-20T03:00:00+00:00", "mms_since": "2026-11-17T03:00:00+00:00"}
-    page = await fetch([ROW], cursor)
-    await fetch('{"status":"no_sms"}', dict(page.cursor))
-    (request, form), (_, second) = server.requests
-    assert (request.method, request.path_qs) == ("POST", "/api/v1/rest.php")
-    assert request.content_type == "multipart/form-data"
-    assert request.content_length
-    assert form == {
+    provider = at(session, server.url("/api/v1"))
+    server.answer = {"text": json.dumps({"status": "success", "sms": [ROW]})}
+    page = await provider.fetch(cursor)
+    server.answer = {"text": '{"status":"no_sms"}'}
+    await provider.fetch(page.cursor)
+    first, second = server.asked
+    assert (first.method, first.url.path_qs) == ("POST", "/api/v1/rest.php")
+    assert first.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert first.headers["Content-Length"]
+    assert first.form == {
         "api_username": "Anna@example.com",
         "api_password": PASSWORD,
         "method": "getSMS",
@@ -107,15 +115,15 @@ async def test_asks_as_documented(fetch: Fetch, server: CannedServer, freezer: F
         "timezone": "-5",
         "limit": "1000",
     }
-    assert second == form | {"method": "getMMS", "from": "2026-11-15"}
+    assert second.form == first.form | {"method": "getMMS", "from": "2026-11-15"}
 
 
-async def test_validate(provider: VoipMs, server: CannedServer) -> None:
+async def test_validate(provider: VoipMs, canned: CannedAnswers) -> None:
     """The balance is asked for; an account is known by its user name and server, however it is written."""
-    server.answer = {"text": '{"status":"success","balance":{"current_balance":"112.192790"}}'}
+    canned.answer = {"text": '{"status":"success","balance":{"current_balance":"112.192790"}}'}
     identity = await provider.validate()
-    assert identity.account_id == "127.0.0.1 anna@example.com"
-    assert [form["method"] for _, form in server.requests] == ["getBalance"]
+    assert identity.account_id == "server.example anna@example.com"
+    assert [request.form["method"] for request in canned.asked] == ["getBalance"]
 
 
 @pytest.mark.parametrize(
@@ -240,9 +248,9 @@ async def test_what_is_no_answer(fetch: Fetch, body: str) -> None:
         "<soap:Fault/>",
     ],
 )
-async def test_page_instead_of_an_answer(provider: VoipMs, server: CannedServer, status: int, body: str) -> None:
+async def test_page_instead_of_an_answer(provider: VoipMs, canned: CannedAnswers, status: int, body: str) -> None:
     """What stands before the server has pages of its own, which pass (V64); so do the server's SOAP faults."""
-    server.answer = {"status": status, "text": body}
+    canned.answer = {"status": status, "text": body}
     for ask in (provider.validate(), provider.fetch({}), provider.fetch({})):
         with pytest.raises(TemporaryError) as raised:
             await ask
@@ -277,15 +285,15 @@ async def test_message_from_the_future(fetch: Fetch, freezer: FrozenDateTimeFact
 
 @pytest.mark.parametrize("clock", [NOW - timedelta(days=400), NOW, NOW + timedelta(days=400)])
 async def test_clock(
-    provider: VoipMs, server: CannedServer, fetch: Fetch, freezer: FrozenDateTimeFactory, clock: datetime
+    provider: VoipMs, canned: CannedAnswers, fetch: Fetch, freezer: FrozenDateTimeFactory, clock: datetime
 ) -> None:
     """Once the vendor has told what day it is, ours doesn't matter."""
     freezer.move_to(clock)
     date_of_answer = {"Date": NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-    server.answer = {"text": '{"status":"success"}', "headers": date_of_answer}
+    canned.answer = {"text": '{"status":"success"}', "headers": date_of_answer}
     await provider.validate()
     await fetch([], {"since": "2026-11-20T12:00:00+00:00"})
-    assert asked(server) == [(date(2026, 11, 19), date(2026, 11, 22))]
+    assert asked(canned) == [(date(2026, 11, 19), date(2026, 11, 22))]
 
 
 @pytest.mark.parametrize(
@@ -293,12 +301,12 @@ async def test_clock(
     [("2026-11-20T04:59:59+00:00", date(2026, 11, 18)), ("2026-11-20T05:00:00+00:00", date(2026, 11, 19))],
 )
 async def test_days_are_eastern(
-    fetch: Fetch, server: CannedServer, freezer: FrozenDateTimeFactory, since: str, first: date
+    fetch: Fetch, canned: CannedAnswers, freezer: FrozenDateTimeFactory, since: str, first: date
 ) -> None:
     """A day begins at midnight in New York."""
     freezer.move_to("2026-11-22T04:59:59+00:00")
     await fetch([], {"since": since})
-    assert asked(server) == [(first, date(2026, 11, 22))]
+    assert asked(canned) == [(first, date(2026, 11, 22))]
 
 
 async def test_more_than_an_answer_holds(emulator: Emulator, make_provider: MakeProvider) -> None:
@@ -378,8 +386,8 @@ async def test_a_year_of_silence(emulator: Emulator, make_provider: MakeProvider
     assert [message.text for message in (await drain(provider, page.cursor))[0]] == ["At last"]
 
 
-class Api(TestServer):
-    """The API with canned answers, one for each method.
+class Api(CannedAnswers):
+    """Canned answers, one for each method.
 
     Attributes:
         answers: Rows, numbers, or another answer, by method; without one, there is nothing.
@@ -388,30 +396,30 @@ class Api(TestServer):
 
     def __init__(self) -> None:
         """Have nothing to tell."""
-        app = web.Application()
-        app.router.add_post("/api/v1/rest.php", self._handle)
-        super().__init__(app)
+        super().__init__()
         self.answers: dict[str, Any] = {}
         self.methods: list[str] = []
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        method = str((await request.post())["method"])
+    @override
+    def respond(self, request: Request) -> dict[str, Any]:
+        """Return the answer of a method."""
+        method = request.form["method"]
         self.methods.append(method)
         answer = self.answers.get(method, {"status": "no_sms"})
-        return web.json_response({"status": "success", "sms": answer} if isinstance(answer, list) else answer)
+        return {"text": json.dumps({"status": "success", "sms": answer} if isinstance(answer, list) else answer)}
 
 
 @pytest.fixture
-async def api() -> AsyncGenerator[Api]:
-    """Run the API."""
-    async with Api() as api:
+def api() -> Iterator[Api]:
+    """Return the API."""
+    with Api() as api:
         yield api
 
 
 @pytest.fixture
 def reader(session: aiohttp.ClientSession, api: Api) -> VoipMs:
     """Return the provider of an account at that API."""
-    return VoipMs(session, Account(username="anna", password=PASSWORD, url=str(api.make_url("/api/v1"))))
+    return VoipMs(session, Account(username="anna", password=PASSWORD, url=api.url("/api/v1")))
 
 
 @pytest.fixture
