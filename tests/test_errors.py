@@ -595,6 +595,7 @@ class TestStoreOfWebhooks:
         assert not any(event.data["redelivered"] for event in received)
 
 
+@pytest.mark.usefixtures("every_entity")
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_nothing_is_asked_before_home_assistant_has_started(
     hass: HomeAssistant,
