@@ -571,7 +571,7 @@ async def test_preset(hass: HomeAssistant, client: TestClient[Any, Any], receive
     """A known app needs no names of fields: its key is asked for, never shown again, and only what it signed counts."""
     hass.config.external_url = "https://home.example"
     form = await answer(hass, await choose(hass, "webhook"), {"preset": "textbee"})
-    assert [str(field) for field in form["data_schema"].schema] == ["local_only", "signing_key"]
+    assert [str(field) for field in form["data_schema"].schema] == ["signing_key", "local_only"]
     result = await answer(hass, form, {"signing_key": " "})
     assert result["errors"] == {"signing_key": "no_key"}
     result = await answer(hass, result, {"signing_key": " secret-of-textbee-0123\n"})
@@ -602,7 +602,7 @@ async def test_preset_at_home(hass: HomeAssistant, client: TestClient[Any, Any],
     """A device at home is shown the URL there, its times are in the zone that is chosen, and nobody else may send."""
     hass.config.external_url = "https://home.example"
     form = await answer(hass, await choose(hass, "webhook"), {"preset": "smseagle", "name": "Eagle"})
-    assert [str(field) for field in form["data_schema"].schema] == ["local_only", "signing_key", "time_zone"]
+    assert [str(field) for field in form["data_schema"].schema] == ["signing_key", "local_only", "time_zone"]
     assert form["data_schema"]({})["local_only"] is True
     result = await answer(hass, form, {"time_zone": "Pacific/Auckland"})
     url = suggested(result["data_schema"])["webhook_url"]

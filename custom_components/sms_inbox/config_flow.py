@@ -148,11 +148,12 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_webhook_source(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take from where the app or service sends, its key, and its time zone, as far as it needs that."""
         preset, errors = self._preset, dict[str, str]()
-        fields: dict[vol.Marker, Any] = {vol.Required(CONF_LOCAL_ONLY, default=preset.is_at_home): BooleanSelector()}
-        if async_has_cloud(self.hass):
-            fields[vol.Required(CONF_CLOUDHOOK, default=not preset.is_at_home)] = BooleanSelector()
+        fields: dict[vol.Marker, Any] = {}
         if preset.signature:
             fields[(vol.Required if preset.needs_key else vol.Optional)(CONF_SIGNING_KEY)] = KEY
+        fields[vol.Required(CONF_LOCAL_ONLY, default=preset.is_at_home)] = BooleanSelector()
+        if async_has_cloud(self.hass):
+            fields[vol.Required(CONF_CLOUDHOOK, default=not preset.is_at_home)] = BooleanSelector()
         if preset.needs_zone or preset is OTHER:
             zone = vol.Required(CONF_TIME_ZONE, default=self.hass.config.time_zone)
             fields[zone] = await async_zone_selector(self.hass)

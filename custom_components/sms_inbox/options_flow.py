@@ -150,7 +150,7 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             "record": readable_record(record),
             "sender": readable(understood.sender) if understood else "",
             "text": readable(understood.text) if understood else "",
-            "received_at": local_time(at),
+            "received_at": local_time(at) or "-",
         }
 
 

@@ -218,7 +218,7 @@ class AutomationEditor:
         await self._page.get_by_role("button", name=await self._word(f"editor.{what}s.add")).click()
         dialog = self._page.locator("add-automation-element-dialog")
         await dialog.locator("ha-input-search input").fill(search)
-        await dialog.locator("ha-combo-box-item").get_by_text(name).click()
+        await dialog.locator("ha-combo-box-item").get_by_text(name).first.click()
         await sees(self._sidebar, name, exact=False)
 
     async def option(self, name: str) -> Locator:

@@ -42,6 +42,7 @@ type Station = Callable[[Walk], Awaitable[None]]
 BLUEPRINTS = REPOSITORY / "blueprints" / "automation"
 COUNTRIES = {"de": "DE", "en": "GB"}
 FOLDER = REPOSITORY / ".demo-walk"
+MISSED = 180.0  # seconds after which a webhook that was missed must be noticed
 MORE = (
     Account("smsgate", "/inbox"),
     Account("voipms", "/api/v1/rest.php", time_zone="America/New_York"),
@@ -70,7 +71,9 @@ class Walk:
 
     async def look(self, name: str, *, whole: bool = False) -> None:
         """Take pictures of the screen at hand, in a high window if it is to be seen without scrolling."""
-        await self.gallery.add(self.world.window, name, self.english, whole=whole)
+        named = self.world.titles.values()
+        english = [text for text in self.english if text not in named]
+        await self.gallery.add(self.world.window, name, english, whole=whole)
 
     async def take(self, station: Station) -> None:
         """Go through the screens of a station; note where it ends early."""
@@ -226,9 +229,10 @@ async def build_automation(walk: Walk) -> None:
     await page.get_by_role("button", name=await world.window.word(f"{EDITOR}.triggers.add")).click()
     dialog = page.locator("add-automation-element-dialog")
     await dialog.locator("ha-input-search input").fill("sms")
-    await dialog.locator("ha-combo-box-item").get_by_text(texts("triggers.received.name")).wait_for()
+    trigger = dialog.locator("ha-combo-box-item").get_by_text(texts("triggers.received.name"), exact=True)
+    await trigger.wait_for()
     await walk.look("find-trigger")
-    await dialog.locator("ha-combo-box-item").get_by_text(texts("triggers.received.name")).click()
+    await trigger.click()
     await page.locator("ha-automation-sidebar").wait_for()
     await walk.look("trigger")
     await editor.add_text(texts("triggers.received.fields.sender.name"), "07700 900123")
@@ -237,9 +241,10 @@ async def build_automation(walk: Walk) -> None:
     await walk.look("trigger-whole", whole=True)
     await page.get_by_role("button", name=await world.window.word(f"{EDITOR}.conditions.add")).click()
     await dialog.locator("ha-input-search input").fill("sms")
-    await dialog.locator("ha-combo-box-item").get_by_text(texts("conditions.message_matches.name")).wait_for()
+    condition = dialog.locator("ha-combo-box-item").get_by_text(texts("conditions.message_matches.name"), exact=True)
+    await condition.wait_for()
     await walk.look("find-condition")
-    await dialog.locator("ha-combo-box-item").get_by_text(texts("conditions.message_matches.name")).click()
+    await condition.click()
     await page.locator("ha-automation-sidebar").wait_for()
     await walk.look("condition")
 
@@ -371,6 +376,21 @@ async def get_messages(walk: Walk) -> None:
     await walk.look("action")
 
 
+async def download_diagnostics(walk: Walk) -> None:
+    """Download diagnostics, in which no text, number, login or URL may be."""
+    world, page = walk.world, walk.world.window.page
+    number = NEIGHBOUR.removeprefix("+")
+    private = {*world.passwords, *world.messages, number, "Somebody is at the door", *world.urls.values()}
+    for account in ("bulletin", "other"):
+        async with page.expect_download() as download:
+            await choose_in_entry_menu(world.window, world.titles[account], "download_diagnostics")
+        file = Path(await (await download.value).path())
+        shown = json.dumps(json.loads(file.read_text()), ensure_ascii=False)
+        if told := sum(secret in shown for secret in private):
+            raise ChildError(f"The diagnostics of {world.titles[account]} tell {told} things that are private.")
+        shutil.copy(file, walk.gallery.folder / f"{walk.gallery.language}-diagnostics-{account}.json")
+
+
 async def reconfigure(walk: Walk) -> None:
     """Reconfigure accounts, with a server that isn't there."""
     world = walk.world
@@ -437,6 +457,7 @@ async def show_repairs(walk: Walk) -> None:
     await set_external_url(world.window, "https://home.example.org")
     with suppress(ChildError):
         await world.poll("twilio")
+    await within("that the webhook that was missed is noticed", partial(_has_issue, world, "webhook_failing"), MISSED)
     await world.window.go("/config/repairs")
     title = texts("issues.unreadable.title", account=world.titles["bulksms_eapi"])
     await sees(world.window.page.locator("ha-config-repairs"), title)
@@ -448,7 +469,13 @@ async def show_repairs(walk: Walk) -> None:
         await open_issue(world.window, title)
         dialog = world.window.page.locator("dialog-data-entry-flow, dialog-repairs-issue")
         await dialog.locator("ha-markdown p").first.wait_for()
-        await walk.look(f"repair-{issue['translation_key']}-{issue['issue_id'].rpartition('_')[2][-4:]}")
+        name = f"repair-{issue['translation_key']}-{issue['issue_id'].rpartition('_')[2][-4:]}"
+        await walk.look(name)
+        if issue["translation_key"].startswith("unreadable"):
+            fix = f"issues.{issue['translation_key']}.fix_flow.step"
+            await Flow(world.window).choose(texts(f"{fix}.init.menu_options.discard"))
+            await sees(dialog, texts(f"{fix}.discard.title"))
+            await walk.look(f"{name}-discard")
         await world.window.go("/config/dashboard")
     await emulator.delete("/admin/faults")
 
@@ -506,6 +533,7 @@ STATIONS: tuple[Station, ...] = (
     choose_options,
     map_fields,
     get_messages,
+    download_diagnostics,
     reconfigure,
     log_in_again,
     show_emulator,
@@ -558,6 +586,11 @@ async def _walk(options: argparse.Namespace, gallery: Gallery) -> AsyncIterator[
 async def _entries(world: World) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = await world.home_assistant.get(f"{ENTRIES}?domain=sms_inbox")
     return entries
+
+
+async def _has_issue(world: World, key: str) -> bool:
+    """Whether there is an issue of a kind."""
+    return any(issue["translation_key"] == key for issue in (await world.ask("repairs/list_issues"))["issues"])
 
 
 async def _shown_url(flow: Flow) -> str:

@@ -48,8 +48,9 @@ class BulkSmsEapi(Provider):
     chooses_password = True
     local_time = True
     placeholders: ClassVar[Mapping[str, str]] = {
-        "international_host": "bulksms.vsms.net",
-        "regional_hosts": "www.bulksms.co.uk, usa.bulksms.com, bulksms.2way.co.za, bulksms.com.es, bulksms.de",
+        "international_host": "`bulksms.vsms.net`",
+        "regional_hosts": "`www.bulksms.co.uk`, `usa.bulksms.com`, `bulksms.2way.co.za`, `bulksms.com.es`, "
+        "`bulksms.de`",
     }
     successor = "bulksms"
     receives_webhooks = True
