@@ -52,6 +52,8 @@ MORE = (
 NOWHERE = "http://127.0.0.1:9/nowhere"
 PROVIDERS = (*CUSTOMERS, *MORE)
 REFUSALS = 3
+SHOW_DETAILS = "addEventListener('resize', () => document.querySelector('details[open]').scrollIntoView())"
+"""Shows what is open on the emulator's page, whatever the window's size becomes."""
 WITH_ZONE = ("bulksms_eapi", "gammu")
 
 
@@ -268,14 +270,22 @@ async def refuse_filter(walk: Walk) -> None:
 
 
 async def use_blueprint(walk: Walk) -> None:
-    """Look at the blueprints, at the dialog that imports one, and at the form of one."""
+    """Look at the blueprints, import one, and look at the forms of some."""
     window = walk.world.window
     await window.move("/config/blueprint/dashboard")
     await window.page.locator("ha-blueprint-overview").get_by_text("sms_inbox/keyword.yaml").first.wait_for()
     await walk.look("blueprints")
     await window.page.locator("ha-blueprint-overview ha-button[slot=fab], ha-blueprint-overview ha-fab").first.click()
-    await window.page.locator("ha-dialog-import-blueprint input").first.wait_for()
+    dialog = window.page.locator("ha-dialog-import-blueprint")
+    await dialog.locator("ha-input input").wait_for()
     await walk.look("blueprint-import")
+    await dialog.locator("ha-input input").fill(f"{walk.world.home_assistant.url}/local/forward.yaml")
+    await dialog.locator("ha-button[slot=primaryAction]").click()
+    await dialog.locator("ha-expansion-panel").wait_for()
+    await walk.look("blueprint-preview")
+    await dialog.locator("ha-button[slot=primaryAction]").click()
+    await window.page.locator("ha-blueprint-overview").get_by_text("127.0.0.1/forward.yaml").first.wait_for()
+    await walk.look("blueprint-imported")
     for name in ("keyword", "one_time_code", "announce"):
         await window.go("/config/blueprint/dashboard")
         await window.page.locator("ha-blueprint-overview").get_by_text(f"sms_inbox/{name}.yaml").first.click()
@@ -513,6 +523,9 @@ async def show_emulator(walk: Walk) -> None:
         box = world.window.page.get_by_role("combobox", name="Account")
         await box.select_option(f"{account.provider}/{account.username}")
         await walk.gallery.add(world.window, "emulator")
+        await world.window.page.locator("summary", has_text="ClickSend").click()
+        await world.window.page.evaluate(SHOW_DETAILS)
+        await walk.gallery.add(world.window, "emulator-account")
     finally:
         await world.window.close()
         world.window = home
@@ -571,6 +584,7 @@ async def _walk(options: argparse.Namespace, gallery: Gallery) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         emulator = await stack.enter_async_context(Emulator(options.emulator_port, FOLDER / "emulator.json"))
         shutil.copytree(BLUEPRINTS, FOLDER / "home-assistant" / "blueprints" / "automation")
+        shutil.copytree(BLUEPRINTS / "sms_inbox", FOLDER / "home-assistant" / "www")  # to be imported from
         home_assistant = HomeAssistant(FOLDER / "home-assistant", options.port, more=dashboards.WITHOUT)
         await stack.enter_async_context(home_assistant)
         browser: Browser = await stack.enter_async_context(chromium(headed=options.headed))
