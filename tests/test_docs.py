@@ -26,7 +26,7 @@ from homeassistant.components.automation.config import async_validate_config_ite
 from homeassistant.components.recorder.db_schema import EventTypes, StatesMeta
 from homeassistant.components.recorder.util import session_scope
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, frame
 from homeassistant.helpers.template import Template
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
@@ -263,6 +263,7 @@ class TestPrivacy:
         [block] = blocks("docs/privacy.md", "jinja")
         async with async_test_home_assistant(config_dir=str(tmp_path)) as before_restart:
             before_restart.data.pop(DATA_CUSTOM_COMPONENTS)
+            frame.async_setup(before_restart)  # the one in which it looks for integrations
             before_restart.config.language = language
             before = make_entry(emulator, account)
             before.add_to_hass(before_restart)
@@ -270,6 +271,7 @@ class TestPrivacy:
             config = yaml.safe_load(str(Template(block, before_restart).async_render(parse_result=False)))
             await before_restart.config_entries.async_unload(before.entry_id)
             await before_restart.async_stop()
+        frame.async_setup(hass)
         hass.config.language = language
         async with async_test_recorder(hass, config["recorder"]) as recorder:
             entry = make_entry(emulator, account)
