@@ -10,7 +10,7 @@ from aiohttp import web
 
 from .delivery import deliver
 from .faults import SPOILING, Fault, answer_of
-from .ledger import HandedOver, Request
+from .ledger import Passed, Request
 from .model import Account, Message
 from .protocol import Answer, Call, InterruptedHoldError, Protocol
 from .registry import PROTOCOLS
@@ -93,9 +93,7 @@ class Exchanges:
         for message in messages:
             message.fetched_at = message.fetched_at or now
             message.fetches += 1
-            self._state.book.note(
-                HandedOver(now, account.provider, account.username, message.message_id, message.sender, message.text)
-            )
+            self._state.book.note(Passed.of(now, account, message))
         if messages:
             self._state.save_soon()
 

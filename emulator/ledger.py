@@ -5,6 +5,8 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from .model import Account, Message
+
 KEPT = 100_000
 
 
@@ -20,8 +22,8 @@ class Request(NamedTuple):
     message_ids: tuple[str, ...]
 
 
-class Sent(NamedTuple):
-    """One message that was sent to an account."""
+class Passed(NamedTuple):
+    """One message, and when it was sent to an account, or the answer with it went out to the last byte."""
 
     time: datetime
     provider: str
@@ -30,16 +32,10 @@ class Sent(NamedTuple):
     sender: str
     text: str
 
-
-class HandedOver(NamedTuple):
-    """One message whose answer went out to the last byte."""
-
-    time: datetime
-    provider: str
-    username: str
-    message_id: str
-    sender: str
-    text: str
+    @classmethod
+    def of(cls, time: datetime, account: Account, message: Message) -> Passed:
+        """Return the entry of an account's message."""
+        return cls(time, account.provider, account.username, message.message_id, message.sender, message.text)
 
 
 class Called(NamedTuple):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from . import storage
 from .faults import Fault, Faults
-from .ledger import Called, HandedOver, Ledger, Request, Sent
+from .ledger import Called, Ledger, Passed, Request
 from .model import Account, Message
 from .outgoing import Caller
 from .protocol import Protocol
@@ -36,8 +36,8 @@ class State:
         """How far the vendors' clock is ahead of ours; it may be behind."""
         self.accounts: dict[tuple[str, str], Account] = {}
         self.faults = Faults()
-        self.sent: Ledger[Sent] = Ledger()
-        self.book: Ledger[HandedOver] = Ledger()
+        self.sent: Ledger[Passed] = Ledger()
+        self.book: Ledger[Passed] = Ledger()
         self.requests: Ledger[Request] = Ledger()
         self.calls: Ledger[Called] = Ledger()
         self.caller = Caller(self.calls, repeat)
@@ -185,9 +185,7 @@ class State:
     def _receive(self, account: Account, message: Message) -> None:
         """Note a message that was sent to an account, and have its clients told."""
         if not message.sent:
-            provider, username = account.provider, account.username
-            fields = (message.sent_at, provider, username, message.message_id, message.sender, message.text)
-            self.sent.note(Sent(*fields))
+            self.sent.note(Passed.of(message.sent_at, account, message))
         self.caller.tell(account, message)
 
     def _load(self) -> None:
