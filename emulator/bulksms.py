@@ -57,7 +57,7 @@ class BulkSms(Protocol):
     """`/messages`, `/messages/{id}`, `/profile` and `/webhooks`, by Basic authentication."""
 
     key = "bulksms"
-    name = "BulkSMS (JSON API)"
+    name = "BulkSMS"
     base_path = "/v1"
     content_type = "application/json"
     page_size = 100

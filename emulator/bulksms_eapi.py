@@ -25,7 +25,7 @@ class BulkSmsEapi(Protocol):
     """`/reception/get_inbox/1/1.1` (and 1.0, without encodings) and `/user/get_credits/1/1.1`, by query or form."""
 
     key = "bulksms_eapi"
-    name = "BulkSMS (EAPI)"
+    name = "BulkSMS EAPI"
     base_path = "/eapi"
     content_type = "text/plain; charset=utf-8"
     page_size = 1000
