@@ -45,7 +45,7 @@ from .const import (
     CONF_WEBHOOK_URL,
     DOMAIN,
 )
-from .credentials import ADDRESS_ERRORS, SERVER_ERRORS, Validation, async_validate
+from .credentials import SERVER_ERRORS, Validation, async_validate, at_address
 from .names import free_name, unique_id
 from .options_flow import SmsInboxOptionsFlow, async_zone_selector
 from .providers import PROVIDERS
@@ -70,10 +70,9 @@ MENU = sorted(PROVIDERS.values(), key=lambda each: (not each.interval, bool(each
 """The providers by name; a deprecated one after the others, and what is for any other app or service last."""
 
 
-def errors_at_fields(provider: type[Provider], errors: Mapping[str, str]) -> dict[str, str]:
-    """Return a form's errors, those of the server's address at its field, or above the section that holds it."""
-    field = CONF_URL if provider.is_own_server else CONF_SERVER
-    return {field if error in ADDRESS_ERRORS else place: error for place, error in errors.items()}
+def place_of_address(provider: type[Provider]) -> str:
+    """Return where a form shows what is wrong with the server's address: its field, or the section that holds it."""
+    return CONF_URL if provider.is_own_server else CONF_SERVER
 
 
 def without_section(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id=provider.key,
             data_schema=await self._async_account_schema(provider, user_input or {}, result.errors),
             description_placeholders={**provider.placeholders, **result.placeholders},
-            errors=errors_at_fields(provider, result.errors),
+            errors=at_address(result.errors, place_of_address(provider)),
         )
 
     async def async_step_webhook(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -242,7 +241,7 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="reconfigure",
             data_schema=await self._async_account_schema(provider, shown, result.errors, exists=True),
             description_placeholders={"account": entry.title, **result.placeholders},
-            errors=errors_at_fields(provider, result.errors),
+            errors=at_address(result.errors, place_of_address(provider)),
         )
 
     async def _async_account_schema(

@@ -48,6 +48,11 @@ class Validation:
     placeholders: dict[str, str] = field(default_factory=dict)
 
 
+def at_address(errors: Mapping[str, str], field: str) -> dict[str, str]:
+    """Return a form's errors, those about the server's address at the field that holds it."""
+    return {field if error in ADDRESS_ERRORS else place: error for place, error in errors.items()}
+
+
 def shown_error(err: ProviderError) -> Validation:
     """Return how a form shows a provider's error: what a person can do about it, where the reason is known."""
     return Validation(errors={"base": err.hint or err.key}, placeholders={"error": str(err), **err.placeholders})

@@ -19,7 +19,7 @@ from . import registration
 from .config_flow import REAUTH_SCHEMA, URL
 from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
 from .coordinator import SmsInboxConfigEntry
-from .credentials import ADDRESS_ERRORS, Validation, async_validate
+from .credentials import Validation, async_validate, at_address
 from .inbox import as_it_is, async_get_store
 from .issues import SOLVABLE, account_url
 from .moving import async_move
@@ -269,7 +269,7 @@ class DeprecatedApiFlow(AccountFlow):
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             description_placeholders=placeholders,
-            errors={CONF_URL if error in ADDRESS_ERRORS else place: error for place, error in errors.items()},
+            errors=at_address(errors, CONF_URL),
         )
 
     async def _async_move(self, entry: SmsInboxConfigEntry, data: dict[str, Any], identity: Identity) -> Validation:
