@@ -243,11 +243,6 @@ class Inbox:
         await self._store.write(accounts.set_webhook, self._entry.entry_id, now)
 
     @property
-    def first_webhook_at(self) -> datetime | None:
-        """When the first webhook request was accepted, None if none was."""
-        return self.state.first_webhook_at
-
-    @property
     def last_webhook_at(self) -> datetime | None:
         """When the last webhook request was accepted, None if none was."""
         return self.state.last_webhook_at
