@@ -80,9 +80,10 @@ async def added(hass: HomeAssistant, shown: ConfigFlowResult) -> ConfigFlowResul
 
 
 @pytest.fixture
-def entry(added: ConfigFlowResult) -> ConfigEntry:
-    """Return the account's config entry."""
-    return added["result"]
+async def entry(hass: HomeAssistant, added: ConfigFlowResult) -> AsyncGenerator[ConfigEntry]:
+    """Return the account's config entry; in the end wait for a reload that changed options may have begun."""
+    yield added["result"]
+    await settle(hass)
 
 
 @pytest.fixture
@@ -462,7 +463,7 @@ async def test_store_that_can_not_be_read(hass: HomeAssistant, entry: ConfigEntr
     await post({"v": "Open"})
     with patch.object(Store, "read", side_effect=StoreError("disk error")):
         result = await configure(hass, entry, "fields")
-    assert result["step_id"] == "fields_first"
+    assert (result["step_id"], result["description_placeholders"]["record"]) == ("fields", "")
     result = await hass.config_entries.options.async_configure(result["flow_id"], {"text": "v", "time_zone": "UTC"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 

@@ -99,15 +99,15 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             names = {name: path.strip() for name, path in user_input.items() if path.strip()}
             return self.async_create_entry(data={**options, CONF_FIELDS: names, CONF_TIME_ZONE: zone})
         try:
-            record = await async_get_store(self.hass).read(search.last_record, self.config_entry.entry_id) or b""
+            record = await async_get_store(self.hass).read(search.last_record, self.config_entry.entry_id)
         except StoreError:
             record = b""  # the names can be entered without it
         zone = options.get(CONF_TIME_ZONE, "UTC")
         schema = self.add_suggested_values_to_schema(
-            _fields_schema(fields_of(record, self.preset), await async_zone_selector(self.hass)),
+            _fields_schema(fields_of(record or b"", self.preset), await async_zone_selector(self.hass)),
             {CONF_TIME_ZONE: zone, **options.get(CONF_FIELDS, {})},
         )
-        if not record:
+        if record is None:
             return self.async_show_form(step_id="fields_first", data_schema=schema)
         return self.async_show_form(
             step_id="fields", data_schema=schema, description_placeholders=await self._async_preview(record)
