@@ -10,6 +10,7 @@ import regex
 
 LONGEST_TEXT: Final = 40_000  # characters that are compared; the longest SMS, of 255 parts, has 39,015
 LONGEST_SHOWN: Final = 2000
+LONGEST_PARSED: Final = 65_536  # bytes of a record; parsing more would hold up the event loop
 # Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX 15). Without a limit, putting them in order may
 # take a time that grows with the square of their number, as it did in older versions of Python.
 MOST_MARKS: Final = 30
@@ -53,6 +54,8 @@ def readable(text: str) -> str:
 def readable_record(record: bytes) -> str:
     """Return a record for people, JSON with a line for each field, so that a narrow screen shows all of it."""
     text = record.decode("utf-8", "replace")
+    if len(record) > LONGEST_PARSED:
+        return readable(text)
     with suppress(ValueError, RecursionError):
         if isinstance(found := json.loads(text), dict | list):
             # What can't be encoded, half a character, stays escaped as it came.
