@@ -222,33 +222,31 @@ async def add_from_device(walk: Walk) -> None:
     await walk.look("device-trigger-added")
 
 
-async def build_automation(walk: Walk) -> None:
-    """Build an automation with trigger and condition."""
-    world, texts = walk.world, walk.world.texts
-    page = world.window.page
-    editor = AutomationEditor(world.window)
-    await editor.open()
-    await page.get_by_role("button", name=await world.window.word(f"{EDITOR}.triggers.add")).click()
+async def _add(walk: Walk, kind: str, name: str) -> None:
+    """Find a trigger or a condition in the automation editor and add it, by the name that it has on the screen."""
+    page = walk.world.window.page
+    await page.get_by_role("button", name=await walk.world.window.word(f"{EDITOR}.{kind}s.add")).click()
     dialog = page.locator("add-automation-element-dialog")
     await dialog.locator("ha-input-search input").fill("sms")
-    trigger = dialog.locator("ha-combo-box-item").get_by_text(texts("triggers.received.name"), exact=True)
-    await trigger.wait_for()
-    await walk.look("find-trigger")
-    await trigger.click()
+    found = dialog.locator("ha-combo-box-item").get_by_text(name, exact=True)
+    await found.wait_for()
+    await walk.look(f"find-{kind}")
+    await found.click()
     await page.locator("ha-automation-sidebar").wait_for()
-    await walk.look("trigger")
+    await walk.look(kind)
+
+
+async def build_automation(walk: Walk) -> None:
+    """Build an automation with trigger and condition."""
+    texts = walk.world.texts
+    editor = AutomationEditor(walk.world.window)
+    await editor.open()
+    await _add(walk, "trigger", texts("triggers.received.name"))
     await editor.add_text(texts("triggers.received.fields.sender.name"), "07700 900123")
     await editor.write(texts("triggers.received.fields.text.name"), "gate")
     await walk.look("trigger-filled")
     await walk.look("trigger-whole", whole=True)
-    await page.get_by_role("button", name=await world.window.word(f"{EDITOR}.conditions.add")).click()
-    await dialog.locator("ha-input-search input").fill("sms")
-    condition = dialog.locator("ha-combo-box-item").get_by_text(texts("conditions.message_matches.name"), exact=True)
-    await condition.wait_for()
-    await walk.look("find-condition")
-    await condition.click()
-    await page.locator("ha-automation-sidebar").wait_for()
-    await walk.look("condition")
+    await _add(walk, "condition", texts("conditions.message_matches.name"))
 
 
 async def refuse_filter(walk: Walk) -> None:
