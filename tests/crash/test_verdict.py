@@ -413,6 +413,14 @@ class TestInFlight:
         plain = compare(messages[:1], seen(delivery("1", 10, BULLETIN)), [reloaded(10)])
         assert (plain.recovered, plain.broken) == ([], set())
 
+    def test_one_that_came_late(self) -> None:
+        """Of those that came plainly only one may have been in flight: the one that came after a younger one."""
+        messages = [message(str(number), 10 + number / 10, BULLETIN) for number in range(3)]
+        late = seen(delivery("1", 10.3, BULLETIN), delivery("2", 10.4, BULLETIN), delivery("0", 15, BULLETIN))
+        assert not compare(messages, late, [reloaded(10)]).broken
+        two_late = seen(delivery("2", 10.4, BULLETIN), delivery("1", 14, BULLETIN), delivery("0", 15, BULLETIN))
+        assert compare(messages, two_late, [reloaded(10)]).out_of_order == [(BULLETIN, "0")]
+
     def test_other_account(self) -> None:
         """The end of another account cuts off nothing."""
         assert compare([message("1", 10, BULLETIN)], seen(), [reloaded(10, BULKSMS)]).lost == IN_FLIGHT

@@ -169,11 +169,12 @@ def _cut_off(messages: Sequence[Message], started: Mapping[Key, list[Delivery]],
     """Return what may have been in flight at an end: at most one message of an account, the last one.
 
     Where the process lived on, the store wasn't looked into: then one that came flagged or not at all goes before one
-    that came plainly, which was stored.
+    that came plainly, and among these one that came after a younger one before one that came in order, since what was
+    stored comes plainly and in order.
     """
     if end.kind is Kind.RESTORED:
         return ()
-    last: dict[str, Message] = {}
+    found: dict[str, list[Message]] = defaultdict(list)
     for message in messages:
         if not message.consumed or message.old or message.account not in end.accounts or message.begun is None:
             continue
@@ -182,16 +183,32 @@ def _cut_off(messages: Sequence[Message], started: Mapping[Key, list[Delivery]],
         latest = end.end + (MOMENT if end.kind.deadly else 0.0)
         known = end.stored is not None and message.message_id in end.stored
         if earliest <= message.begun <= latest and not known:
-            before = last.get(message.account)
-            if before and not end.kind.deadly and _came_plainly(message, started) > _came_plainly(before, started):
-                continue
-            last[message.account] = message
-    return last.values()
+            found[message.account].append(message)
+    if end.kind.deadly:
+        return [candidates[-1] for candidates in found.values()]
+
+    def suspicion(message: Message) -> tuple[bool, bool]:
+        return not _came_plainly(message, started), _came_after_younger(message, messages, started)
+
+    return [max(reversed(candidates), key=suspicion) for candidates in found.values()]
 
 
 def _came_plainly(message: Message, started: Mapping[Key, list[Delivery]]) -> bool:
     """Whether the first delivery of a message was not flagged."""
     return message.key in started and not started[message.key][0].redelivered
+
+
+def _came_after_younger(message: Message, messages: Sequence[Message], started: Mapping[Key, list[Delivery]]) -> bool:
+    """Whether a message was delivered first after one that its account got later."""
+    if message.key not in started:
+        return False
+    younger = messages[messages.index(message) + 1 :]
+    return any(
+        other.account == message.account
+        and other.key in started
+        and started[other.key][0].at < started[message.key][0].at
+        for other in younger
+    )
 
 
 def _taken_back(messages: Sequence[Message], end: End) -> set[Key]:
