@@ -190,6 +190,11 @@ class Provider(ABC):
         self.read_until: datetime | None = None
 
     @property
+    def account(self) -> Account:
+        """The account that it reads."""
+        return self._account
+
+    @property
     def is_receiving(self) -> bool:
         """Whether an answer is arriving: its headers are here, its body may not be."""
         return self._http.is_receiving
@@ -352,3 +357,7 @@ class Provider(ABC):
     async def request(self, method: str, path: str, **options: Any) -> HttpResponse:
         """Send one request to the account's server, see `HttpClient.request`."""
         return await self._http.request(method, path, **options)
+
+    async def post_once(self, path: str, **options: Any) -> HttpResponse:
+        """Send one POST to the account's server that is never repeated, see `HttpClient.post_once`."""
+        return await self._http.post_once(path, **options)
