@@ -17,16 +17,18 @@ from homeassistant.util import dt as dt_util
 
 from . import registration
 from .client import async_create_provider, create_session
-from .const import CONF_DELIVER_EXISTING, DOMAIN
+from .const import CONF_DELIVER_EXISTING, CONF_SENDING, DOMAIN
 from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
-from .model import Page, PushResult
+from .model import Page, PushResult, Reason, SentText
+from .outbox import Outbox
 from .pace import Pace
 from .poll_now import PollNow
 from .polling import Polling
 from .providers.contract import Provider
 from .providers.errors import ConfigurationError, ProviderError
+from .providers.sending import sending_of
 from .setup_retry import async_set_up_later
 from .store import StoreError, accounts
 
@@ -45,12 +47,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         provider: The account's provider.
         inbox: The account's inbox: it stores pages, and knows what was delivered.
         polling: Runs and records the polls.
+        outbox: Sends the account's texts; None where the vendor can't send, or where nobody has switched it on.
     """
 
     config_entry: SmsInboxConfigEntry
     provider: Provider
     inbox: Inbox
     polling: Polling
+    outbox: Outbox | None = None
     _failures: Failures
     _pace: Pace | None = None
 
@@ -76,6 +80,16 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             session = create_session(self.hass, entry.data)
             self.provider = await async_create_provider(session, entry.data, entry.options)
             state = await self._async_begin_in_store()
+            if CONF_SENDING in entry.options and (sending := sending_of(self.provider)):
+                self.outbox = Outbox(
+                    self.hass,
+                    entry,
+                    self._store,
+                    sending,
+                    outcome=self._issues.async_note_store,
+                    changed=self._async_note_sent,
+                )
+                await self.outbox.async_load()
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:
@@ -85,6 +99,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_note_store(None)
         self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
+        if self.outbox:
+            self.inbox.reply_to = self.outbox.reply_to
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
         self.async_show_issues()
@@ -111,6 +127,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._beginning.cancel()
             await asyncio.wait({self._beginning})
         in_order = await self.polling.async_stop()
+        if self.outbox:
+            await self.outbox.async_stop()
         try:
             await self.inbox.dispatcher.async_stop()
             if in_order:
@@ -135,7 +153,14 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def async_note_request(self, push: PushResult) -> None:
-        """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come."""
+        """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
+
+        What it reports of sent texts is noted; one that can't be verified may be such a report.
+        """
+        if self.outbox:
+            self.outbox.async_report(push.reports)
+            if push.poll:
+                self.outbox.async_check_reports()
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
@@ -163,6 +188,12 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._vendor_checked_at = now
         if self.provider.registers and not await self.async_check_webhook():
             self._vendor_checked_at = None
+
+    @callback
+    def _async_note_sent(self, sent: SentText) -> None:
+        """Show what a person has to know of a text whose state has changed."""
+        if sent.reason is Reason.INVALID_AUTH:
+            self.config_entry.async_start_reauth(self.hass)
 
     @callback
     def async_note_solved(self, problem: str) -> None:
@@ -240,6 +271,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         except StoreError as err:
             self._issues.async_note_store(err)
         self.inbox.dispatcher.start()
+        if self.outbox:
+            self.outbox.start()
         self.polling.loss.note(self.inbox.state.loss_since, self.hass.loop.time())
         self.async_show_issues()
         if self.provider.interval:

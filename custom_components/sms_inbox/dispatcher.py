@@ -58,6 +58,8 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
         "data": message.data and message.data.hex(),
         "received_at": message.received_at and message.received_at.isoformat(),
         "in_reply_to": message.in_reply_to,
+        "reply_to": stored.reply_to and stored.reply_to.key,
+        "reply_to_certain": stored.reply_to and stored.reply_to.is_certain,
         "redelivered": stored.in_doubt,
     }
 

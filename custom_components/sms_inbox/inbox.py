@@ -30,7 +30,8 @@ from .const import (
     DOMAIN,
 )
 from .dispatcher import Dispatcher, event_data
-from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, ReplyTo, StoredMessage
+from .phone_numbers import sender_of
 from .providers import PROVIDERS
 from .providers.parsing import printable
 from .recovery import Span, missing, share_ids
@@ -88,6 +89,7 @@ class Inbox:
         latest_at: When that message was stored.
         delivered: How many messages were delivered.
         last_page_ids: Ids of the messages on the last page with messages that was stored.
+        reply_to: Returns the sent text that a message answers; None where nothing was sent.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Inbox:
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
+        self.reply_to: Callable[[Message, str | None], ReplyTo | None] | None = None
         self.delivered = state.delivered
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
@@ -139,7 +142,7 @@ class Inbox:
         Raises:
             StoreError: Nothing was stored.
         """
-        arrivals = [messages.Arrival(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
+        arrivals = [self._new(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
         try:
             await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
         except StoreError as err:
@@ -161,7 +164,7 @@ class Inbox:
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
         # A message is stored before it is fired: without a stored id it was not fired, unless the file was restored.
         in_doubt = self.state.loss_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
-        lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
+        lost = [self._new(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))
         return len(lost)
@@ -319,11 +322,20 @@ class Inbox:
     def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
         """Return a message of a page with its status: existing if it was in the inbox before the account was added."""
         if page.arrived_during_poll:
-            return messages.Arrival(message)
+            return self._new(message)
         is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)
         if is_new or self._came_later(message, clock_offset or timedelta()):
-            return messages.Arrival(message, in_doubt=self.state.doubt_since is not None)
+            return self._new(message, in_doubt=self.state.doubt_since is not None)
         return messages.Arrival(message, Status.EXISTING)
+
+    def _new(self, message: Message, *, in_doubt: bool = False) -> messages.Arrival:
+        """Return a message that is new, with the sent text that it answers."""
+        reply_to = None
+        if self.reply_to:
+            number_format = PROVIDERS[self._entry.data[CONF_PROVIDER]].number_format
+            sender = sender_of(message.sender, number_format, self._hass.config.country)
+            reply_to = self.reply_to(message, sender.number)
+        return messages.Arrival(message, in_doubt=in_doubt, reply_to=reply_to)
 
     def _came_later(self, message: Message, clock_offset: timedelta) -> bool:
         """Whether the provider received a message after the account was added, judged by the provider's clock.

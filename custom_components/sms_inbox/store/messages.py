@@ -11,7 +11,7 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from ..model import Cursor, Message, StoredMessage
+from ..model import Cursor, Message, ReplyTo, StoredMessage
 from ..providers.parsing import well_formed
 from . import quarantine
 from .accounts import Progress, save_progress
@@ -23,10 +23,10 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = timedelta(days=2)
 INSERT: Final = (
     "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
-    " in_reply_to, raw, channel, fingerprint, stored_at, status, in_doubt) VALUES {rows}"
+    " in_reply_to, raw, channel, fingerprint, stored_at, status, in_doubt, reply_to, reply_certain) VALUES {rows}"
     " ON CONFLICT (account, provider, message_id) DO NOTHING"
 )
-ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FINGERPRINT: Final = "SELECT fingerprint FROM message WHERE account = ? AND provider = ? AND message_id = ?"
 ROWS_AT_ONCE: Final = 100  # together they take two thirds of the time
 INSERTED: Final = "SELECT sequence, message_id FROM message WHERE account = ? AND sequence > ? ORDER BY sequence"
@@ -58,11 +58,19 @@ MARK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message to store: pending, or existing, and whether it may have been fired before."""
+    """A message to store.
+
+    Attributes:
+        message: The message.
+        status: Pending, or existing.
+        in_doubt: Whether it may have been fired before.
+        reply_to: The sent text that it answers, None where it answers none.
+    """
 
     message: Message
     status: Status = Status.PENDING
     in_doubt: bool = False
+    reply_to: ReplyTo | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,7 +267,7 @@ def _insert(
         return []
     at = text_of_time(now)
     rows = [
-        (account, standing.provider, *_values(message), at, status, arrival.in_doubt)
+        (account, standing.provider, *_values(message), at, status, arrival.in_doubt, *_reply(arrival.reply_to))
         for arrival, message, status in by_id.values()
     ]
     inserted = 0
@@ -281,6 +289,7 @@ def _insert(
             message=message,
             stored_at=now,
             in_doubt=arrival.in_doubt,
+            reply_to=arrival.reply_to,
         )
         found.append((one, status))
     return found
@@ -341,3 +350,8 @@ def _values(message: Message) -> tuple[Any, ...]:
         message.channel,
         message.fingerprint,
     )
+
+
+def _reply(reply_to: ReplyTo | None) -> tuple[str | None, bool | None]:
+    """Return which sent text a message answers as the columns have it."""
+    return (reply_to.key, reply_to.is_certain) if reply_to else (None, None)

@@ -52,6 +52,9 @@ class Sending(ABC):
             so that the same request may be sent again; None where each request is another SMS.
         finds_sent: Whether `find_sent` can tell what became of a request whose answer was lost.
         polls_reports: Whether `reports` can ask what became of accepted texts.
+        takes_status_url: Whether a request can name where the vendor sends its delivery reports.
+        replies_are_certain: Whether `Message.in_reply_to` names the very text that a person has answered. Otherwise it
+            is only the latest one that was sent to them.
         status_url: Where the vendor may send its delivery reports; empty where the account has no webhook.
     """
 
@@ -62,6 +65,7 @@ class Sending(ABC):
     finds_sent: ClassVar[bool] = False
     polls_reports: ClassVar[bool] = False
     takes_status_url: ClassVar[bool] = False
+    replies_are_certain: ClassVar[bool] = False
 
     def __init__(self, provider: Provider) -> None:
         """Take the provider of the account, whose address and credentials are used."""
