@@ -33,23 +33,28 @@ class Behaviour:
     """What the phone with a number does with what is sent to it.
 
     Attributes:
-        reports: The states that its network reports, one after the other; empty where it never reports anything.
+        reports: The states that its network reports, one after the other; empty where it reports nothing by itself.
         error: Why a text fails, where the last state is `failed`; then nothing arrives.
         seconds: How long each state takes.
     """
 
-    reports: tuple[str, ...] = ("sent", "delivered")
+    reports: tuple[str, ...] = ()
     error: str = ""
-    seconds: float = 0.2
+    seconds: float = 0.0
+
+
+ORDINARY = Behaviour(reports=("sent", "delivered"), seconds=0.5)
+"""What phones do where people try it out."""
 
 
 class Handsets:
-    """All phones; one that isn't set up shows what arrives, and its network reports that."""
+    """All phones; one that isn't set up shows what arrives, and does what is usual."""
 
     def __init__(self, report: Callable[[Account, Message], None]) -> None:
         """Begin without anything; `report` is called after each change of a text's state."""
         self.shown: Ledger[Shown] = Ledger()
         self.behaviours: dict[str, Behaviour] = {}
+        self.usual = Behaviour()
         self._report = report
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,7 +68,7 @@ class Handsets:
 
     def take(self, account: Account, message: Message, text: str) -> None:
         """Take a text from a vendor."""
-        behaviour = self.behaviours.get(message.recipient, Behaviour())
+        behaviour = self.behaviours.get(message.recipient, self.usual)
         if not behaviour.error:
             now = datetime.now(UTC)
             self.shown.note(
@@ -78,6 +83,8 @@ class Handsets:
                     parts(text),
                 )
             )
+        if not behaviour.reports:
+            return
         task = asyncio.get_running_loop().create_task(self._follow(account, message, behaviour))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -88,10 +95,14 @@ class Handsets:
         account.on_change()
         self._report(account, message)
 
-    def forget(self) -> None:
-        """Forget everything."""
+    def stop(self) -> None:
+        """Let no network report anything any more."""
         for task in self._tasks:
             task.cancel()
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self.stop()
         self.shown.forget()
         self.behaviours.clear()
 

@@ -190,6 +190,11 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._vendor_checked_at = None
 
     @callback
+    def async_note_cap(self) -> None:
+        """Show that no more may be sent for a while."""
+        self._issues.async_show_cap()
+
+    @callback
     def _async_note_sent(self, sent: SentText) -> None:
         """Show what a person has to know of a text whose state has changed."""
         if sent.reason is Reason.INVALID_AUTH:

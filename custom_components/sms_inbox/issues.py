@@ -24,7 +24,8 @@ WEBHOOK = ("no_sender", "webhook_elsewhere", "webhook_failing")
 SOLVABLE = ("no_poll_rule",)
 PROBLEMS = (*SOLVABLE, "service_without_webhook")
 """What at the vendor keeps messages from being listed, see `Provider.problems`."""
-OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *WEBHOOK, *PROBLEMS, *FAILURES)
+SENDING = ("send_cap",)
+OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *SENDING, *WEBHOOK, *PROBLEMS, *FAILURES)
 REFUSALS = {
     "account_suspended",
     "api_not_enabled",
@@ -153,6 +154,11 @@ class Issues:
             self._show("no_sender", ir.IssueSeverity.WARNING)
         elif push.messages:
             self._clear("no_sender")
+
+    @callback
+    def async_show_cap(self) -> None:
+        """Show that the account has sent as much as it may."""
+        self._show("send_cap", ir.IssueSeverity.WARNING)
 
     @callback
     def async_show_failures(self, failures: Failures) -> None:

@@ -1,0 +1,38 @@
+"""Contacts: the people whom an account knows by name, each a subentry of its config entry.
+
+They are read from the config entries whenever they are needed, so that adding, changing or removing one needs no
+reload.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import HomeAssistant
+
+from .const import DOMAIN
+
+CONTACT: Final = "contact"
+"""The type of the subentries."""
+CONF_NUMBER: Final = "number"
+"""E.164."""
+CONF_OWN_SENDER: Final = "sender"
+"""What is the sender of texts to this contact, instead of the account's; may be left out."""
+
+
+def contacts_of(entry: ConfigEntry) -> Iterator[ConfigSubentry]:
+    """Yield the contacts of an account."""
+    return (each for each in entry.subentries.values() if each.subentry_type == CONTACT)
+
+
+def contact_with(entry: ConfigEntry, number: str | None) -> ConfigSubentry | None:
+    """Return an account's contact with a number in E.164, None where there is none."""
+    return next((each for each in contacts_of(entry) if number and each.data[CONF_NUMBER] == number), None)
+
+
+def find_contact(hass: HomeAssistant, account: str, number: str | None) -> ConfigSubentry | None:
+    """Return the contact with a number in E.164: that of the account, else that of any other account."""
+    if not number:
+        return None
+    entries = sorted(hass.config_entries.async_entries(DOMAIN), key=lambda entry: entry.entry_id != account)
+    return next((found for entry in entries if (found := contact_with(entry, number))), None)
