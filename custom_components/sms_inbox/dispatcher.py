@@ -54,6 +54,7 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
         "message_id": message.message_id,
         "sender": message.sender,
         "sender_number": sender.number,
+        "contact": contact and contact.title,
         "channel": message.channel or sender.channel,
         "recipient": message.recipient,
         "text": without_pin(message.text, contact),
