@@ -103,7 +103,7 @@ class LoopGuard:
         """
         number, text = data["sender_number"], data["text"]
         if not number or len(number.removeprefix("+")) <= LONGEST_SHORT_CODE:
-            raise MayNotAnswerError("reply_no_number")
+            raise MayNotAnswerError("reply_sender")
         if data["redelivered"]:
             raise MayNotAnswerError("reply_redelivered")
         if is_opting(text) or MACHINE.search(plain(text)):

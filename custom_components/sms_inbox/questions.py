@@ -104,4 +104,3 @@ def without_pin(text: str, contact: ConfigSubentry | None) -> str:
 def _keyword(keyword: str) -> re.Pattern[str]:
     """Return what a keyword looks like at the beginning of a text: in any case, and not as the beginning of a word."""
     return re.compile(re.escape(keyword) + (r"(?!\w)" if keyword[-1].isalnum() else ""), re.IGNORECASE)
-

@@ -18,10 +18,11 @@ from homeassistant.helpers.selector import BooleanSelector
 from . import registration
 from .config_flow import REAUTH_SCHEMA, URL
 from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
+from .contacts import CONF_NUMBER
 from .coordinator import SmsInboxConfigEntry
 from .credentials import Validation, async_validate, at_address
 from .inbox import as_it_is, async_get_store
-from .issues import SOLVABLE, account_url
+from .issues import ASSIST_PAUSED, SOLVABLE, account_url
 from .moving import async_move
 from .names import unique_id
 from .providers import PROVIDERS
@@ -35,6 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 CHOICE = "choice"
 REPORT_URL = "https://github.com/sms-inbox/sms-inbox/issues"
 DELIVER, DISCARD = "deliver", "discard"
+RESUME = "resume"
 SOLVE = "solve"
 TAKE_OVER, LEAVE = "take_over", "leave"
 
@@ -52,9 +54,9 @@ async def async_create_fix_flow(
         return DeprecatedApiFlow(told["entry_id"])
     if problem := next((problem for problem in SOLVABLE if issue_id.startswith(f"{problem}_")), None):
         return ProblemFlow(told["entry_id"], problem)
-    if issue_id.startswith("webhook_elsewhere_"):
-        return WebhookElsewhereFlow(told["entry_id"])
-    return ConfirmRepairFlow()
+    if issue_id.startswith(f"{ASSIST_PAUSED}_"):
+        return AssistPausedFlow(told["entry_id"], told["contact_id"])
+    return WebhookElsewhereFlow(told["entry_id"]) if issue_id.startswith("webhook_elsewhere_") else ConfirmRepairFlow()
 
 
 class StoreDamagedFlow(RepairsFlow):
@@ -116,6 +118,33 @@ class AccountFlow(RepairsFlow):
         Raises:
             StoreError: The store could not be read or written.
         """
+
+
+class AssistPausedFlow(AccountFlow):
+    """Let Assist answer a contact again."""
+
+    def __init__(self, entry_id: str, contact_id: str) -> None:
+        """Take which account and contact it is."""
+        super().__init__(entry_id)
+        self._contact_id = contact_id
+
+    async def async_step_confirm(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """End the pause."""
+        return await self.async_step_init({CHOICE: RESUME})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Ask whether the pause may end; then count the contact's answers from now on. The issue ends with the dialog."""
+        contact = entry.subentries.get(self._contact_id)
+        if contact and (user_input or {}).get(CHOICE) != RESUME:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=vol.Schema({}),
+                description_placeholders={"account": entry.title, "contact": contact.title},
+            )
+        if contact:
+            entry.runtime_data.loop_guard.async_resume(contact.data[CONF_NUMBER])
+        return self.async_create_entry(data={})
 
 
 class UnreadableFlow(AccountFlow):
