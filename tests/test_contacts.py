@@ -239,13 +239,13 @@ async def test_what_was_sent_to_a_contact_that_is_removed(
     hass.config_entries.async_update_entry(entry, options={"sending": {}})
     await set_up(hass, entry)
     anna = await add(hass, entry, **ANNA_TYPED)
-    sent, status = async_capture_events(hass, "sms_sent"), asyncio.Queue[Event[Any]]()
-    hass.bus.async_listen("sms_status", callback(status.put_nowait))
+    sent, status = async_capture_events(hass, "sms_sent"), asyncio.Future[dict[str, Any]]()
+    hass.bus.async_listen_once("sms_status", callback(lambda event: status.set_result(event.data)))
     await hass.services.async_call(
         "notify", "send_message", {"entity_id": "notify.anna", "message": "Hello"}, blocking=True
     )
     hass.config_entries.async_remove_subentry(entry, anna)
     await clock.advance(31)
     assert [(event.data["contact"], event.data["recipient"]) for event in sent] == [("Anna", ANNA)]
-    told = (await asyncio.wait_for(status.get(), 5)).data
+    told = await asyncio.wait_for(status, 5)
     assert (told["status"], told["contact"], told["recipient"], told["text"]) == ("delivered", None, ANNA, "Hello")
