@@ -73,7 +73,7 @@ def async_pause_assist(
         learn_more_url=documentation("assist"),
         severity=ir.IssueSeverity.WARNING,
         translation_key=text,
-        translation_placeholders={"account": entry.title, "contact": contact.title, "until": _local(until)},
+        translation_placeholders={"account": entry.title, "contact": contact.title},
     )
 
 

@@ -23,6 +23,7 @@ CONF_ASSIST_KEYWORD: Final = "assist_keyword"
 """A word that has to stand in front; may be left out."""
 CONF_ASSIST_PIPELINE: Final = "assist_pipeline"
 """Id of the assistant; without one it is the preferred one."""
+ASSIST_FIELDS: Final = (CONF_ASSIST_USER, CONF_ASSIST_PIN, CONF_ASSIST_KEYWORD, CONF_ASSIST_PIPELINE)
 HIDDEN: Final = "****"
 PIN: Final = re.compile(r"(?<!\d)\d{4,8}(?!\d)")
 BEHIND: Final = " \t\r\n,.:;-"

@@ -134,7 +134,7 @@ class AssistPausedFlow(AccountFlow):
 
     @override
     async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
-        """Ask whether the pause may end; then count the contact's answers from now on. The issue ends with the dialog."""
+        """Ask whether the pause may end; then count the answers from now on. The issue ends with the dialog."""
         contact = entry.subentries.get(self._contact_id)
         if contact and (user_input or {}).get(CHOICE) != RESUME:
             return self.async_show_form(
