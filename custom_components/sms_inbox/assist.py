@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 import logging
+import re
 from typing import Any, Final
 from uuid import uuid4
 
@@ -46,6 +47,8 @@ PAUSE_OF_PIN: Final = timedelta(hours=1)
 PAUSE_OF_LOOP: Final = timedelta(days=1)
 LOOK_AT_PAUSES: Final = timedelta(minutes=5)
 CUT: Final = "..."
+LAST_WORD: Final = re.compile(r"\s\S{0,40}$")
+"""Where a text is cut; in a language without blanks, anywhere."""
 
 
 class CannotAskError(Exception):
@@ -308,7 +311,7 @@ class Assist:
 
 
 def fitted(text: str, check: Callable[[str], int], most: int) -> str | None:
-    """Return a text, cut between two words if it has too many parts; None where it can't be sent in any length.
+    """Return a text, cut between two words if it has too many parts; None where it can't be sent.
 
     Args:
         text: The text.
@@ -319,20 +322,24 @@ def fitted(text: str, check: Callable[[str], int], most: int) -> str | None:
     def fits(candidate: str) -> bool:
         try:
             return check(candidate) <= most
-        except NotSentError:
-            return False
+        except NotSentError as err:
+            if err.reason is Reason.TOO_LONG:
+                return False
+            raise
 
-    if fits(text):
-        return text
-    shortest, longest = 0, len(text)
-    while shortest < longest:
-        middle = (shortest + longest + 1) // 2
-        if fits(text[:middle].rstrip() + CUT):
-            shortest = middle
-        else:
-            longest = middle - 1
+    try:
+        if fits(text):
+            return text
+        shortest, longest = 0, len(text)
+        while shortest < longest:
+            middle = (shortest + longest + 1) // 2
+            if fits(text[:middle].rstrip() + CUT):
+                shortest = middle
+            else:
+                longest = middle - 1
+    except NotSentError:
+        return None
     cut = text[:shortest]
-    if " " in cut and not text[shortest : shortest + 1].isspace():
-        cut = cut.rsplit(None, 1)[0]
-    cut = cut.rstrip() + CUT
-    return cut if cut != CUT and fits(cut) else None
+    if not text[shortest].isspace() and (end := LAST_WORD.search(cut)):
+        cut = cut[: end.start()]
+    return cut.rstrip() + CUT

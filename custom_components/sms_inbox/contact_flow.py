@@ -48,7 +48,7 @@ class ContactFlow(ConfigSubentryFlow):
         """Change a contact."""
         typed, errors = self._cleaned(user_input or {})
         if user_input is None or errors:
-            present = {CONF_NAME: self._get_reconfigure_subentry().title, **self._present}
+            present = {CONF_NAME: self._get_reconfigure_subentry().title, CONF_ASSIST: False, **self._present}
             return self._show("reconfigure", present if user_input is None else user_input, errors)
         self._typed = typed
         return await self.async_step_assist() if typed.get(CONF_ASSIST) else self._save()

@@ -25,7 +25,8 @@ CONF_ASSIST_PIPELINE: Final = "assist_pipeline"
 """Id of the assistant; without one it is the preferred one."""
 ASSIST_FIELDS: Final = (CONF_ASSIST_USER, CONF_ASSIST_PIN, CONF_ASSIST_KEYWORD, CONF_ASSIST_PIPELINE)
 HIDDEN: Final = "****"
-PIN: Final = re.compile(r"(?<!\d)\d{4,8}(?!\d)")
+PIN: Final = re.compile(r"\d{4,8}(?!\d)")
+DIGITS: Final = re.compile(r"\d{3,}")
 BEHIND: Final = " \t\r\n,.:;-"
 """What may stand between keyword, PIN and question."""
 
@@ -96,10 +97,10 @@ def without_pin(text: str, contact: ConfigSubentry | None) -> str:
     front = len(text) - len(text.lstrip()) + (start.end() if start else 0)
 
     def hide(match: re.Match[str]) -> str:
-        is_in_front = not text[front : match.start()].strip(BEHIND) and match.start() >= front
+        is_in_front = match.start() >= front and not text[front : match.start()].strip(BEHIND)
         return HIDDEN if is_in_front or phonenumbers.normalize_digits_only(match[0]) == pin else match[0]
 
-    return PIN.sub(hide, text)
+    return DIGITS.sub(hide, text)
 
 
 def _keyword(keyword: str) -> re.Pattern[str]:
