@@ -1,6 +1,5 @@
 """The notify entity of a contact, by Home Assistant's own action."""
 
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -8,12 +7,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from emulator import Account, Emulator
 from homeassistant.components.notify.const import NotifyEntityFeature
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 
-from .conftest import PASSWORD, USERNAME, make_entry, set_up, settle
+from .conftest import PASSWORD, USERNAME, add_contact, make_entry, set_up, settle
 
 ANNA = "+447700900321"
 
@@ -37,17 +35,9 @@ async def entry(hass: HomeAssistant, emulator: Emulator, account: Account, optio
     entry = make_entry(emulator, account)
     entry.add_to_hass(hass)
     hass.config_entries.async_update_entry(entry, options=options)
-    await add(hass, entry, "Anna", ANNA)
+    await add_contact(hass, entry, "Anna", ANNA)
     await set_up(hass, entry)
     return entry
-
-
-async def add(hass: HomeAssistant, entry: MockConfigEntry, name: str, number: str, **data: str) -> None:
-    """Add a contact."""
-    content = MappingProxyType({"number": number, **data})
-    contact = ConfigSubentry(data=content, subentry_type="contact", title=name, unique_id=number)
-    hass.config_entries.async_add_subentry(entry, contact)
-    await settle(hass)
 
 
 async def send(hass: HomeAssistant, message: str, contact: str = "anna", **data: Any) -> None:
@@ -78,7 +68,7 @@ async def test_message_with_title(hass: HomeAssistant, emulator: Emulator) -> No
 
 async def test_sender_and_several_contacts(hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry) -> None:
     """Each contact gets an SMS, also one that was added later, from a sender of their own where they have one."""
-    await add(hass, entry, "Ben", "+33612345678", sender="+447700900999")
+    await add_contact(hass, entry, "Ben", "+33612345678", sender="+447700900999")
     await hass.services.async_call(
         "notify",
         "send_message",
@@ -126,7 +116,7 @@ async def test_what_is_not_sent(
     hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, number: str, message: str, key: str
 ) -> None:
     """What a guard refuses doesn't reach the vendor; the time of the last message stays."""
-    await add(hass, entry, "Ben", number)
+    await add_contact(hass, entry, "Ben", number)
     with pytest.raises(ServiceValidationError) as err:
         await send(hass, message, contact="ben")
     assert err.value.translation_key == key
