@@ -99,8 +99,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_note_store(None)
         self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
-        if self.outbox:
-            self.inbox.reply_to = self.outbox.reply_to
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
         self.async_show_issues()
