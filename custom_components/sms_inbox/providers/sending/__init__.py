@@ -9,10 +9,21 @@ from types import MappingProxyType
 from ..contract import Provider
 from .bulksms import BulkSmsSending
 from .contract import Sending
+from .smsgate import SmsGateSending
+from .twilio import TwilioSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
-SENDING: Mapping[str, type[Sending]] = MappingProxyType({each.key: each for each in (BulkSmsSending,)})
+SENDING: Mapping[str, type[Sending]] = MappingProxyType(
+    {
+        each.key: each
+        for each in (
+            BulkSmsSending,
+            SmsGateSending,
+            TwilioSending,
+        )
+    }
+)
 
 
 def sending_of(provider: Provider) -> Sending | None:
