@@ -153,7 +153,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_note_request(self, push: PushResult) -> None:
         """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
 
-        What it reports of sent texts is noted; one that can't be verified may be such a report.
+        What it reports of sent texts is noted; one that can't be verified may be such a report. That reports come says
+        nothing of whether requests announce messages.
         """
         if self.outbox:
             self.outbox.async_report(push.reports)
@@ -162,7 +163,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
-        if self._pace:
+        if self._pace and not push.reports:
             self._pace.note_request()
             if push.messages:
                 self._pace.note_message()

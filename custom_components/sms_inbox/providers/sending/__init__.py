@@ -8,9 +8,12 @@ from types import MappingProxyType
 
 from ..contract import Provider
 from .bulksms import BulkSmsSending
+from .bulletin import BulletinSending
 from .contract import Sending
+from .gammu import GammuSending
 from .smsgate import SmsGateSending
 from .twilio import TwilioSending
+from .voipms import VoipMsSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
@@ -21,6 +24,9 @@ SENDING: Mapping[str, type[Sending]] = MappingProxyType(
             BulkSmsSending,
             SmsGateSending,
             TwilioSending,
+            GammuSending,
+            VoipMsSending,
+            BulletinSending,
         )
     }
 )
