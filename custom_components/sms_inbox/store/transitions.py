@@ -132,8 +132,8 @@ def settle(
     )
     if accepted:
         _note(db, key, accepted)
-    changed = get(db, key)
-    return Change(text=changed, previous=found.status) if changed else None
+    changed, row = get(db, key), db.execute("SELECT in_doubt FROM outgoing WHERE key = ?", (key,)).fetchone()
+    return Change(text=changed, previous=found.status, redelivered=bool(row["in_doubt"])) if changed else None
 
 
 def report(
@@ -183,12 +183,16 @@ def release(db: sqlite3.Connection, announced: Collection[Change], unfired: Coll
 def unannounced(db: sqlite3.Connection, account: str) -> list[Change]:
     """Return the texts whose present state was not announced, or may not have been, the oldest first."""
     rows = db.execute(
-        f"SELECT {COLUMNS}, announced, is_unfired FROM outgoing WHERE account = ? AND announced <> status"
+        f"SELECT {COLUMNS}, announced, is_unfired, in_doubt FROM outgoing WHERE account = ? AND announced <> status"
         " AND status NOT IN (SELECT value FROM json_each(?)) ORDER BY sequence",
         (account, json.dumps(list(OPEN))),
     ).fetchall()
     return [
-        Change(text=sent_text(row), previous=SendStatus(row["announced"]), redelivered=not row["is_unfired"])
+        Change(
+            text=sent_text(row),
+            previous=SendStatus(row["announced"]),
+            redelivered=bool(row["in_doubt"] or not row["is_unfired"]),
+        )
         for row in rows
     ]
 
@@ -203,8 +207,12 @@ def interrupt(db: sqlite3.Connection, account: str) -> None:
 
 
 def doubt(db: sqlite3.Connection) -> None:
-    """Note that the file was restored: what was to be sent, or was still to be made, may have been sent since then."""
-    db.execute("UPDATE outgoing SET is_unfired = 0 WHERE is_unfired")
+    """Note that the file was restored.
+
+    What was to be sent, or was still to be made, may have been sent since the backup, and all that will become of the
+    texts may have been announced.
+    """
+    db.execute("UPDATE outgoing SET is_unfired = 0, in_doubt = 1")
     db.execute(
         "UPDATE outgoing SET status = ?, begun_at = coalesce(begun_at, created_at) WHERE status = ?",
         (SendStatus.SENDING, SendStatus.QUEUED),
