@@ -38,7 +38,7 @@ def account(emulator: Emulator) -> Account:
 
 
 @pytest.fixture
-def provider(make_provider: MakeProvider) -> Provider:  # type: ignore[override]
+def provider(make_provider: MakeProvider) -> Provider:
     """Return what reads it."""
     return make_provider("bulletin")
 
@@ -207,12 +207,12 @@ async def test_callback_of_a_text(emulator: Emulator, account: Account, provider
     await sending.send(text_to())
     [message] = account.messages
     message.status, message.error = "failed", "unreachable"
-    [outgoing] = account.protocol.status_calls(message, account)  # type: ignore[attr-defined]
+    [outgoing] = account.protocol.status_calls(message, account)
     request = callback_of(URL(outgoing.url, encoded=True).raw_query_string)
     report = Report(status=SendStatus.FAILED, key=KEY, reason=Reason.UNREACHABLE)
     assert provider.read_webhook(request) == PushResult(reports=(report,))
     reply = account.send("Yes", in_reply_to=KEY)
-    [outgoing] = account.protocol.calls(reply, account)  # type: ignore[attr-defined]
+    [outgoing] = account.protocol.calls(reply, account)
     assert outgoing.url.startswith(f"{CALLBACK}?")
     assert provider.read_webhook(callback_of(URL(outgoing.url, encoded=True).raw_query_string)) == PushResult(poll=True)
     assert len(emulator.requests) == 1

@@ -227,7 +227,5 @@ async def test_asks_for_the_days(server: CannedServer, make_provider: MakeProvid
 
 async def test_senders(account: Account, sending: Sending) -> None:
     """A text can come from each number that has SMS enabled."""
-    account.protocol.numbers(account).extend(  # type: ignore[attr-defined]
-        [make_number("2025550143"), make_number("2025550144", sms_enabled="0")]
-    )
+    account.protocol.numbers(account).extend([make_number("2025550143"), make_number("2025550144", sms_enabled="0")])
     assert await sending.senders() == (DID, "2025550143")
