@@ -132,6 +132,17 @@ def recipient_of(hass: HomeAssistant, entry: SmsInboxConfigEntry, typed: str) ->
     return Recipient(number=number, contact=contact_with(entry, number))
 
 
+def check(entry: SmsInboxConfigEntry, order: Order) -> None:
+    """Raise what `async_send` raises before it stores anything, so that a whole call can be refused.
+
+    Raises:
+        ServiceValidationError: The texts can't be sent; the error says what to change.
+    """
+    outbox = outbox_of(entry)
+    for recipient in order.recipients:
+        _draft(entry, outbox, order, recipient, None)
+
+
 async def async_send(entry: SmsInboxConfigEntry, order: Order, context: Context | None = None) -> list[SentText]:
     """Store texts, send them, and wait for the vendor's answer, at most for `ANSWER_SECONDS`.
 

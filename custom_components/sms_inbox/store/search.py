@@ -80,6 +80,25 @@ def find(db: sqlite3.Connection, query: Query) -> list[StoredMessage]:
     return [stored_message(row) for row in rows]
 
 
+def message(
+    db: sqlite3.Connection, account: str, message_id: str, providers: Collection[str]
+) -> StoredMessage | None:
+    """Return the latest message of an account with an id, None where there is none that still has its text.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        message_id: The provider's id.
+        providers: Keys of all that may have handed it over, see `StoredMessage`.
+    """
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM message WHERE account = ? AND provider IN (SELECT value FROM json_each(?))"
+        " AND message_id = ? AND text IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+        (account, json.dumps(["", *providers]), message_id),
+    ).fetchone()
+    return stored_message(row) if row else None
+
+
 def recent(db: sqlite3.Connection, account: str, limit: int) -> list[Message]:
     """Return the messages of an account that were stored last, the newest first; those that are erased without text."""
     rows = db.execute(
