@@ -43,7 +43,7 @@ class ReceivedTrigger(Trigger):
         def async_received(message: dict[str, Any]) -> None:
             now = dt_util.utcnow()
             if found := filters.async_match(message_filter, message, now):
-                sender = message["sender_number"] or message["sender"][:LONGEST_SENDER]
+                sender = message["contact"] or message["sender_number"] or message["sender"][:LONGEST_SENDER]
                 run_action({**message, "delivered_at": now.isoformat(), **found}, f"text message from {sender}")
 
         remove_filter = filters.async_add(message_filter)
