@@ -36,9 +36,7 @@ async def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> Mo
 
 async def act(hass: HomeAssistant, action: str, context: Context | None = None, **data: Any) -> list[dict[str, Any]]:
     """Use an action; return what its response says of each text."""
-    answer = await hass.services.async_call(
-        DOMAIN, action, data, blocking=True, return_response=True, context=context
-    )
+    answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True, context=context)
     assert answer
     texts: list[dict[str, Any]] = answer["messages"]  # type: ignore[assignment]
     return texts
@@ -137,9 +135,7 @@ async def test_key(hass: HomeAssistant, emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(("sender", "expected"), [("ACME", "ACME"), (447700900999, OURS), (None, "+447700900111")])
-async def test_sender(
-    hass: HomeAssistant, emulator: Emulator, account: Account, sender: Any, expected: str
-) -> None:
+async def test_sender(hass: HomeAssistant, emulator: Emulator, account: Account, sender: Any, expected: str) -> None:
     """A sender that is named goes before that of the contact, and that one before the account's."""
     entry = await add_sender(hass, emulator, account, sender="+447700900222")
     anna = add_contact(hass, entry, "Anna", ANNA, sender="+447700900111")
@@ -167,14 +163,17 @@ async def test_message_that_expires(hass: HomeAssistant, emulator: Emulator) -> 
 )
 @pytest.mark.usefixtures("entry")
 async def test_vendor_refuses(
-    hass: HomeAssistant, emulator: Emulator, fault: str, options: dict[str, Any], key: str, arrives: bool  # noqa: FBT001
+    hass: HomeAssistant,
+    emulator: Emulator,
+    fault: str,
+    options: dict[str, Any],
+    key: str,
+    arrives: bool,  # noqa: FBT001
 ) -> None:
     """What the vendor refuses is an error that says why, whether a response is wanted or not."""
     emulator.fault("bulksms", fault, path="/messages", where={"deduplication-id": ""}, **options) if False else None
     emulator.fault("bulksms", fault, count=None, **options)
     assert await refusal(hass, recipient=ANNA) == key
     with pytest.raises(HomeAssistantError):
-        await hass.services.async_call(
-            DOMAIN, "send_message", {"recipient": BEN, "message": "Hello"}, blocking=True
-        )
+        await hass.services.async_call(DOMAIN, "send_message", {"recipient": BEN, "message": "Hello"}, blocking=True)
     assert bool(shown(emulator)) is arrives
