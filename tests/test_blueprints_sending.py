@@ -23,7 +23,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import PASSWORD, USERNAME, make_entry, set_up, settle
+from .conftest import PASSWORD, USERNAME, Clock, make_entry, set_up, settle
 from .test_blueprints import FOLDER, REPOSITORY, automate
 
 MUM, BEN, STRANGER = "+447700900123", "+447700900456", "+447700900789"
@@ -153,8 +153,7 @@ class TestStatusBySms:
 
     async def automate(self, hass: HomeAssistant, contacts: list[str], **inputs: Any) -> None:
         """Make the automation."""
-        answer = "{{ trigger.contact }}: it is {{ states('sensor.porch') }} °C.\nAll is well {{ '{' }}fn#}"
-        await automate(hass, "status_by_sms", **{"contacts": contacts[:1], "answer": answer, **inputs})
+        await automate(hass, "status_by_sms", contacts=contacts[:1], **inputs)
 
     async def test_answer(self, hass: HomeAssistant, emulator: Emulator, account: Account, contacts: list[str]) -> None:
         """The answer has the present state, and goes to whoever asked."""
@@ -332,39 +331,41 @@ class TestEscalate:
         inputs = {"triggers": GO, "contacts": contacts, "message": "Please call", "if_none": do("none")}
         await automate(hass, "escalate", **inputs)
 
-    async def test_delivered(
-        self, hass: HomeAssistant, emulator: Emulator, contacts: list[str], done: Calls, waits: Waits
-    ) -> None:
-        """The first phone has it, so nobody else gets it."""
-        emulator.handsets.usual = Behaviour(reports=("sent", "delivered"))
-        await self.automate(hass, contacts)
-        await begin(hass)
-        await waits.next()
-        await pass_time(hass, seconds=30)
-        await settle(hass)
-        assert shown(emulator) == [(MUM, "Please call")]
-        assert done == []
-
-    @pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(reports=("failed",), error="unreachable")])
+    @pytest.mark.parametrize(
+        ("behaviour", "seconds", "phones"),
+        [
+            (Behaviour(reports=("sent", "delivered")), 6, [MUM]),
+            (Behaviour(reports=("failed",), error="unreachable"), 6, [BEN]),
+            (Behaviour(reports=("sent",)), 121, [MUM, BEN]),
+        ],
+    )
     async def test_next(
         self,
         hass: HomeAssistant,
         emulator: Emulator,
         contacts: list[str],
         done: Calls,
-        behaviour: Behaviour,
         waits: Waits,
+        clock: Clock,
+        behaviour: Behaviour,
+        seconds: int,
+        phones: list[str],
     ) -> None:
-        """The first phone is switched off, or its network says that it can't be reached."""
+        """Ben gets it at once if Mum's network says that she can't be reached, or later if it says nothing."""
         emulator.handsets.set_up(MUM, behaviour)
         emulator.handsets.set_up(BEN, Behaviour(reports=("delivered",)))
+        statuses = async_capture_events(hass, "sms_status")
         await self.automate(hass, contacts)
         await begin(hass)
         await waits.next()
-        await pass_time(hass, seconds=30 if behaviour.error else 121)
-        await until(lambda: (BEN, "Please call") in shown(emulator))
-        await pass_time(hass, seconds=30)
+        clock.offset += seconds
+        if BEN in phones:
+            await waits.next()
+            clock.offset += 6
+        await until(lambda: [event for event in statuses if event.data["recipient"] == phones[-1]])
         await settle(hass)
+        assert shown(emulator) == [(phone, "Please call") for phone in phones]
+        assert statuses[-1].data["status"] == "delivered"
         assert done == []
 
     async def test_nobody(
@@ -377,3 +378,15 @@ class TestEscalate:
         await until(lambda: done)
         assert outcomes(done) == [("none", "")]
         assert shown(emulator) == []
+
+
+@pytest.mark.parametrize(("names", "title"), [([], "Mum"), ([{"name": "Mother", "number": MUM}], "Mother")])
+async def test_names(
+    hass: HomeAssistant, account: Account, contacts: list[str], names: list[dict[str, str]], title: str
+) -> None:
+    """A contact's name is shown in a notification, unless the blueprint has another one for the number."""
+    notified = async_mock_service(hass, "notify", "send_message")
+    await automate(hass, "forward", phones=[contacts[1]], contacts=names)
+    await receive(hass, account, "Hello")
+    await settle(hass)
+    assert [call.data["title"] for call in notified] == [title]

@@ -313,4 +313,6 @@ async def _async_own_number(hass: HomeAssistant, entry: SmsInboxConfigEntry, sto
             allowed = await sending.senders()
     except ProviderError, TimeoutError:
         return None
-    return number if number.removeprefix("+") in {(digits_of(each) or "").removeprefix("+") for each in allowed} else None
+    return (
+        number if number.removeprefix("+") in {(digits_of(each) or "").removeprefix("+") for each in allowed} else None
+    )

@@ -80,9 +80,7 @@ def find(db: sqlite3.Connection, query: Query) -> list[StoredMessage]:
     return [stored_message(row) for row in rows]
 
 
-def message(
-    db: sqlite3.Connection, account: str, message_id: str, providers: Collection[str]
-) -> StoredMessage | None:
+def message(db: sqlite3.Connection, account: str, message_id: str, providers: Collection[str]) -> StoredMessage | None:
     """Return the latest message of an account with an id, None where there is none that still has its text.
 
     Args:
