@@ -36,7 +36,7 @@ from .model import SentText, StoredMessage
 from .phone_numbers import SMS, digits_of, sender_of, typed_number
 from .providers import PROVIDERS, number_format_of
 from .providers.errors import ProviderError
-from .providers.sending import SENDING
+from .providers.sending import SENDING, Sending
 from .rights import allowed_accounts, async_limited_user, is_contact_allowed
 from .sent import sent_data
 from .store import StoreError, outgoing, search
@@ -148,12 +148,13 @@ async def _async_reply(call: ServiceCall) -> ServiceResponse:
     hass, data = call.hass, call.data
     entry = _account(hass, data[ATTR_CONFIG_ENTRY_ID])
     stored, number = await _async_answerable(hass, entry, data[ATTR_MESSAGE_ID])
+    sending = outbox_of(entry).sending
     recipient = recipient_of(hass, entry, number)
     await _async_check_rights(call, [(entry, [recipient])])
     order = Order(
         recipients=[recipient],
         text=data[ATTR_MESSAGE],
-        sender=await _async_own_number(hass, entry, stored),
+        sender=await _async_own_number(hass, entry, sending, stored),
         key=data.get(ATTR_KEY),
         cause=data[ATTR_MESSAGE_ID],
     )
@@ -200,9 +201,11 @@ def _chosen(call: ServiceCall) -> Iterator[tuple[SmsInboxConfigEntry, Recipient]
         contact = entry.subentries.get(entity.config_subentry_id or "") if entry and entity else None
         if not entry or not contact:
             raise error("not_a_contact", entity_id=entity_id)
+        outbox_of(entry)
         yield entry, recipient_of(hass, entry, contact.data[CONF_NUMBER])
     if typed := data.get(ATTR_RECIPIENT):
         entry = _account(hass, data.get(ATTR_CONFIG_ENTRY_ID))
+        outbox_of(entry)
         for item in typed:
             yield entry, recipient_of(hass, entry, _as_text(hass, item))
 
@@ -278,7 +281,7 @@ async def _async_answerable(
             raise error("reply_unknown", entry, message_id=message_id)
         data = event_data(hass, stored)
         number: str | None = data["sender_number"]
-        has_opted_out = number and await store.read(outgoing.has_opted_out, entry.entry_id, number)
+        has_opted_out = number is not None and await store.read(outgoing.has_opted_out, entry.entry_id, number)
     except StoreError as err:
         raise error("store_unreadable", by_vendor=True, error=str(err)) from err
     if data["channel"] not in REPLY_CHANNELS:
@@ -292,16 +295,14 @@ async def _async_answerable(
     return stored, number
 
 
-async def _async_own_number(hass: HomeAssistant, entry: SmsInboxConfigEntry, stored: StoredMessage) -> str | None:
+async def _async_own_number(
+    hass: HomeAssistant, entry: SmsInboxConfigEntry, sending: Sending, stored: StoredMessage
+) -> str | None:
     """Return the number that a message was sent to, in E.164; None where the account can't send from it.
 
     Where a sender must be named, the numbers that receive are those that send. Elsewhere a message may have come to a
     number that many customers share, so the vendor is asked.
-
-    Raises:
-        ServiceValidationError: The account can't send at all.
     """
-    sending = outbox_of(entry).sending
     number_format = number_format_of(stored.provider or entry.data[CONF_PROVIDER])
     number = sender_of(stored.message.recipient or "", number_format, hass.config.country).number
     if not number or sending.sender_use == "none":
