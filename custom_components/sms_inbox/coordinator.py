@@ -99,8 +99,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_note_store(None)
         self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
-        if self.outbox:
-            self.inbox.reply_to = self.outbox.reply_to
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
         self.async_show_issues()
@@ -155,7 +153,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_note_request(self, push: PushResult) -> None:
         """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
 
-        What it reports of sent texts is noted; one that can't be verified may be such a report.
+        What it reports of sent texts is noted; one that can't be verified may be such a report. That reports come says
+        nothing of whether requests announce messages.
         """
         if self.outbox:
             self.outbox.async_report(push.reports)
@@ -164,7 +163,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
-        if self._pace:
+        if self._pace and not push.reports:
             self._pace.note_request()
             if push.messages:
                 self._pace.note_message()
