@@ -8,11 +8,15 @@ from types import MappingProxyType
 
 from ..contract import Provider
 from .bulksms import BulkSmsSending
+from .clicksend import ClickSendSending
 from .contract import Sending
+from .elks import ElksSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
-SENDING: Mapping[str, type[Sending]] = MappingProxyType({each.key: each for each in (BulkSmsSending,)})
+SENDING: Mapping[str, type[Sending]] = MappingProxyType(
+    {each.key: each for each in (BulkSmsSending, ClickSendSending, ElksSending)}
+)
 
 
 def sending_of(provider: Provider) -> Sending | None:
