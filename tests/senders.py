@@ -14,6 +14,8 @@ from homeassistant.helpers import entity_registry as er
 from .conftest import make_entry, set_up
 
 ANNA, BEN, CLEO = "+447700900321", "+447700900322", "+447700900323"
+SUBMISSION = {"auto-unicode": "true"}
+"""What only a request has that submits a text."""
 
 
 async def add_sender(hass: HomeAssistant, emulator: Emulator, account: Account, **options: Any) -> MockConfigEntry:

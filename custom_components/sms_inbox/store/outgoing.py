@@ -206,6 +206,11 @@ def charged(db: sqlite3.Connection, account: str, since: datetime) -> int:
     return int(row[0])
 
 
+def has_room(db: sqlite3.Connection, account: str, caps: Caps) -> bool:
+    """Whether one more part may be sent now."""
+    return _reached(db, account, 1, caps, datetime.now(UTC)) is None
+
+
 def automatic_since(db: sqlite3.Connection, account: str, recipient: str, since: datetime) -> int:
     """Return how many automatic answers were made to a number since a time, whatever became of them."""
     row = db.execute(
