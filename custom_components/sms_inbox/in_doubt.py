@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 from .model import Accepted, Reason, SendStatus, SentText
 from .providers.errors import ProviderError
 from .providers.sending import Sending
+from .store import Store, outgoing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,10 +63,14 @@ class InDoubt:
         begun_at = text.begun_at or text.created_at
         return begun_at - CLOCK_STEP <= dt_util.utcnow() < min(begun_at + sending.deduplicates, text.expires_at)
 
-    async def async_look_for(self, sending: Sending, now: float) -> Answer | None:
+    async def async_look_for(self, sending: Sending, store: Store, now: float) -> Answer | None:
         """Return what became of it, as far as the vendor tells; None where it is to be looked for once more.
 
-        A vendor that can't be asked is asked again until the text's time is over.
+        A vendor that can't be asked is asked again until the text's time is over. An equal text that has the id of
+        another one of ours isn't this one.
+
+        Raises:
+            StoreError: The store can't be read.
         """
         text, is_over = self.text.outgoing, now - self.tried_at >= LOOK_SECONDS
         if sending.finds_sent:
@@ -75,7 +80,9 @@ class InDoubt:
                 _LOGGER.debug("A text could not be looked for: %s", err)
                 is_over = is_over and text.expires_at <= dt_util.utcnow()
             else:
-                if found:
+                if found and not await store.read(
+                    outgoing.is_of_another, self.text.account, text.key, found.provider_id
+                ):
                     return Answer(key=text.key, status=SendStatus.ACCEPTED, accepted=found)
             if not is_over:
                 return None

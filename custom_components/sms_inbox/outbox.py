@@ -349,7 +349,7 @@ class Outbox:
                 await self._async_attempt(again, in_doubt)
             else:
                 del self._in_doubt[key]
-        elif answer := await in_doubt.async_look_for(self.sending, now):
+        elif answer := await in_doubt.async_look_for(self.sending, self._store, now):
             del self._in_doubt[key]
             self._answers.append(answer)
 

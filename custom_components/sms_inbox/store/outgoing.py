@@ -160,6 +160,14 @@ def has_taken(db: sqlite3.Connection, account: str) -> bool:
     return row.fetchone() is not None
 
 
+def is_of_another(db: sqlite3.Connection, account: str, key: str, provider_id: str | None) -> bool:
+    """Whether an id of the vendor's belongs to another text than that with a key."""
+    row = db.execute(
+        "SELECT 1 FROM outgoing WHERE account = ? AND provider_id = ? AND key <> ?", (account, provider_id, key)
+    ).fetchone()
+    return row is not None
+
+
 def answered(
     db: sqlite3.Connection, account: str, named: str | None, number: str | None, at: datetime, *, is_certain: bool
 ) -> ReplyTo | None:
