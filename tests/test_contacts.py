@@ -92,6 +92,7 @@ async def test_change(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         "name": "Anna",
         "number": ANNA,
         "sender": "+447700900999",
+        "assist": False,
     }
     result = await submit(hass, dialog, name="Mum", number="07700 900124", sender=" ")
     assert (result["type"], result["reason"]) == ("abort", "reconfigure_successful")

@@ -22,6 +22,7 @@ from .const import CONF_DELIVER_EXISTING, CONF_SENDING, DOMAIN
 from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
+from .loop_guard import LoopGuard
 from .model import Page, PushResult, Reason, SentText
 from .outbox import Outbox
 from .pace import Pace
@@ -50,6 +51,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         polling: Runs and records the polls.
         outbox: Sends the account's texts; None where the vendor can't send, or where nobody has switched it on.
         cap_notice: Shows that the account has sent as much as it may.
+        loop_guard: Guards its automatic answers.
     """
 
     config_entry: SmsInboxConfigEntry
@@ -57,6 +59,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     inbox: Inbox
     polling: Polling
     outbox: Outbox | None = None
+    loop_guard: LoopGuard
     _failures: Failures
     _pace: Pace | None = None
 
@@ -66,6 +69,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
         self.cap_notice = CapNotice(hass, entry.entry_id, self._store, self._issues)
+        self.loop_guard = LoopGuard(hass, entry, self._store)
         self._beginning: asyncio.Task[None] | None = None
         self._has_polled = False
         self._vendor_checked_at: float | None = None
@@ -93,6 +97,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                     changed=self._async_note_sent,
                 )
                 await self.outbox.async_load()
+                entry.async_on_unload(self.loop_guard.async_start())
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:

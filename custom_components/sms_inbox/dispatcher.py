@@ -25,6 +25,7 @@ from .filters import async_get_filters
 from .model import StoredMessage
 from .phone_numbers import sender_of
 from .providers import number_format_of
+from .questions import without_pin
 from .store import Store, StoreError, messages
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
         "contact": contact and contact.title,
         "channel": message.channel or sender.channel,
         "recipient": message.recipient,
-        "text": message.text,
+        "text": without_pin(message.text, contact),
         "encoding": message.encoding,
         "data": message.data and message.data.hex(),
         "received_at": message.received_at and message.received_at.isoformat(),

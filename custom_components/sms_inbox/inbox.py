@@ -91,6 +91,8 @@ class Inbox:
         latest_at: When that message was stored.
         delivered: How many messages were delivered.
         last_page_ids: Ids of the messages on the last page with messages that was stored.
+        on_delivered: Called with each message that was fired, and with its event data; None where nobody listens. Other
+            than the event data, the message may hold a PIN.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Inbox:
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
+        self.on_delivered: Callable[[StoredMessage, dict[str, Any]], None] | None = None
         self.delivered = state.delivered
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
@@ -371,6 +374,8 @@ class Inbox:
             self.latest, self.latest_at = data, stored.stored_at
             self.delivered += 1
             async_dispatcher_send(self._hass, SIGNAL_MESSAGE.format(entry_id), data)
+            if self.on_delivered:
+                self.on_delivered(stored, data)
         async_dispatcher_send(self._hass, SIGNAL_SLICE.format(entry_id))
         if not (self._stores_texts or self._pruning):
             self._pruning = async_call_later(self._hass, PRUNE_SECONDS, self._async_prune)

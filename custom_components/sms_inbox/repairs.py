@@ -22,10 +22,11 @@ from . import registration
 from .compose import Order, async_send, raise_for, recipient_of
 from .config_flow import REAUTH_SCHEMA, URL
 from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
+from .contacts import CONF_NUMBER
 from .coordinator import SmsInboxConfigEntry
 from .credentials import Validation, async_validate, at_address
 from .inbox import as_it_is, async_get_store
-from .issues import SOLVABLE, account_url
+from .issues import ASSIST_PAUSED, SOLVABLE, account_url
 from .model import SendStatus, SentText
 from .moving import async_move
 from .names import unique_id
@@ -42,6 +43,7 @@ CHOICE = "choice"
 REPORT_URL = "https://github.com/sms-inbox/sms-inbox/issues"
 DELIVER, DISCARD = "deliver", "discard"
 SEND_AGAIN = "send_again"
+RESUME = "resume"
 SOLVE = "solve"
 TAKE_OVER, LEAVE = "take_over", "leave"
 
@@ -55,6 +57,8 @@ async def async_create_fix_flow(
         return StoreDamagedFlow(told["path"])
     if problem := next((problem for problem in SOLVABLE if issue_id.startswith(f"{problem}_")), None):
         return ProblemFlow(told["entry_id"], problem)
+    if issue_id.startswith(f"{ASSIST_PAUSED}_"):
+        return AssistPausedFlow(told["entry_id"], told["contact_id"])
     if issue_id.startswith("send_unknown_"):
         return UnknownTextFlow(told["entry_id"], told["key"])
     flows: dict[str, Callable[[str], RepairsFlow]] = {
@@ -125,6 +129,33 @@ class AccountFlow(RepairsFlow):
         Raises:
             StoreError: The store could not be read or written.
         """
+
+
+class AssistPausedFlow(AccountFlow):
+    """Let Assist answer a contact again."""
+
+    def __init__(self, entry_id: str, contact_id: str) -> None:
+        """Take which account and contact it is."""
+        super().__init__(entry_id)
+        self._contact_id = contact_id
+
+    async def async_step_confirm(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """End the pause."""
+        return await self.async_step_init({CHOICE: RESUME})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Ask whether the pause may end; then count the answers from now on. The issue ends with the dialog."""
+        contact = entry.subentries.get(self._contact_id)
+        if contact and (user_input or {}).get(CHOICE) != RESUME:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=vol.Schema({}),
+                description_placeholders={"account": entry.title, "contact": contact.title},
+            )
+        if contact:
+            entry.runtime_data.loop_guard.async_resume(contact.data[CONF_NUMBER])
+        return self.async_create_entry(data={})
 
 
 class UnreadableFlow(AccountFlow):

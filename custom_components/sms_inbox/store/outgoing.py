@@ -220,9 +220,12 @@ def has_room(db: sqlite3.Connection, account: str, caps: Caps) -> bool:
 
 
 def automatic_since(db: sqlite3.Connection, account: str, recipient: str, since: datetime) -> int:
-    """Return how many automatic answers were made to a number since a time, whatever became of them."""
+    """Return how many messages of a number were answered since a time, by Assist or by the action `reply`.
+
+    Whatever became of the answers; one that was not sent counts, too.
+    """
     row = db.execute(
-        "SELECT count(*) FROM outgoing WHERE account = ? AND recipient = ? AND is_automatic AND created_at >= ?",
+        "SELECT count(*) FROM outgoing WHERE account = ? AND recipient = ? AND cause IS NOT NULL AND created_at >= ?",
         (account, recipient, text_of_time(since)),
     ).fetchone()
     return int(row[0])

@@ -105,6 +105,15 @@ def recent(db: sqlite3.Connection, account: str, limit: int) -> list[Message]:
     return [stored_message(row).message for row in rows]
 
 
+def recipients(db: sqlite3.Connection, limit: int) -> set[tuple[str, str, str]]:
+    """Return the accounts, providers and recipients of the messages that were stored last, of all accounts.
+
+    The provider is empty where it is the one that still reads the account.
+    """
+    rows = db.execute("SELECT account, provider, recipient FROM message ORDER BY sequence DESC LIMIT ?", (limit,))
+    return {tuple(row) for row in rows if row["recipient"]}
+
+
 def received_since(db: sqlite3.Connection, account: str, since: datetime, provider: str) -> list[Message]:
     """Return what the provider of an account has handed over since a time, in order; what is erased has no text.
 
