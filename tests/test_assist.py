@@ -273,7 +273,7 @@ async def test_wrong_pins(
 ) -> None:
     """After three wrong PINs even the right one isn't taken for an hour, or until a person says so."""
     contact = anna.allow(user, assist_pin="4711")
-    issue_id = f"assist_paused_{anna.entry.entry_id}_{contact.subentry_id}"
+    issue_id = f"assist_paused_{contact.subentry_id}_{anna.entry.entry_id}"
     for text in ("4712 a", "4711 b", "4712 c", "d"):
         await anna.write(text)
     assert issue_registry.async_get_issue(DOMAIN, issue_id) is None

@@ -79,7 +79,7 @@ class House:
     def paused(self) -> str | None:
         """The issue that says that Assist is paused, None where it isn't."""
         contact = next(iter(self.entry.subentries))
-        issue_id = f"assist_paused_{self.entry.entry_id}_{contact}"
+        issue_id = f"assist_paused_{contact}_{self.entry.entry_id}"
         return issue_id if ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id) else None
 
 

@@ -17,11 +17,9 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.setup import async_setup_component
 
 from .conftest import PASSWORD, USERNAME, broken_store, make_entry, poll, set_up, settle
-from .senders import ANNA, BEN, CLEO, add_contact, add_sender, shown
+from .senders import ANNA, BEN, CLEO, SUBMISSION, add_contact, add_sender, shown
 
 OURS = "+447700900999"
-SUBMISSION = {"auto-unicode": "true"}
-"""What only a request has that submits a text."""
 
 
 @pytest.fixture

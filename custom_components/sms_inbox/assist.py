@@ -190,7 +190,7 @@ class Assist:
             caps=caps_of(self._entry),
         )
         if filled.reached:
-            self._entry.runtime_data.async_note_cap()
+            self._entry.runtime_data.cap_notice.async_show(caps_of(self._entry))
 
     async def _async_prepare(self, contact: ConfigSubentry, data: Mapping[str, Any], context: Context) -> str | None:
         """Store an answer without a text; return its key, None if there is one already, or if a cap is reached.
@@ -224,7 +224,7 @@ class Assist:
         )
         stored = await self._outbox.async_send([draft], caps_of(self._entry), context)
         if stored.reached:
-            self._entry.runtime_data.async_note_cap()
+            self._entry.runtime_data.cap_notice.async_show(caps_of(self._entry))
         return key if key in stored.new else None
 
     async def _async_ask(

@@ -159,7 +159,7 @@ async def async_send(entry: SmsInboxConfigEntry, order: Order, context: Context 
     try:
         stored = await outbox.async_send(drafts, caps, context)
         if stored.reached:
-            entry.runtime_data.async_note_cap()
+            entry.runtime_data.cap_notice.async_show(caps)
             raise error(f"cap_{stored.reached}", entry, cap=str(getattr(caps, stored.reached)))
         texts = await outbox.async_wait([text.outgoing.key for text in stored.texts], ANSWER_SECONDS)
     except StoreError as err:

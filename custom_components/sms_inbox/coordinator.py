@@ -16,6 +16,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import registration
+from .cap_notice import CapNotice
 from .client import async_create_provider, create_session
 from .const import CONF_DELIVER_EXISTING, CONF_SENDING, DOMAIN
 from .failures import Failure, Failures, translated
@@ -49,6 +50,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         inbox: The account's inbox: it stores pages, and knows what was delivered.
         polling: Runs and records the polls.
         outbox: Sends the account's texts; None where the vendor can't send, or where it was never switched on.
+        cap_notice: Shows that the account has sent as much as it may.
         loop_guard: Guards its automatic answers.
     """
 
@@ -66,6 +68,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
+        self.cap_notice = CapNotice(hass, entry.entry_id, self._store, self._issues)
         self.loop_guard = LoopGuard(hass, entry, self._store)
         self._beginning: asyncio.Task[None] | None = None
         self._has_polled = False
@@ -124,6 +127,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         in_order = await self.polling.async_stop()
         if self.outbox:
             await self.outbox.async_stop()
+        self.cap_notice.async_stop()
         try:
             await self.inbox.dispatcher.async_stop()
             if in_order:
@@ -186,13 +190,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._vendor_checked_at = None
 
     @callback
-    def async_note_cap(self) -> None:
-        """Show that no more may be sent for a while."""
-        self._issues.async_show_cap()
-
-    @callback
     def _async_note_sent(self, sent: SentText) -> None:
         """Show what a person has to know of a text whose state has changed."""
+        self._issues.async_note_sent(sent)
         if sent.reason is Reason.INVALID_AUTH:
             self.config_entry.async_start_reauth(self.hass)
 

@@ -147,7 +147,7 @@ async def test_takes_its_time(sending: Sending, account: Account, make_provider:
         waits.append(options["wait"])
         return await post_once(path, **options)
 
-    provider.post_once = noted  # type: ignore[method-assign]
+    provider.post_once = noted
     sending = sending_of(provider) or sending
     for parts in (1, 3):
         await sending.send(text_to(PHONE, "Hello", parts))

@@ -213,6 +213,11 @@ def charged(db: sqlite3.Connection, account: str, since: datetime) -> int:
     return int(row[0])
 
 
+def has_room(db: sqlite3.Connection, account: str, caps: Caps) -> bool:
+    """Whether one more part may be sent now."""
+    return _reached(db, account, 1, caps, datetime.now(UTC)) is None
+
+
 def automatic_since(db: sqlite3.Connection, account: str, recipient: str, since: datetime) -> int:
     """Return how many messages of a number were answered since a time, by Assist or by the action `reply`.
 

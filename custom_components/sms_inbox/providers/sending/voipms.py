@@ -25,8 +25,8 @@ from ..voipms_rows import EASTERN, unescaped
 from .contract import Limit, Sending
 
 MOST_BYTES: Final = 160
-PRECISION: Final = timedelta(seconds=1)
-"""Of the times in the list, and of what is known of the vendor's clock."""
+PRECISION: Final = timedelta(seconds=1.5)
+"""Times in the list are cut to the second, and the vendor's clock is known to half a second."""
 LIMIT: Final = 1000
 NATIONAL: Final = re.compile(r"(?:\+?1)?([2-9][0-9]{9})", re.ASCII)
 INTERNATIONAL: Final = re.compile(r"\+1([2-9][0-9]{9})", re.ASCII)
