@@ -9,7 +9,6 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import async_test_home_assistant
 
-from custom_components.sms_inbox.compose import Order, async_send, recipient_of
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.inbox import async_get_store
 from custom_components.sms_inbox.loop_guard import MayNotAnswerError
@@ -21,6 +20,7 @@ from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.components.conversation import ConversationResult
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.intent import IntentResponse
 from homeassistant.setup import async_setup_component
@@ -309,9 +309,20 @@ async def test_redelivered(house: House, received: list[Event[Any]]) -> None:
 
 @pytest.mark.usefixtures("talkative")
 async def test_replies_count(house: House, received: list[Event[Any]]) -> None:
-    """What an automation has replied counts with what Assist has answered."""
-    for number in range(5):
-        await house.receive(f"Question {number}", sender="+447700900555")
-        recipient = recipient_of(house.hass, house.entry, "+447700900555")
-        await async_send(house.entry, Order(recipients=[recipient], text="Hi", cause=received[-1].data["message_id"]))
-    assert await refusal(house, received, "Question 5", sender="+447700900555") == "reply_too_many"
+    """What an automation has replied counts with what Assist has answered, and ends, too."""
+
+    async def reply() -> None:
+        message = {name: received[-1].data[name] for name in ("config_entry_id", "message_id")}
+        await house.hass.services.async_call(DOMAIN, "reply", {**message, "message": "Hi"}, blocking=True)
+
+    for number in range(3):
+        await house.receive(f"Question {number}")
+        if number < 2:
+            await reply()
+    assert len(house.sent) == 5
+    await house.receive("Question 3")
+    with pytest.raises(ServiceValidationError) as refused:
+        await reply()
+    assert refused.value.translation_key == "reply_too_many"
+    assert len(house.sent) == 5
+    assert house.paused

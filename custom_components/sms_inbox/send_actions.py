@@ -32,6 +32,7 @@ from .contacts import CONF_NUMBER
 from .coordinator import SmsInboxConfigEntry
 from .dispatcher import event_data
 from .inbox import async_get_store
+from .loop_guard import MayNotAnswerError
 from .model import SentText, StoredMessage
 from .phone_numbers import SMS, digits_of, sender_of, typed_number
 from .providers import PROVIDERS, number_format_of
@@ -39,7 +40,7 @@ from .providers.errors import ProviderError
 from .providers.sending import SENDING, Sending
 from .rights import allowed_accounts, async_limited_user, is_contact_allowed
 from .sent import sent_data
-from .store import StoreError, outgoing, search
+from .store import StoreError, search
 
 SERVICE_REPLY: Final = "reply"
 SERVICE_SEND_MESSAGE: Final = "send_message"
@@ -147,8 +148,8 @@ async def _async_reply(call: ServiceCall) -> ServiceResponse:
     """
     hass, data = call.hass, call.data
     entry = _account(hass, data[ATTR_CONFIG_ENTRY_ID])
-    stored, number = await _async_answerable(hass, entry, data[ATTR_MESSAGE_ID])
     sending = outbox_of(entry).sending
+    stored, number = await _async_answerable(hass, entry, data[ATTR_MESSAGE_ID])
     recipient = recipient_of(hass, entry, number)
     await _async_check_rights(call, [(entry, [recipient])])
     order = Order(
@@ -281,17 +282,17 @@ async def _async_answerable(
             raise error("reply_unknown", entry, message_id=message_id)
         data = event_data(hass, stored)
         number: str | None = data["sender_number"]
-        has_opted_out = number is not None and await store.read(outgoing.has_opted_out, entry.entry_id, number)
+        if data["channel"] not in REPLY_CHANNELS:
+            raise error("reply_channel", entry)
+        if number is None:
+            raise error("reply_sender", entry, sender=stored.message.sender)
+        if stored.message.received_at and dt_util.utcnow() - stored.message.received_at > REPLY_UNTIL:
+            raise error("reply_too_old", entry, days=str(REPLY_UNTIL.days))
+        await entry.runtime_data.loop_guard.async_may_answer(data)
+    except MayNotAnswerError as err:
+        raise error(err.key, entry, recipient=data["sender_number"] or "", sender=data["sender"]) from err
     except StoreError as err:
         raise error("store_unreadable", by_vendor=True, error=str(err)) from err
-    if data["channel"] not in REPLY_CHANNELS:
-        raise error("reply_channel", entry)
-    if number is None:
-        raise error("reply_sender", entry, sender=stored.message.sender)
-    if stored.message.received_at and dt_util.utcnow() - stored.message.received_at > REPLY_UNTIL:
-        raise error("reply_too_old", entry, days=str(REPLY_UNTIL.days))
-    if has_opted_out:
-        raise error("reply_opted_out", entry, recipient=number)
     return stored, number
 
 
