@@ -5,6 +5,7 @@ reload.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -34,10 +35,13 @@ def contact_with(entry: ConfigEntry, number: str | None) -> ConfigSubentry | Non
 
 def find_contact(hass: HomeAssistant, account: str, number: str | None) -> ConfigSubentry | None:
     """Return the contact with a number in E.164: that of the account, else that of any other account."""
-    if not number:
-        return None
-    entries = sorted(hass.config_entries.async_entries(DOMAIN), key=lambda entry: entry.entry_id != account)
-    return next((found for entry in entries if (found := contact_with(entry, number))), None)
+    found = None
+    for entry in hass.config_entries.async_entries(DOMAIN) if number else ():
+        if entry.subentries and (contact := contact_with(entry, number)):
+            if entry.entry_id == account:
+                return contact
+            found = found or contact
+    return found
 
 
 def contacts_named(hass: HomeAssistant, named: str) -> list[ConfigSubentry]:
@@ -56,6 +60,7 @@ def numbers_of(hass: HomeAssistant, named: Iterable[str]) -> frozenset[str]:
     return frozenset(each.data[CONF_NUMBER] for one in named for each in contacts_named(hass, one))
 
 
+@lru_cache(maxsize=1024)
 def _plain_name(name: str) -> str:
     """Return a name as it is compared."""
     return plain(name).strip()
