@@ -68,7 +68,7 @@ async def test_numbers_refused(emulator: Emulator, sending: Sending, changes: di
     assert not emulator.requests
 
 
-@pytest.mark.parametrize("text", ["a" * 160, "é" * 80, "😀" * 40])
+@pytest.mark.parametrize("text", ["a" * 160, "é" * 80, "😀" * 40], ids=["one", "two", "four"])
 async def test_longest(emulator: Emulator, sending: Sending, text: str) -> None:
     """160 bytes are taken, and one more is refused: not characters are counted."""
     sending.check(text)
