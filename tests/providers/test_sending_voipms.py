@@ -179,6 +179,12 @@ async def test_not_found(account: Account, sending: Sending, changes: dict[str, 
     assert await sending.find_sent(text_to()) is None
 
 
+async def test_never_sent(emulator: Emulator, sending: Sending) -> None:
+    """A text that no request can send, and of which a crash has left the outcome open, isn't looked for."""
+    assert await sending.find_sent(text_to("+447700900321")) is None
+    assert not emulator.requests
+
+
 async def test_found_among_equal_ones(account: Account, sending: Sending) -> None:
     """Of equal texts it is the first one since the request began: another may have been sent meanwhile."""
     for number, seconds in ((7, -60), (9, 1), (10, 20)):
