@@ -898,6 +898,24 @@ async def test_disabled_and_enabled(
     assert shown(emulator) == [(ANNA, "long")]
 
 
+async def test_switched_off(
+    hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account, told: Told, days: Clock
+) -> None:
+    """When sending is switched off, nothing is sent any more; what waited, or is in doubt, is told all the same."""
+    spoil(emulator, account, "dropped", consume=True)
+    spoil(emulator, account, "rate_limited", skip=1)
+    for text in ("in doubt", "queued"):
+        await begin(hass, entry, text)
+    hass.config_entries.async_update_entry(entry, options={})
+    await restart(hass, entry)
+    await days.advance(UNTIL_FOUND)
+    assert told.of("queued") == [ended("expired")]
+    assert told.of("in doubt") == [sent()]
+    assert submissions(emulator) == 1
+    with pytest.raises(HomeAssistantError):
+        await send(hass, entry)
+
+
 async def test_removed(hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account) -> None:
     """When an account is removed, what waits is erased, and whoever waits goes on."""
     spoil(emulator, account, "rate_limited", retry_after=600)

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..model import OPEN, RANKS, Accepted, Reason, Report, SendStatus, SentText
 from ..providers.parsing import well_formed
-from .outgoing import COLUMNS, get, sent_text
+from .outgoing import COLUMNS, get, sent_text, with_status
 from .rows import text_of_time
 
 UNSENT: Final = (SendStatus.REFUSED, SendStatus.EXPIRED)
@@ -197,12 +197,17 @@ def unannounced(db: sqlite3.Connection, account: str) -> list[Change]:
     ]
 
 
-def interrupt(db: sqlite3.Connection, account: str) -> None:
-    """Settle the automatic answers that were being made when the process ended: they are never made again."""
-    rows = db.execute(
-        "SELECT key FROM outgoing WHERE account = ? AND status = ?", (account, SendStatus.PREPARING)
-    ).fetchall()
-    changes = [settle(db, row["key"], SendStatus.EXPIRED, reason=Reason.INTERRUPTED) for row in rows]
+def interrupt(db: sqlite3.Connection, account: str, *, queued: bool) -> None:
+    """Settle the automatic answers that were being made when the process ended: they are never made again.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        queued: Whether what is in the queue is settled, too, since it must not be sent any more.
+    """
+    statuses = [SendStatus.PREPARING, *([SendStatus.QUEUED] if queued else [])]
+    found = with_status(db, account, statuses)
+    changes = [settle(db, text.outgoing.key, SendStatus.EXPIRED, reason=Reason.INTERRUPTED) for text in found]
     release(db, (), [change for change in changes if change])
 
 
