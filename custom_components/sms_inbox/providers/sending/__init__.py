@@ -11,11 +11,22 @@ from .bulksms import BulkSmsSending
 from .clicksend import ClickSendSending
 from .contract import Sending
 from .elks import ElksSending
+from .smsgate import SmsGateSending
+from .twilio import TwilioSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
 SENDING: Mapping[str, type[Sending]] = MappingProxyType(
-    {each.key: each for each in (BulkSmsSending, ClickSendSending, ElksSending)}
+    {
+        each.key: each
+        for each in (
+            BulkSmsSending,
+            ClickSendSending,
+            ElksSending,
+            SmsGateSending,
+            TwilioSending,
+        )
+    }
 )
 
 
