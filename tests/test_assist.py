@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.inbox import async_get_store
 from custom_components.sms_inbox.model import OPEN, Message
+from custom_components.sms_inbox.providers.sending.bulksms import BulkSmsSending
 from custom_components.sms_inbox.store import messages, outgoing
 from emulator import Account, Emulator
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY, GROUP_ID_USER
@@ -417,6 +418,26 @@ async def test_cap(hass: HomeAssistant, anna: Contact, talker: Talker, issue_reg
     assert await anna.write("Two") == ["Done"]
     assert talker.asked == ["One"]
     assert issue_registry.async_get_issue(DOMAIN, f"send_cap_{anna.entry.entry_id}")
+
+
+@pytest.mark.parametrize(
+    ("use", "chosen", "sender"),
+    [("required", "", OWN), ("required", "+447700900777", OWN), ("optional", "+447700900777", "+447700900777")],
+)
+async def test_sender(
+    hass: HomeAssistant,
+    anna: Contact,
+    talker: Talker,
+    monkeypatch: pytest.MonkeyPatch,
+    use: str,
+    chosen: str,
+    sender: str,
+) -> None:
+    """Where the vendor wants a sender, it is the number that was written to; else what a person has chosen."""
+    monkeypatch.setattr(BulkSmsSending, "sender_use", use)
+    hass.config_entries.async_update_entry(anna.entry, options={"sending": {"sender": chosen}})
+    assert await anna.write("One") == [talker.speech]
+    assert anna.emulator.handsets.shown[0].sender.removeprefix("+") == sender.removeprefix("+")
 
 
 async def test_conversation(hass: HomeAssistant, anna: Contact, talker: Talker) -> None:

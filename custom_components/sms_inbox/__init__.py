@@ -15,7 +15,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from . import webhook
 from .assist import Assist
-from .const import DOMAIN
+from .const import CONF_SENDING, DOMAIN
 from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
 from .issues import async_forget_account
@@ -57,7 +57,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
             check = coordinator.async_check_webhook()
             entry.async_create_background_task(hass, check, f"{entry.title} checks its webhook")
 
-    if coordinator.outbox:
+    if coordinator.outbox and CONF_SENDING in entry.options:
         entry.async_on_unload(Assist(hass, entry, coordinator.outbox).async_start())
     webhook.async_open(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

@@ -79,8 +79,7 @@ class Assist:
         """Answer a message of a contact who may talk to Assist; each contact's messages one after the other."""
         contact = contact_with(self._entry, data["sender_number"])
         settings = settings_of(contact)
-        is_text = data["channel"] == SMS and stored.message.encoding != "binary" and not data["redelivered"]
-        if contact and settings and is_text:
+        if contact and settings and data["channel"] == SMS and stored.message.encoding != "binary":
             work = self._async_answer(contact, settings, stored.message.text, data)
             self._entry.async_create_background_task(self._hass, work, f"{self._entry.title} asks Assist")
 
