@@ -64,8 +64,8 @@ async def test_entities(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 @pytest.mark.parametrize("kind", ["triggers", "conditions", "services"])
 def test_automations_are_explained(kind: str) -> None:
-    """Each trigger, condition and action is on the page about automations, with each of its fields."""
-    page = (REPOSITORY / "docs/automations.md").read_text()
+    """Each trigger, condition and action is on the page about automations or sending, with each of its fields."""
+    page = "".join((REPOSITORY / f"docs/{name}.md").read_text() for name in ("automations", "sending"))
     for key, description in yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text()).items():
         assert f"sms_inbox.{key}" in page
         for field in description["fields"]:
