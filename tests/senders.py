@@ -1,17 +1,21 @@
 """Accounts that send, and contacts, for the tests of sending."""
 
+import asyncio
 from types import MappingProxyType
 from typing import Any
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sms_inbox.const import DOMAIN
+from custom_components.sms_inbox.model import Report, SendStatus
+from custom_components.sms_inbox.sent import SIGNAL_STATUS
 from emulator import Account, Emulator
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
-from .conftest import make_entry, set_up
+from .conftest import make_entry, set_up, settle
 
 ANNA, BEN, CLEO = "+447700900321", "+447700900322", "+447700900323"
 SUBMISSION = {"auto-unicode": "true"}
@@ -43,3 +47,13 @@ def add_contact(hass: HomeAssistant, entry: MockConfigEntry, name: str, number: 
 def shown(emulator: Emulator) -> list[tuple[str, str]]:
     """Return what phones show: recipient and text."""
     return [(each.recipient, each.text) for each in emulator.handsets.shown]
+
+
+async def report(hass: HomeAssistant, entry: MockConfigEntry, key: str, status: SendStatus, **fields: Any) -> None:
+    """Let the vendor report what became of a text, and wait until that is noted."""
+    noted = asyncio.Event()
+    disconnect = async_dispatcher_connect(hass, SIGNAL_STATUS, callback(lambda _: noted.set()))
+    entry.runtime_data.outbox.async_report([Report(status=status, key=key, **fields)])
+    await noted.wait()
+    disconnect()
+    await settle(hass)

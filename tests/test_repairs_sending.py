@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.sms_inbox.const import DOMAIN
-from custom_components.sms_inbox.model import Report, SendStatus
+from custom_components.sms_inbox.model import SendStatus
 from custom_components.sms_inbox.store import outgoing
 from emulator import Account, Emulator
 from homeassistant.core import HomeAssistant
@@ -17,7 +17,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .conftest import PASSWORD, USERNAME, Clock, Repairs, broken_store, set_up, settle
-from .senders import ANNA, BEN, SUBMISSION, add_contact, add_sender, shown
+from .senders import ANNA, BEN, SUBMISSION, add_contact, add_sender, report, shown
 
 BULKSMS = "custom_components.sms_inbox.providers.sending.bulksms.BulkSmsSending"
 
@@ -153,9 +153,7 @@ class TestUnknown:
         issue_id = await send_in_doubt(hass, emulator, recipient=ANNA)
         dialog = await repairs.open(issue_id)
         key = issue_id.split("_")[2]
-        entry.runtime_data.outbox.async_report([Report(status=SendStatus.DELIVERED, key=key)])
-        await hass.config_entries.async_reload(entry.entry_id)  # it waits until that is stored
-        await settle(hass)
+        await report(hass, entry, key, SendStatus.DELIVERED)
         assert not issue_registry.async_get_issue(DOMAIN, issue_id)
         assert (await repairs.choose(dialog, "send_again"))["type"] == "create_entry"
         assert len(shown(emulator)) == 1

@@ -117,7 +117,7 @@ def valid_age(value: Any) -> timedelta:
     return duration
 
 
-def _refuse_empty_lists(lists: Mapping[str, Any], *path: str) -> None:
+def refuse_empty_lists(lists: Mapping[str, Any], *path: str) -> None:
     """Refuse an empty list, which a person means as nobody, and which would be taken for everybody.
 
     Raises:
@@ -137,7 +137,7 @@ def _complete(options: ConfigType) -> ConfigType:
         vol.Invalid: One of these was found.
     """
     if not options.get(CONF_ALLOW_EMPTY_LISTS):
-        _refuse_empty_lists(options)
+        refuse_empty_lists(options)
     if CONF_TEXT not in options and options[CONF_MATCH] != DEFAULT_MATCH:
         raise vol.Invalid("The text to compare with is missing", path=[CONF_TEXT])
     if CONF_TEXT in options and options[CONF_MATCH] == REGEX:
@@ -182,7 +182,7 @@ async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> Conf
     config = CONFIG_SCHEMA(config)
     options = config[CONF_OPTIONS]
     if not options[CONF_ALLOW_EMPTY_LISTS]:
-        _refuse_empty_lists(config[CONF_TARGET], CONF_TARGET)
+        refuse_empty_lists(config[CONF_TARGET], CONF_TARGET)
     check_target(hass, config[CONF_TARGET])
     if hass.is_running:
         for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
