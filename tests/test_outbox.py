@@ -649,7 +649,8 @@ async def test_restored_backup(
     await set_up(hass, entry)
     await days.advance(UNTIL_FOUND + 60)
     assert shown(emulator) == [(ANNA, "Hello")]
-    assert told.of("Hello") == [sent(), ended("unknown") if account.provider == NEITHER else sent()]
+    again = ended("unknown", redelivered=True) if account.provider == NEITHER else sent(redelivered=True)
+    assert told.of("Hello") == [sent(), again]
 
 
 @pytest.mark.parametrize("restored", [False, True])
@@ -895,6 +896,24 @@ async def test_disabled_and_enabled(
     assert told.of("long") == [sent()]
     assert told.of("short") == [ended("expired")]
     assert shown(emulator) == [(ANNA, "long")]
+
+
+async def test_switched_off(
+    hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account, told: Told, days: Clock
+) -> None:
+    """When sending is switched off, nothing is sent any more; what waited, or is in doubt, is told all the same."""
+    spoil(emulator, account, "dropped", consume=True)
+    spoil(emulator, account, "rate_limited", skip=1)
+    for text in ("in doubt", "queued"):
+        await begin(hass, entry, text)
+    hass.config_entries.async_update_entry(entry, options={})
+    await restart(hass, entry)
+    await days.advance(UNTIL_FOUND)
+    assert told.of("queued") == [ended("expired")]
+    assert told.of("in doubt") == [sent()]
+    assert submissions(emulator) == 1
+    with pytest.raises(HomeAssistantError):
+        await send(hass, entry)
 
 
 async def test_removed(hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account) -> None:

@@ -88,17 +88,20 @@ class Outbox:
         self._waiting: dict[asyncio.Event, Collection[str]] = {}
         self._contexts: dict[str, Context] = {}
 
-    async def async_load(self) -> None:
+    async def async_load(self, *, is_on: bool) -> None:
         """Take over what is in the store.
+
+        Args:
+            is_on: Whether sending is switched on. If it isn't, what waits is settled, and nothing is sent again.
 
         Raises:
             StoreError: It can't be read or written.
         """
         account, now = self._entry.entry_id, self._hass.loop.time()
-        await self._store.write(transitions.interrupt, account)
+        await self._store.write(transitions.interrupt, account, queued=not is_on)
         self._changes.extend(await self._store.read(transitions.unannounced, account))
         for sent in await self._store.read(outgoing.with_status, account, (SendStatus.SENDING,)):
-            self._in_doubt[sent.outgoing.key] = InDoubt(text=sent, tried_at=now, due=now)
+            self._in_doubt[sent.outgoing.key] = InDoubt(text=sent, tried_at=now, due=now, may_repeat=is_on)
 
     @callback
     def start(self) -> None:

@@ -256,7 +256,7 @@ def _insert(
     room = standing.room
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
     replies: dict[str, ReplyTo | None] = {}
-    has_sent = outgoing.has_taken(db, account)
+    has_sent = outgoing.has_any(db, account)
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.fingerprint:

@@ -154,10 +154,9 @@ def waiting(db: sqlite3.Connection, account: str, since: datetime, *, before: in
     return [sent_text(row) for row in rows]
 
 
-def has_taken(db: sqlite3.Connection, account: str) -> bool:
-    """Whether the vendor has ever taken a text of an account."""
-    row = db.execute("SELECT 1 FROM outgoing WHERE account = ? AND accepted_at IS NOT NULL LIMIT 1", (account,))
-    return row.fetchone() is not None
+def has_any(db: sqlite3.Connection, account: str) -> bool:
+    """Whether there are texts of an account."""
+    return db.execute("SELECT 1 FROM outgoing WHERE account = ? LIMIT 1", (account,)).fetchone() is not None
 
 
 def is_of_another(db: sqlite3.Connection, account: str, key: str, provider_id: str | None) -> bool:

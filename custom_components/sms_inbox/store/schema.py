@@ -94,6 +94,7 @@ CREATE TABLE outgoing (
     status TEXT NOT NULL,
     announced TEXT NOT NULL,
     is_unfired INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     begun_at TEXT,
     charged_at TEXT,

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..model import OPEN, RANKS, Accepted, Reason, Report, SendStatus, SentText
 from ..providers.parsing import well_formed
-from .outgoing import COLUMNS, get, sent_text
+from .outgoing import COLUMNS, get, sent_text, with_status
 from .rows import text_of_time
 
 UNSENT: Final = (SendStatus.REFUSED, SendStatus.EXPIRED)
@@ -132,8 +132,8 @@ def settle(
     )
     if accepted:
         _note(db, key, accepted)
-    changed = get(db, key)
-    return Change(text=changed, previous=found.status) if changed else None
+    changed, row = get(db, key), db.execute("SELECT in_doubt FROM outgoing WHERE key = ?", (key,)).fetchone()
+    return Change(text=changed, previous=found.status, redelivered=bool(row["in_doubt"])) if changed else None
 
 
 def report(
@@ -183,28 +183,41 @@ def release(db: sqlite3.Connection, announced: Collection[Change], unfired: Coll
 def unannounced(db: sqlite3.Connection, account: str) -> list[Change]:
     """Return the texts whose present state was not announced, or may not have been, the oldest first."""
     rows = db.execute(
-        f"SELECT {COLUMNS}, announced, is_unfired FROM outgoing WHERE account = ? AND announced <> status"
+        f"SELECT {COLUMNS}, announced, is_unfired, in_doubt FROM outgoing WHERE account = ? AND announced <> status"
         " AND status NOT IN (SELECT value FROM json_each(?)) ORDER BY sequence",
         (account, json.dumps(list(OPEN))),
     ).fetchall()
     return [
-        Change(text=sent_text(row), previous=SendStatus(row["announced"]), redelivered=not row["is_unfired"])
+        Change(
+            text=sent_text(row),
+            previous=SendStatus(row["announced"]),
+            redelivered=bool(row["in_doubt"] or not row["is_unfired"]),
+        )
         for row in rows
     ]
 
 
-def interrupt(db: sqlite3.Connection, account: str) -> None:
-    """Settle the automatic answers that were being made when the process ended: they are never made again."""
-    rows = db.execute(
-        "SELECT key FROM outgoing WHERE account = ? AND status = ?", (account, SendStatus.PREPARING)
-    ).fetchall()
-    changes = [settle(db, row["key"], SendStatus.EXPIRED, reason=Reason.INTERRUPTED) for row in rows]
+def interrupt(db: sqlite3.Connection, account: str, *, queued: bool) -> None:
+    """Settle the automatic answers that were being made when the process ended: they are never made again.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        queued: Whether what is in the queue is settled, too, since it must not be sent any more.
+    """
+    statuses = [SendStatus.PREPARING, *([SendStatus.QUEUED] if queued else [])]
+    found = with_status(db, account, statuses)
+    changes = [settle(db, text.outgoing.key, SendStatus.EXPIRED, reason=Reason.INTERRUPTED) for text in found]
     release(db, (), [change for change in changes if change])
 
 
 def doubt(db: sqlite3.Connection) -> None:
-    """Note that the file was restored: what was to be sent, or was still to be made, may have been sent since then."""
-    db.execute("UPDATE outgoing SET is_unfired = 0 WHERE is_unfired")
+    """Note that the file was restored.
+
+    What was to be sent, or was still to be made, may have been sent since the backup, and all that will become of the
+    texts may have been announced.
+    """
+    db.execute("UPDATE outgoing SET is_unfired = 0, in_doubt = 1")
     db.execute(
         "UPDATE outgoing SET status = ?, begun_at = coalesce(begun_at, created_at) WHERE status = ?",
         (SendStatus.SENDING, SendStatus.QUEUED),
