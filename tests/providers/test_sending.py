@@ -1,11 +1,11 @@
 """What every vendor that sends must do: run unchanged against each of them, with the emulator and its phones.
 
-What differs between vendors is in `FACTS`; a new one needs an entry there, and nothing else here.
+What differs between vendors is in `sending_facts`; a new one needs an entry there, and nothing else.
 """
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,94 +21,8 @@ from custom_components.sms_inbox.providers.sending import SENDING, Sending
 from emulator import Account, Emulator
 
 from .conftest import PASSWORD, SIGNING_KEY, TIME_ZONE, USERNAME, MakeProvider
+from .sending_facts import FACTS, Facts
 from .test_contract import request_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of one vendor.
-
-    Attributes:
-        sender: A sender of the account; None where the vendor has only one, or chooses one.
-        shown_sender: The sender that a phone shows of it; None where any will do.
-        wrong_sender: A sender that is none of the account's, and is refused; None where none is.
-        senders: What `senders` returns.
-        refuses: The names of the `TEXTS` that are refused before they are sent, beside those that nobody sends.
-        refusals: The vendor's words for what it refuses.
-        failures: Why a text that was taken has failed, by the reasons of `emulator.handsets.ERRORS`.
-        has_ids: Whether the vendor gives ids.
-        reads_answers: Whether an answer 200 that isn't the documented one leaves the outcome unknown.
-    """
-
-    sender: str | None = None
-    shown_sender: str | None = None
-    wrong_sender: str | None = None
-    senders: tuple[str, ...] = ()
-    refuses: frozenset[str] = frozenset()
-    refusals: Mapping[str, Reason] = field(default_factory=dict)
-    failures: Mapping[str, Reason | None] = field(default_factory=dict)
-    has_ids: bool = True
-    reads_answers: bool = True
-
-
-NUMBER = "+44771234567"
-FACTS: Mapping[str, Facts] = {
-    "bulksms": Facts(
-        sender=NUMBER,
-        shown_sender="44771234567",
-        refuses=frozenset({"template", "2,000 characters"}),
-        refusals={
-            "insufficient-credits": Reason.NO_CREDIT,
-            "forbidden": Reason.ACCOUNT,
-            "bad-request": Reason.REFUSED,
-        },
-        failures={
-            "expired": Reason.EXPIRED,
-            "unreachable": Reason.UNREACHABLE,
-            "filtered": Reason.REFUSED,
-            "opted_out": Reason.OPTED_OUT,
-        },
-    ),
-    "smsgate": Facts(
-        sender="2",
-        shown_sender="SIM 2",
-        senders=("1", "2"),
-        refusals={"Invalid type": Reason.REFUSED, "Insufficient permissions": Reason.ACCOUNT},
-        failures={"expired": Reason.EXPIRED, "unreachable": Reason.UNREACHABLE, "filtered": None, "opted_out": None},
-    ),
-    "twilio": Facts(
-        sender=NUMBER,
-        shown_sender=NUMBER,
-        wrong_sender="+15005550001",
-        senders=(NUMBER,),
-        refuses=frozenset({"2,000 characters"}),
-        refusals={
-            "20003": Reason.INVALID_AUTH,
-            "20005": Reason.ACCOUNT,
-            "20404": Reason.REFUSED,
-            "20429": Reason.RATE_LIMITED,
-            "21211": Reason.INVALID_RECIPIENT,
-            "21408": Reason.COUNTRY_NOT_ALLOWED,
-            "21606": Reason.SENDER_NOT_ALLOWED,
-            "21608": Reason.ACCOUNT,
-            "21610": Reason.OPTED_OUT,
-            "21612": Reason.COUNTRY_NOT_ALLOWED,
-            "21614": Reason.INVALID_RECIPIENT,
-            "21617": Reason.TOO_LONG,
-            "21624": Reason.REFUSED,
-            "21659": Reason.SENDER_NOT_ALLOWED,
-            "21661": Reason.SENDER_NOT_ALLOWED,
-            "63038": Reason.DAILY_LIMIT,
-            "70051": Reason.ACCOUNT,
-        },
-        failures={
-            "expired": Reason.EXPIRED,
-            "unreachable": Reason.UNREACHABLE,
-            "filtered": Reason.FILTERED,
-            "opted_out": Reason.OPTED_OUT,
-        },
-    ),
-}
 
 TEXTS = {
     "empty": "",
@@ -141,6 +55,7 @@ LOST: Mapping[str, tuple[str, dict[str, Any]]] = {
     "307": ("redirect", {"status": 307, "location": "/"}),
 }
 """Faults of the answer to a text that the vendor has taken."""
+CLOCKS = {"same clock": timedelta(), "hour ahead": timedelta(hours=1), "hour behind": timedelta(hours=-1)}
 
 type Note = Callable[[str], None]
 
@@ -249,13 +164,14 @@ async def failure[Failure: Exception](sending: Sending, text: Outgoing, kind: ty
     return raised.value
 
 
-def test_declares_itself(key: str, facts: Facts) -> None:
+def test_declares_itself(key: str, facts: Facts, note: Note) -> None:
     """A vendor says what the outbox and the options need to know."""
     kind = SENDING[key]
     assert kind.key == key
     assert (facts.sender is not None) or kind.sender_use != "required"
     assert kind.limit.most > 0
     assert kind.deduplicates is None or timedelta(hours=1) <= kind.deduplicates <= timedelta(days=1)
+    note(f"at most {kind.limit.most} {kind.limit.unit}")
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -266,7 +182,7 @@ async def test_text(sending: Sending, emulator: Emulator, facts: Facts, name: st
         with pytest.raises(NotSentError) as raised:
             sending.check(text)
         assert not emulator.requests
-        note(f"- {raised.value.reason}")
+        note(f"refused: {raised.value.reason}")
         return
     parts = sending.check(text)
     await sending.send(outgoing(facts, text=text, parts=parts))
@@ -391,12 +307,15 @@ async def test_answer_that_is_none(
     note("unknown")
 
 
-async def test_wrong_password(key: str, make_provider: MakeProvider, emulator: Emulator, facts: Facts) -> None:
+async def test_wrong_password(
+    key: str, make_provider: MakeProvider, emulator: Emulator, facts: Facts, note: Note
+) -> None:
     """Nothing is sent with wrong credentials."""
     sending = SENDING[key](make_provider(key, password="wrong"))
     err = await failure(sending, outgoing(facts), NotSentError)
     assert err.reason is Reason.INVALID_AUTH
     assert not emulator.handsets.shown
+    note(f"not sent: {err.reason}")
 
 
 async def test_too_many_requests(sending: Sending, emulator: Emulator, key: str, facts: Facts, note: Note) -> None:
@@ -433,7 +352,7 @@ async def test_repeat(sending: Sending, emulator: Emulator, facts: Facts, note: 
     note("one SMS" if sending.deduplicates else "two SMS")
 
 
-@pytest.mark.parametrize("ahead", [timedelta(), timedelta(hours=1), timedelta(hours=-1)])
+@pytest.mark.parametrize("clock", CLOCKS)
 async def test_find_sent(
     sending: Sending,
     provider: Provider,
@@ -441,14 +360,14 @@ async def test_find_sent(
     emulator: Emulator,
     key: str,
     facts: Facts,
-    ahead: timedelta,
+    clock: str,
     note: Note,
 ) -> None:
     """A text whose answer was lost is found, and no other one, whatever the vendor's clock shows."""
     if not sending.finds_sent:
         note("-")
         return
-    emulator.clock_offset = ahead
+    emulator.clock_offset = CLOCKS[clock]
     await provider.validate()
     await sending.send(outgoing(facts))
     account.messages[0].received_at -= timedelta(minutes=10)
