@@ -72,7 +72,8 @@ def account(emulator: Emulator, provider: str) -> Account:
 async def get(hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry) -> Get:
     """Return how the file is downloaded that people attach to their reports."""
     assert await async_setup_component(hass, "diagnostics", {})
-    assert await async_setup_component(hass, "webhook", {})
+    for component in ("repairs", "webhook"):  # which register pages, as some entities need them
+        assert await async_setup_component(hass, component, {})
     client = await hass_client()
 
     async def download() -> dict[str, Any]:
