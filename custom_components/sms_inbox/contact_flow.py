@@ -33,7 +33,7 @@ class ContactFlow(ConfigSubentryFlow):
         """Add a contact."""
         typed, errors = self._cleaned(user_input or {})
         if user_input is None or errors:
-            return self._show("user", user_input or {}, errors)
+            return self._show("user", user_input or {}, {} if user_input is None else errors)
         name = typed.pop(CONF_NAME)
         return self.async_create_entry(title=name, data=typed, unique_id=typed[CONF_NUMBER])
 
