@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
 from .conftest import PASSWORD, USERNAME, set_up
-from .senders import ANNA, BEN, CLEO, SUBMISSION, add_contact, add_sender, shown
+from .senders import ANNA, BEN, CLEO, SUBMISSION, add_sender, notify_entity, shown
 
 EVERYWHERE = ["AE", "CH", "DE", "FR", "GB", "SE", "US"]
 
@@ -92,7 +92,7 @@ async def test_other_country(hass: HomeAssistant, emulator: Emulator, account: A
 async def test_other_country_that_is_allowed(hass: HomeAssistant, emulator: Emulator, account: Account) -> None:
     """That of a contact is, and one that was chosen; then Home Assistant's own must be chosen, too."""
     entry = await add_sender(hass, emulator, account)
-    add_contact(hass, entry, "Claire", "+33612345678")
+    await notify_entity(hass, entry, "Claire", "+33612345678")
     assert await send(hass, "+33 7 12 34 56 78") is None
     hass.config_entries.async_update_entry(entry, options={"sending": {"countries": ["DE"]}})
     assert await send(hass, "+49 1512 3456789") is None
