@@ -1,7 +1,6 @@
 """Accounts that send, and contacts, for the tests of sending."""
 
 import asyncio
-from types import MappingProxyType
 from typing import Any
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -10,12 +9,11 @@ from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import Report, SendStatus
 from custom_components.sms_inbox.sent import SIGNAL_STATUS
 from emulator import Account, Emulator
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
-from .conftest import make_entry, set_up, settle
+from .conftest import add_contact, make_entry, set_up, settle
 
 ANNA, BEN, CLEO = "+447700900321", "+447700900322", "+447700900323"
 SUBMISSION = {"auto-unicode": "true"}
@@ -32,16 +30,12 @@ async def add_sender(hass: HomeAssistant, emulator: Emulator, account: Account, 
     return entry
 
 
-def add_contact(hass: HomeAssistant, entry: MockConfigEntry, name: str, number: str, **data: Any) -> str:
+async def notify_entity(hass: HomeAssistant, entry: MockConfigEntry, name: str, number: str, **data: Any) -> str:
     """Add a contact to an account; return the id of its notify entity."""
-    contact = ConfigSubentry(
-        data=MappingProxyType({"number": number, **data}), subentry_type="contact", title=name, unique_id=number
-    )
-    hass.config_entries.async_add_subentry(entry, contact)
-    entity = er.async_get(hass).async_get_or_create(
-        "notify", DOMAIN, contact.subentry_id, config_entry=entry, config_subentry_id=contact.subentry_id
-    )
-    return entity.entity_id
+    contact = await add_contact(hass, entry, name, number, **data)
+    entity_id = er.async_get(hass).async_get_entity_id("notify", DOMAIN, contact.subentry_id)
+    assert entity_id
+    return entity_id
 
 
 def shown(emulator: Emulator) -> list[tuple[str, str]]:

@@ -35,7 +35,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, selector
 from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
+from homeassistant.util import dt as dt_util, slugify
 from homeassistant.util.yaml import extract_inputs, load_yaml_dict
 
 from .conftest import Clock, broken_store, make_entry, poll, set_up, settle
@@ -228,9 +228,10 @@ class TestFiles:
     def test_all_are_explained(self) -> None:
         """Each is on its page, with a badge that imports it, and nothing else lies in the folder."""
         page = (REPOSITORY / "docs/blueprints.md").read_text()
-        listed = re.findall(r"- \[\*\*.+?\*\*\]\(\.\./blueprints/automation/sms_inbox/(\w+)\.yaml\)", page)
-        assert sorted(listed) == [path.stem for path in FILES]
-        for name in listed:
+        listed = dict(re.findall(r"- \[\*\*(.+?)\*\*\]\(\.\./blueprints/automation/sms_inbox/(\w+)\.yaml\)", page))
+        assert sorted(listed.values()) == [path.stem for path in FILES]
+        for title, name in listed.items():
+            assert slugify(title) == name
             assert f"[{name}]:\n  https://my.home-assistant.io/" in page
             assert f"%2Fblueprints%2Fautomation%2Fsms_inbox%2F{name}.yaml\n" in page
 
@@ -260,7 +261,7 @@ class TestFiles:
         data = load_yaml_dict(path)
         modes = {
             "alarm_until_acknowledged": ("single", None),
-            "ask_and_wait": ("single", None),
+            "ask_and_wait_for_yes": ("single", None),
             "one_time_code": ("restart", None),
         }
         assert (data["mode"], data.get("max")) == modes.get(path.stem, ("queued", 100))

@@ -189,7 +189,7 @@ class TestAskAndWait:
             "if_no": do("no", "{{ wait.trigger.text }}"),
             "if_none": do("none"),
         }
-        await automate(hass, "ask_and_wait", **defaults | inputs)
+        await automate(hass, "ask_and_wait_for_yes", **defaults | inputs)
 
     @pytest.mark.parametrize(
         ("answer", "outcome"),
@@ -329,7 +329,7 @@ class TestEscalate:
     async def automate(self, hass: HomeAssistant, contacts: list[str]) -> None:
         """Make the automation."""
         inputs = {"triggers": GO, "contacts": contacts, "message": "Please call", "if_none": do("none")}
-        await automate(hass, "escalate", **inputs)
+        await automate(hass, "escalate_when_not_delivered", **inputs)
 
     @pytest.mark.parametrize(
         ("behaviour", "seconds", "phones"),

@@ -63,6 +63,11 @@ def shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
     }
 
 
+async def test_opens_without_errors(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """What nobody has typed yet isn't wrong."""
+    assert (await open_dialog(hass, entry))["errors"] == {}
+
+
 async def test_add(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """A number is typed as people do; a notify entity comes at once, and what runs goes on."""
     await set_up(hass, entry)

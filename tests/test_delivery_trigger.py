@@ -14,7 +14,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .conftest import PASSWORD, USERNAME, settle
-from .senders import ANNA, BEN, SUBMISSION, add_contact, add_sender, report
+from .senders import ANNA, BEN, SUBMISSION, add_sender, notify_entity, report
 
 type Runs = list[Event[Any]]
 
@@ -112,7 +112,7 @@ async def test_recipient(hass: HomeAssistant) -> None:
 
 async def test_contact(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Only texts to a contact, at the number that it has at present."""
-    anna = add_contact(hass, entry, "Anna", ANNA)
+    anna = await notify_entity(hass, entry, "Anna", ANNA)
     runs = await automate(hass, contact=[anna], to=["accepted"])
     for recipient in (ANNA, BEN):
         await send(hass, recipient)

@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 from pytest_homeassistant_custom_component.typing import RecorderInstanceContextManager, WebSocketGenerator
 
+from custom_components.sms_inbox.model import SendStatus
 from emulator import Account, Emulator
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
@@ -16,6 +17,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from .conftest import add_contact, make_entry, poll, set_up
+from .senders import ANNA, BEN, add_sender, report
 
 
 @pytest.fixture
@@ -105,6 +107,30 @@ async def test_text_that_is_not_stored(
     hass.config_entries.async_update_entry(entry, options={"store_texts": False})
     [line] = await get_lines(hass, hass_ws_client)
     assert line["message"] == "received a text message from MYBANK"
+
+
+@pytest.mark.parametrize("store_texts", [True, False])
+async def test_line_of_a_text_that_was_sent(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    account: Account,
+    hass_ws_client: WebSocketGenerator,
+    store_texts: bool,  # noqa: FBT001
+) -> None:
+    """It has account, recipient and text, where the account stores texts; what went wrong with it has one, too."""
+    entry = await add_sender(hass, emulator, account)
+    await add_contact(hass, entry, "Anna", ANNA)
+    data = {"recipient": [ANNA, BEN], "message": "Gate\ncode 4711"}
+    answer = await hass.services.async_call("sms_inbox", "send_message", data, blocking=True, return_response=True)
+    await report(hass, entry, answer["messages"][0]["id"], SendStatus.FAILED)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "store_texts": store_texts})
+    text = ": “Gate code 4711”" if store_texts else ""
+    lines = await get_lines(hass, hass_ws_client)
+    assert [(line["name"], line["icon"], line["message"]) for line in lines] == [
+        (entry.title, "mdi:send", f"sent a text message to Anna{text}"),
+        (entry.title, "mdi:send", f"sent a text message to {BEN}{text}"),
+        (entry.title, "mdi:send", "text message to Anna failed"),
+    ]
 
 
 async def test_lines_of_a_message(

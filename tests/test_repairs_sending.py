@@ -17,7 +17,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .conftest import PASSWORD, USERNAME, Clock, Repairs, broken_store, set_up, settle
-from .senders import ANNA, BEN, SUBMISSION, add_contact, add_sender, report, shown
+from .senders import ANNA, BEN, SUBMISSION, add_sender, notify_entity, report, shown
 
 BULKSMS = "custom_components.sms_inbox.providers.sending.bulksms.BulkSmsSending"
 
@@ -68,7 +68,7 @@ class TestUnknown:
         issue_registry: ir.IssueRegistry,
     ) -> None:
         """The dialog names the contact, not the text; the text is sent once more, to the same person."""
-        anna = add_contact(hass, entry, "Anna", ANNA)
+        anna = await notify_entity(hass, entry, "Anna", ANNA)
         issue_id = await send_in_doubt(hass, emulator, entity_id=anna)
         issue = issue_registry.async_get_issue(DOMAIN, issue_id)
         assert issue

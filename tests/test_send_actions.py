@@ -17,7 +17,7 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.setup import async_setup_component
 
 from .conftest import PASSWORD, USERNAME, broken_store, make_entry, poll, set_up, settle
-from .senders import ANNA, BEN, CLEO, SUBMISSION, add_contact, add_sender, shown
+from .senders import ANNA, BEN, CLEO, SUBMISSION, add_sender, notify_entity, shown
 
 OURS = "+447700900999"
 
@@ -101,7 +101,7 @@ async def test_response(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 async def test_contacts_of_several_accounts(hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry) -> None:
     """Each contact gets the text from its own account, and whoever is named twice gets it once."""
     other = await add_sender(hass, emulator, emulator.add_account("bulksms", "ben", "secret"))
-    anna, ben = add_contact(hass, entry, "Anna", ANNA), add_contact(hass, other, "Ben", BEN)
+    anna, ben = await notify_entity(hass, entry, "Anna", ANNA), await notify_entity(hass, other, "Ben", BEN)
     texts = await send(hass, entity_id=[anna, ben], recipient=["07700900321", CLEO], config_entry_id=entry.entry_id)
     assert {(text["recipient"], text["contact"], text["config_entry_id"]) for text in texts} == {
         (ANNA, "Anna", entry.entry_id),
@@ -120,7 +120,7 @@ async def test_nothing_is_sent_if_one_account_can_not(
 ) -> None:
     """If the text is refused for one account, the contact of the other one gets nothing either."""
     other = await add_sender(hass, emulator, emulator.add_account("bulksms", "ben", "secret"), parts=1)
-    anna, ben = add_contact(hass, entry, "Anna", ANNA), add_contact(hass, other, "Ben", BEN)
+    anna, ben = await notify_entity(hass, entry, "Anna", ANNA), await notify_entity(hass, other, "Ben", BEN)
     assert await refusal(hass, entity_id=[anna, ben], message="x" * 161) == "send_too_many_parts"
     assert shown(emulator) == []
 
@@ -138,7 +138,7 @@ async def test_key(hass: HomeAssistant, emulator: Emulator) -> None:
 async def test_sender(hass: HomeAssistant, emulator: Emulator, account: Account, sender: Any, expected: str) -> None:
     """A sender that is named goes before that of the contact, and that one before the account's."""
     entry = await add_sender(hass, emulator, account, sender="+447700900222")
-    anna = add_contact(hass, entry, "Anna", ANNA, sender="+447700900111")
+    anna = await notify_entity(hass, entry, "Anna", ANNA, sender="+447700900111")
     await send(hass, entity_id=anna, **({"sender": sender} if sender else {}))
     assert [each.sender.lstrip("+") for each in emulator.handsets.shown] == [expected.lstrip("+")]
 
@@ -272,7 +272,7 @@ async def test_users(
     to_number: bool,  # noqa: FBT001
 ) -> None:
     """Who isn't an administrator may send to a contact with its entity, and to all numbers with one of the account."""
-    anna = add_contact(hass, entry, "Anna", ANNA)
+    anna = await notify_entity(hass, entry, "Anna", ANNA)
     if named := policy.get("entities", {}).get("entity_ids"):
         policy = {"entities": {"entity_ids": {each.replace("CONTACT", anna): right for each, right in named.items()}}}
     user = MockUser().add_to_hass(hass)

@@ -67,7 +67,7 @@ WORDS = {
 ENTITIES = {
     "button": [button.CHECK_NOW],
     "event": [event.MESSAGE],
-    "sensor": (sensor.LAST_MESSAGE, *sensor.SUMMARIES, sensor.LAST_WEBHOOK),
+    "sensor": (sensor.LAST_MESSAGE, *sensor.SUMMARIES, *sensor.SENT, sensor.LAST_WEBHOOK),
 }
 
 

@@ -40,7 +40,7 @@ class ContactFlow(ConfigSubentryFlow):
         """Add a contact."""
         typed, errors = self._cleaned(user_input or {})
         if user_input is None or errors:
-            return self._show("user", user_input or {}, errors)
+            return self._show("user", user_input or {}, {} if user_input is None else errors)
         self._typed = typed
         return await self.async_step_assist() if typed.get(CONF_ASSIST) else self._save()
 

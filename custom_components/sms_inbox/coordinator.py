@@ -1,6 +1,7 @@
 """Decides when an account is polled; the one place where a provider's error becomes one of Home Assistant's."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 import logging
 from typing import override
@@ -33,6 +34,7 @@ from .providers.errors import ConfigurationError, ProviderError
 from .providers.sending import sending_of
 from .setup_retry import async_set_up_later
 from .store import StoreError, accounts, outgoing
+from .webhook_url import async_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -175,8 +177,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def async_check_vendor(self, _: object = None) -> None:
         """Look at the vendor once a day for what polls don't show; after an error, again an hour later.
 
-        That is what keeps messages from being listed, and whether the webhook's URL is still there.
+        That is what keeps messages from being listed, and whether the webhook's URL is still there. Each time, the
+        present URL is noted for delivery reports.
         """
+        await self._async_set_status_url()
         now = self.hass.loop.time()
         if self._vendor_checked_at is not None and now - self._vendor_checked_at < DAY_SECONDS:
             return
@@ -188,6 +192,16 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._vendor_checked_at = now
         if self.provider.registers and not await self.async_check_webhook():
             self._vendor_checked_at = None
+
+    async def _async_set_status_url(self) -> None:
+        """Let each text name where its delivery reports go, if the vendor takes that and the account has a webhook."""
+        if not self.outbox or not self.outbox.sending.takes_status_url:
+            return
+        url, options = "", self.config_entry.options
+        if CONF_WEBHOOK_ID in options:
+            with contextlib.suppress(NoURLAvailableError):
+                url = await async_url(self.hass, type(self.provider), options)
+        self.outbox.sending.status_url = url
 
     @callback
     def _async_note_sent(self, sent: SentText) -> None:

@@ -15,6 +15,8 @@ from .phone_numbers import LONGEST_SHORT_CODE, digits_of, typed_number
 
 EVERYWHERE: Final = "001"
 """The region of numbers that belong to no country, such as those of satellites."""
+EMERGENCY: Final = frozenset({"000", "08", "110", "112", "118", "119", "911", "999"})
+"""What phones call as emergency numbers in every country (3GPP TS 22.101, section 10.1.1), beside the country's own."""
 COSTLY: Final = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
 
 
@@ -53,13 +55,18 @@ def checked_number(typed: str, rules: NumberRules) -> str:
         RefusedNumberError: It is no number, or one that must not be sent to.
     """
     digits = digits_of(typed)
-    number = typed_number(typed, rules.country)
-    if digits is None or (number is None and len(digits) > LONGEST_SHORT_CODE):
+    if digits is None:
         raise RefusedNumberError("recipient_invalid")
-    if number is None:
-        return _short(digits, rules)
-    check_number(number, rules)
-    return number
+    if _is_emergency(digits, rules):
+        raise RefusedNumberError("recipient_emergency")
+    if number := typed_number(typed, rules.country):
+        check_number(number, rules)
+        return number
+    if digits.startswith("+") or len(digits) > LONGEST_SHORT_CODE:
+        raise RefusedNumberError("recipient_invalid")
+    if not rules.short_numbers:
+        raise RefusedNumberError("recipient_short")
+    return digits
 
 
 def check_number(number: str, rules: NumberRules) -> None:
@@ -85,17 +92,10 @@ def regions_of(number: str) -> Collection[str]:
     return (region,) if region else tuple(phonenumbers.region_codes_for_country_code(parsed.country_code or 0))
 
 
-def _short(digits: str, rules: NumberRules) -> str:
-    """Return a short number.
-
-    Raises:
-        RefusedNumberError: It is one for emergencies, or short numbers must not be sent to.
-    """
-    if any(
-        shortnumberinfo.connects_to_emergency_number(digits, country)
-        for country in {rules.country or "", *rules.countries} - {""}
-    ):
-        raise RefusedNumberError("recipient_emergency")
-    if not rules.short_numbers:
-        raise RefusedNumberError("recipient_short")
-    return digits
+def _is_emergency(digits: str, rules: NumberRules) -> bool:
+    """Whether a short number is one for emergencies, or begins with one where that is enough to call it."""
+    countries = {rules.country or "", *rules.countries} - {""}
+    return len(digits) <= LONGEST_SHORT_CODE and (
+        digits in EMERGENCY
+        or any(shortnumberinfo.connects_to_emergency_number(digits, country) for country in countries)
+    )

@@ -26,6 +26,7 @@ from .pages import (
 )
 from .presets import PRESETS, hide_key, keep_broken, receive
 from .registration import move, refuse_plain_http, register, renew
+from .sending import add_contact, build_answer, read_answer, turn_on_sending
 from .window import SIZE, Texts, sees
 from .world import CUSTOMERS, NEIGHBOUR, World, compare, within
 
@@ -415,6 +416,10 @@ STEPS: tuple[Step, ...] = (
     follow_country,
     check_now,
     get_messages,
+    turn_on_sending,
+    add_contact,
+    build_answer,
+    read_answer,
     type_sms,
     look_at_activity,
     show_dashboard,

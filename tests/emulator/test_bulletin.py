@@ -310,6 +310,7 @@ async def submit(client: Client, emulator: Emulator, **fields: str) -> Reply:
         ({"body": "a" * 481}, "a" * 480),
         ({"body": "a" * 481, "fragmentationLimit": "4"}, "a" * 481),
     ],
+    ids=["plain", "lost", "unicode", "cut", "long"],
 )
 @pytest.mark.usefixtures("account")
 async def test_submit(client: Client, emulator: Emulator, fields: dict[str, str], shown: str) -> None:

@@ -180,7 +180,9 @@ async def test_submit(
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
-    ("fields", "status"), [({"number": "1"}, 404), ({"text": "a"}, 404), ({"number": "1", "text": "a" * 8000}, 500)]
+    ("fields", "status"),
+    [({"number": "1"}, 404), ({"text": "a"}, 404), ({"number": "1", "text": "a" * 8000}, 500)],
+    ids=["no text", "no number", "too long"],
 )
 async def test_submit_refused(client: Client, emulator: Emulator, fields: dict[str, object], status: int) -> None:
     """Something is missing, or there are too many parts."""

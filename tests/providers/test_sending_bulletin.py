@@ -111,6 +111,7 @@ async def test_one_recipient(emulator: Emulator, sending: Sending, account: Acco
         ("é☺" * 100 + "é", 3),
         ("😀" * 240, 8),
     ],
+    ids=lambda value: str(value)[:8],
 )
 async def test_lengths(emulator: Emulator, sending: Sending, text: str, parts: int) -> None:
     """Up to 480 units of UTF-16 arrive whole, in as many parts as were announced."""
@@ -120,7 +121,7 @@ async def test_lengths(emulator: Emulator, sending: Sending, text: str, parts: i
     assert (shown.recipient, shown.text, shown.parts) == (PHONE, text, parts)
 
 
-@pytest.mark.parametrize("text", ["a" * 481, "😀" * 240 + "a"])
+@pytest.mark.parametrize("text", ["a" * 481, "😀" * 240 + "a"], ids=["letters", "units"])
 def test_too_long(sending: Sending, text: str) -> None:
     """What would be cut is refused."""
     with pytest.raises(NotSentError) as error:

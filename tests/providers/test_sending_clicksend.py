@@ -189,7 +189,8 @@ async def test_found_by_our_id(account: emulation.Account, sending: Sending) -> 
     lost = outgoing()
     begun_at = lost.created_at
     for number in range(3):
-        account.submit(lost.text, sender="+1", recipient=PHONE, key=str(number))
+        other = account.submit(lost.text, sender="+1", recipient=PHONE, key=str(number))
+        other.received_at = begun_at - timedelta(seconds=100)
     assert await sending.find_sent(lost) is None
     message = account.submit(lost.text, sender="+1", recipient=PHONE, key=lost.key)
     message.received_at = begun_at - timedelta(seconds=90)

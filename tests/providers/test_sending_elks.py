@@ -146,10 +146,11 @@ async def test_found_by_text(account: Emulated, sending: Sending) -> None:
     assert await sending.find_sent(lost) == Accepted(provider_id=first.message_id, parts=1, cost=PRICE)
 
 
-async def test_answer_to_a_request_is_not_ours(canned: CannedAnswers, canned_sending: Sending) -> None:
-    """A text that the vendor has sent by itself, as the answer to somebody, is not what is looked for."""
+async def test_what_is_not_ours(canned: CannedAnswers, canned_sending: Sending) -> None:
+    """Neither an answer that the vendor has sent to somebody, nor a text of before, even if it is listed."""
     row = {"id": "s1", "to": PHONE, "message": "Hello", "created": "2999-01-01T00:00:00.000000"}
-    canned.answer = {"text": json.dumps({"data": [row | {"direction": "outgoing-reply"}, "no row"]})}
+    rows = [row | {"direction": "outgoing-reply"}, row | {"direction": "outgoing", "created": "2000-01-01"}, "no row"]
+    canned.answer = {"text": json.dumps({"data": rows})}
     assert await canned_sending.find_sent(outgoing()) is None
     canned.answer = {"text": json.dumps({"data": [row | {"direction": "outgoing"}]})}
     assert await canned_sending.find_sent(outgoing()) == Accepted(provider_id="s1")
@@ -164,13 +165,18 @@ async def test_answer_to_a_request_is_not_ours(canned: CannedAnswers, canned_sen
         ("failed", SendStatus.FAILED),
     ],
 )
-async def test_state(account: Emulated, sending: Sending, state: str, status: SendStatus) -> None:
+async def test_state(emulator: Emulator, account: Emulated, sending: Sending, state: str, status: SendStatus) -> None:
     """Each text is asked for; a report says in which currency it is paid. One that is gone keeps no other waiting."""
     message = account.submit("Hello", sender=NUMBER, recipient=PHONE)
     message.status = state
     ids = ("s0", "../me", None, message.message_id)
     reports = await sending.reports([outgoing(provider_id=id_) for id_ in ids])
     assert reports == (Report(status=status, provider_id=message.message_id, parts=1, cost=PRICE, currency="SEK"),)
+    assert [request.url.removeprefix("/elks/a1/") for request in emulator.requests] == [
+        "me",
+        "sms/s0",
+        f"sms/{message.message_id}",
+    ]
 
 
 async def test_currency_is_asked_for_once(emulator: Emulator, account: Emulated, sending: Sending) -> None:

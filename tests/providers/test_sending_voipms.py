@@ -68,7 +68,7 @@ async def test_numbers_refused(emulator: Emulator, sending: Sending, changes: di
     assert not emulator.requests
 
 
-@pytest.mark.parametrize("text", ["a" * 160, "é" * 80, "😀" * 40])
+@pytest.mark.parametrize("text", ["a" * 160, "é" * 80, "😀" * 40], ids=["one", "two", "four"])
 async def test_longest(emulator: Emulator, sending: Sending, text: str) -> None:
     """160 bytes are taken, and one more is refused: not characters are counted."""
     sending.check(text)
@@ -177,6 +177,12 @@ async def test_not_found(account: Account, sending: Sending, changes: dict[str, 
     """Nothing but the text itself is taken for it."""
     account.send(**SENT | changes)
     assert await sending.find_sent(text_to()) is None
+
+
+async def test_never_sent(emulator: Emulator, sending: Sending) -> None:
+    """A text that no request can send, and of which a crash has left the outcome open, isn't looked for."""
+    assert await sending.find_sent(text_to("+447700900321")) is None
+    assert not emulator.requests
 
 
 async def test_found_among_equal_ones(account: Account, sending: Sending) -> None:

@@ -90,7 +90,11 @@ class VoipMsSending(Sending):
     @override
     async def find_sent(self, outgoing: Outgoing) -> Accepted | None:
         """Look for the text in the list of those sent: the first equal one since the request began."""
-        numbers, now = _numbers(outgoing), self._provider.now
+        try:
+            numbers = _numbers(outgoing)
+        except NotSentError:
+            return None
+        now = self._provider.now
         begun_at = outgoing.begun_at or outgoing.created_at
         since = begun_at + (self._provider.clock_offset or timedelta()) - PRECISION
         answer = await self._provider.ask(
