@@ -77,6 +77,7 @@ async def read_answer(world: World) -> str:
     talk = window.page.get_by_role("log")
     await expect(talk.locator("li").last).to_contain_text(f"All is well, {CONTACT}.")
     await expect(talk.locator("li").last).to_contain_text(re.compile("delivered, 1 SMS"))
+    await world.picture("emulator", window)
     await window.close()
     return "with its sender, its state and its parts"
 

@@ -229,7 +229,7 @@ async def type_sms(world: World) -> str:
     await world.long_poll("bulletin")
     for name, size, text in (
         ("emulator-narrow", NARROW, "Are you at home? 👋🏽"),
-        ("emulator", SIZE, "Water in the cellar! 🌊🚨"),
+        ("", SIZE, "Water in the cellar! 🌊🚨"),
     ):
         window = await world.open_window(world.emulator.url, size)
         page = window.page
@@ -243,7 +243,8 @@ async def type_sms(world: World) -> str:
             await expect(page.get_by_label(part, exact=True)).to_be_visible()
         if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             raise ChildError(f"The emulator's page is wider than its window of {size['width']} px.")
-        await world.picture(name, window)
+        if name:
+            await world.picture(name, window)
         await window.close()
     return "phone and requests fit into both; what was typed arrived"
 
