@@ -65,14 +65,18 @@ async def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> Mo
 
 
 @pytest.fixture
-def send(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> Send:
-    """Return what sends a text from the account, with other options if some are given, as the vendor has it then."""
+def send(hass: HomeAssistant, entry: MockConfigEntry, emulator: Emulator, account: Account) -> Send:
+    """Return what sends a text from the account, with other options if some are given, as the vendor has it then.
+
+    What became of it can't be asked for.
+    """
 
     async def send(**options: Any) -> Message:
         hass.config_entries.async_update_entry(entry, options={**entry.options, **options})
         await set_up(hass, entry)
         await async_send(entry, Order(recipients=[recipient_of(hass, entry, PHONE)], text="Hello"))
         [message] = account.messages
+        emulator.fault(account.provider, "server_error", count=None, path=message.message_id)
         return message
 
     return send
