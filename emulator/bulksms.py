@@ -403,6 +403,6 @@ def _profile(account: Account) -> dict[str, Any]:
         "created": "2020-01-01T00:00:00Z",
         "credits": {"balance": 2101.15, "limit": 0, "isTransferAllowed": False},
         "quota": {"size": 10000, "remaining": 9999},
-        "originAddresses": {"allowed": [], "isFullControlAllowed": False},
+        "originAddresses": {"allowed": account.extra.get("senders", []), "isFullControlAllowed": False},
         "commerce": {"currency": "EUR"},
     }

@@ -94,7 +94,8 @@ class Exchanges:
         for message in messages:
             message.fetched_at = message.fetched_at or now
             message.fetches += 1
-            self._state.book.note(Passed.of(now, account, message))
+            if not message.sent:
+                self._state.book.note(Passed.of(now, account, message))
         if messages:
             self._state.save_soon()
 

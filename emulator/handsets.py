@@ -11,6 +11,8 @@ from .ledger import Ledger
 from .model import Account, Message
 
 REPLACEMENTS = str.maketrans({"ç": "Ç", "`": "'"})
+REPORTED = ("sent", "delivered", "failed")
+"""What a network reports of a text."""
 ERRORS = ("expired", "unreachable", "filtered", "opted_out")
 """Why a text doesn't arrive; each vendor has its own word for it."""
 
@@ -60,16 +62,17 @@ class Handsets:
 
     def set_up(self, number: str, behaviour: Behaviour) -> None:
         """Say what the phone with a number does; ValueError if that makes no sense."""
-        if behaviour.error and behaviour.error not in ERRORS:
-            raise ValueError(f"The errors are: {', '.join(ERRORS)}.")
-        if unknown := set(behaviour.reports) - {"sent", "delivered", "failed"}:
-            raise ValueError(f"No state: {', '.join(sorted(unknown))}.")
+        for status in behaviour.reports:
+            _check(status, behaviour.error)
+        if behaviour.error and "failed" not in behaviour.reports:
+            raise ValueError("A text with an error fails.")
         self.behaviours[number] = behaviour
 
     def take(self, account: Account, message: Message, text: str) -> None:
         """Take a text from a vendor."""
         behaviour = self.behaviours.get(message.recipient, self.usual)
         if not behaviour.error:
+            message.shown = text
             now = datetime.now(UTC)
             self.shown.note(
                 Shown(
@@ -90,7 +93,8 @@ class Handsets:
         task.add_done_callback(self._tasks.discard)
 
     def report_now(self, account: Account, message: Message, status: str, error: str = "") -> None:
-        """Report a state, whichever state came before."""
+        """Report a state, whichever state came before; ValueError if it is none."""
+        _check(status, error)
         message.status, message.error = status, error
         account.on_change()
         self._report(account, message)
@@ -110,6 +114,13 @@ class Handsets:
         for status in behaviour.reports:
             await asyncio.sleep(behaviour.seconds)
             self.report_now(account, message, status, behaviour.error if status == "failed" else "")
+
+
+def _check(status: str, error: str) -> None:
+    if status not in REPORTED:
+        raise ValueError(f"The states are: {', '.join(REPORTED)}.")
+    if error and error not in ERRORS:
+        raise ValueError(f"The errors are: {', '.join(ERRORS)}.")
 
 
 def in_gsm(text: str, replacements: Mapping[int, int | str | None] = REPLACEMENTS) -> str:

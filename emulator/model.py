@@ -51,6 +51,8 @@ class Message:
     """The client's own id of it, where the request had one."""
     callback: str = ""
     """Where the client wants to be told what becomes of it, where the request said so."""
+    shown: str | None = None
+    """What a phone shows of it, None where none does."""
 
 
 class Carrier:

@@ -38,6 +38,7 @@ def message_to_json(message: Message) -> dict[str, Any]:
         "error": message.error,
         "key": message.key,
         "callback": message.callback,
+        "shown": message.shown,
     }
 
 

@@ -15,7 +15,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import make_entry, poll, set_up
+from .conftest import add_contact, make_entry, poll, set_up
 
 
 @pytest.fixture
@@ -153,6 +153,23 @@ async def test_channel_and_number(hass: HomeAssistant, emulator: Emulator, hass_
     ]
 
 
+async def test_contact(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """It is named, as it was called when the message came."""
+    contact = await add_contact(hass, entry, "Anna", "+447700900123")
+    await set_up(hass, entry)
+    account.send("Hello", sender="+447700900123")
+    await poll(hass)
+    hass.config_entries.async_update_subentry(entry, contact, title="Mum")
+    account.send("Bye", sender="+447700900123")
+    await poll(hass)
+    assert [line["message"] for line in await get_lines(hass, hass_ws_client)] == [
+        "received a text message from Anna: “Hello”",
+        "received a text message from Mum: “Bye”",
+    ]
+
+
 async def test_same_text_twice(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
@@ -242,7 +259,9 @@ async def test_event_of_another_integration(
     """One that fires events of the same name with other data, or none, breaks nothing."""
     await set_up(hass, entry)
     hass.bus.async_fire("sms_received")
-    hass.bus.async_fire("sms_received", {"device_id": ["a", "b"], "sender": {"number": 1}, "config_entry_id": 5})
+    hass.bus.async_fire(
+        "sms_received", {"device_id": ["a", "b"], "sender": {"number": 1}, "config_entry_id": 5, "contact": ["x"]}
+    )
     account.send("Hello", sender="MYBANK")
     await poll(hass)
     lines = await get_lines(hass, hass_ws_client)

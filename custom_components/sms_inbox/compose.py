@@ -132,6 +132,17 @@ def recipient_of(hass: HomeAssistant, entry: SmsInboxConfigEntry, typed: str) ->
     return Recipient(number=number, contact=contact_with(entry, number))
 
 
+def check(entry: SmsInboxConfigEntry, order: Order) -> None:
+    """Raise what `async_send` raises before it stores anything, so that a whole call can be refused.
+
+    Raises:
+        ServiceValidationError: The texts can't be sent; the error says what to change.
+    """
+    outbox = outbox_of(entry)
+    for recipient in order.recipients:
+        _draft(entry, outbox, order, recipient, None)
+
+
 async def async_send(entry: SmsInboxConfigEntry, order: Order, context: Context | None = None) -> list[SentText]:
     """Store texts, send them, and wait for the vendor's answer, at most for `ANSWER_SECONDS`.
 
@@ -148,7 +159,7 @@ async def async_send(entry: SmsInboxConfigEntry, order: Order, context: Context 
     try:
         stored = await outbox.async_send(drafts, caps, context)
         if stored.reached:
-            entry.runtime_data.async_note_cap()
+            entry.runtime_data.cap_notice.async_show(caps)
             raise error(f"cap_{stored.reached}", entry, cap=str(getattr(caps, stored.reached)))
         texts = await outbox.async_wait([text.outgoing.key for text in stored.texts], ANSWER_SECONDS)
     except StoreError as err:

@@ -4,13 +4,15 @@ They are read from the config entries whenever they are needed, so that adding, 
 reload.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
+from .texts import plain
 
 CONTACT: Final = "contact"
 """The type of the subentries."""
@@ -36,3 +38,24 @@ def find_contact(hass: HomeAssistant, account: str, number: str | None) -> Confi
         return None
     entries = sorted(hass.config_entries.async_entries(DOMAIN), key=lambda entry: entry.entry_id != account)
     return next((found for entry in entries if (found := contact_with(entry, number))), None)
+
+
+def contacts_named(hass: HomeAssistant, named: str) -> list[ConfigSubentry]:
+    """Return the contacts that a person means: that of a notify entity's id, else those of a name, of all accounts."""
+    if entity := er.async_get(hass).async_get(named):
+        entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
+        contact = entry.subentries.get(entity.config_subentry_id or "") if entry and entity.platform == DOMAIN else None
+        return [contact] if contact and contact.subentry_type == CONTACT else []
+    name = _plain_name(named)
+    contacts = (each for entry in hass.config_entries.async_entries(DOMAIN) for each in contacts_of(entry))
+    return [each for each in contacts if _plain_name(each.title) == name]
+
+
+def numbers_of(hass: HomeAssistant, named: Iterable[str]) -> frozenset[str]:
+    """Return the present numbers of contacts, in E.164; each is named as in `contacts_named`."""
+    return frozenset(each.data[CONF_NUMBER] for one in named for each in contacts_named(hass, one))
+
+
+def _plain_name(name: str) -> str:
+    """Return a name as it is compared."""
+    return plain(name).strip()

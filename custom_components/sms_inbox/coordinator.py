@@ -17,11 +17,13 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import registration
+from .cap_notice import CapNotice
 from .client import async_create_provider, create_session
 from .const import CONF_DELIVER_EXISTING, CONF_SENDING, DOMAIN
 from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
+from .loop_guard import LoopGuard
 from .model import Page, PushResult, Reason, SentText
 from .outbox import Outbox
 from .pace import Pace
@@ -50,6 +52,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         inbox: The account's inbox: it stores pages, and knows what was delivered.
         polling: Runs and records the polls.
         outbox: Sends the account's texts; None where the vendor can't send, or where nobody has switched it on.
+        cap_notice: Shows that the account has sent as much as it may.
+        loop_guard: Guards its automatic answers.
     """
 
     config_entry: SmsInboxConfigEntry
@@ -57,6 +61,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     inbox: Inbox
     polling: Polling
     outbox: Outbox | None = None
+    loop_guard: LoopGuard
     _failures: Failures
     _pace: Pace | None = None
 
@@ -65,6 +70,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
+        self.cap_notice = CapNotice(hass, entry.entry_id, self._store, self._issues)
+        self.loop_guard = LoopGuard(hass, entry, self._store)
         self._beginning: asyncio.Task[None] | None = None
         self._has_polled = False
         self._vendor_checked_at: float | None = None
@@ -92,6 +99,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
                     changed=self._async_note_sent,
                 )
                 await self.outbox.async_load()
+                entry.async_on_unload(self.loop_guard.async_start())
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:
@@ -101,8 +109,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_note_store(None)
         self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
-        if self.outbox:
-            self.inbox.reply_to = self.outbox.reply_to
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
         self.async_show_issues()
@@ -131,6 +137,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         in_order = await self.polling.async_stop()
         if self.outbox:
             await self.outbox.async_stop()
+        self.cap_notice.async_stop()
         try:
             await self.inbox.dispatcher.async_stop()
             if in_order:
@@ -157,7 +164,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_note_request(self, push: PushResult) -> None:
         """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
 
-        What it reports of sent texts is noted; one that can't be verified may be such a report.
+        What it reports of sent texts is noted; one that can't be verified may be such a report. That reports come says
+        nothing of whether requests announce messages.
         """
         if self.outbox:
             self.outbox.async_report(push.reports)
@@ -166,7 +174,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
-        if self._pace:
+        if self._pace and not push.reports:
             self._pace.note_request()
             if push.messages:
                 self._pace.note_message()
@@ -204,13 +212,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self.outbox.sending.status_url = url
 
     @callback
-    def async_note_cap(self) -> None:
-        """Show that no more may be sent for a while."""
-        self._issues.async_show_cap()
-
-    @callback
     def _async_note_sent(self, sent: SentText) -> None:
         """Show what a person has to know of a text whose state has changed."""
+        self._issues.async_note_sent(sent)
         if sent.reason is Reason.INVALID_AUTH:
             self.config_entry.async_start_reauth(self.hass)
 

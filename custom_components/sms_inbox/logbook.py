@@ -33,14 +33,15 @@ def async_describe_events(
     def async_describe(event: Event[Any]) -> dict[str, Any]:
         """Describe an event by account, sender and text; an event that somebody else fired may have none of them.
 
-        No entity is given, since its name would be shown instead of the account's name. Where the account doesn't store
-        texts, none is shown here either.
+        A contact is named. No entity is given, since its name would be shown instead of the account's name. Where the
+        account doesn't store texts, none is shown here either.
         """
         data = event.data
         device = dr.async_get(hass).async_get(str(data.get("device_id")))
         entry = hass.config_entries.async_get_entry(str(data.get("config_entry_id")))
-        sender = data.get("sender_number") or str(data.get("sender") or "")[:LONGEST_SENDER] or "an unknown sender"
-        line = f"received {KINDS.get(str(data.get('channel')), 'a text message')} from {sender}"
+        sender = data.get("contact") or data.get("sender_number") or data.get("sender") or "an unknown sender"
+        kind = KINDS.get(str(data.get("channel")), "a text message")
+        line = f"received {kind} from {str(sender)[:LONGEST_SENDER]}"
         text = _in_a_line(str(data.get("text") or ""))
         shows_text = text and not (entry and not entry.options.get(CONF_STORE_TEXTS, True))
         return {

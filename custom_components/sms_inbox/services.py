@@ -1,4 +1,4 @@
-"""The action `get_messages`."""
+"""The action `get_messages`, and the registration of all actions."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,18 +8,19 @@ import voluptuous as vol
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
-from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_PROVIDER, DOMAIN
 from .dispatcher import event_data
-from .entity import SHOWS_MESSAGES
 from .inbox import async_get_store
 from .matching import CONF_SENDER, check_country, includes, valid_accounts, valid_senders, valid_text
 from .model import NumberFormat
 from .phone_numbers import sender_of
 from .providers import PROVIDERS, number_format_of
+from .rights import allowed_accounts, async_limited_user
+from .send_actions import async_setup_send_actions
 from .store import StoreError, search
 
 SERVICE_GET_MESSAGES = "get_messages"
@@ -46,6 +47,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         schema=GET_MESSAGES_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
+    async_setup_send_actions(hass)
 
 
 async def _async_get_messages(call: ServiceCall) -> ServiceResponse:
@@ -104,20 +106,8 @@ async def _async_accounts(call: ServiceCall) -> Collection[str] | None:
 
 async def _async_readable(call: ServiceCall, accounts: Collection[str]) -> set[str] | None:
     """Return the accounts of which the user may read an entity that shows messages, None for all."""
-    if call.context.user_id is None:
-        return None
-    if (user := await call.hass.auth.async_get_user(call.context.user_id)) is None:
-        raise UnknownUser(context=call.context, permission=POLICY_READ)
-    if user.is_admin:
-        return None
-    registry = er.async_get(call.hass)
-    return {
-        account
-        for account in accounts
-        for entity in er.async_entries_for_config_entry(registry, account)
-        if entity.unique_id.removeprefix(f"{account}_") in SHOWS_MESSAGES
-        and user.permissions.check_entity(entity.entity_id, POLICY_READ)
-    }
+    user = await async_limited_user(call.hass, call.context, POLICY_READ)
+    return allowed_accounts(call.hass, user, POLICY_READ, accounts) if user else None
 
 
 def _senders(hass: HomeAssistant, typed: tuple[str, ...]) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from types import MappingProxyType
 
 from ..contract import Provider
 from .bulksms import BulkSmsSending
+from .bulletin import BulletinSending
 from .clicksend import ClickSendSending
 from .contract import Sending
 from .elks import ElksSending
+from .gammu import GammuSending
 from .smsgate import SmsGateSending
 from .twilio import TwilioSending
+from .voipms import VoipMsSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
@@ -21,10 +24,13 @@ SENDING: Mapping[str, type[Sending]] = MappingProxyType(
         each.key: each
         for each in (
             BulkSmsSending,
+            BulletinSending,
             ClickSendSending,
             ElksSending,
+            GammuSending,
             SmsGateSending,
             TwilioSending,
+            VoipMsSending,
         )
     }
 )
