@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.compose import Order, async_send, recipient_of
+from custom_components.sms_inbox.outbox import REPORT_PAUSES
 from emulator import Account, Emulator, Message
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -148,6 +149,18 @@ async def test_forged(send: Send, report: Report, account: Account, statuses: li
     account.signing_key = SIGNING_KEY
     await report(message, "failed")
     assert await told(statuses) == [("failed", None)]
+
+
+@pytest.mark.parametrize("provider", ["elks", "clicksend"], indirect=True)
+async def test_unsigned(send: Send, report: Report, account: Account, statuses: list[Event[Any]]) -> None:
+    """Of a vendor that doesn't sign, nothing is believed; but it is asked at once, not only when a poll is due."""
+    message = await send()
+    rule = {"action": "URL", "action_address": HOME + PATH, "enabled": 1, "match_type": 0}
+    account.webhooks = [rule] if account.provider == "clicksend" else []
+    message.status = "delivered"
+    assert await report(replace(message), "failed") == HTTPStatus.OK
+    async with asyncio.timeout(REPORT_PAUSES[0] - 0.5):
+        assert await told(statuses) == [("delivered", None)]
 
 
 async def test_text_of_another_program(send: Send, report: Report, statuses: list[Event[Any]]) -> None:
