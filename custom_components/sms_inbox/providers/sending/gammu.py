@@ -4,10 +4,10 @@ Source: the code of the gateway (`run.py`) and of its forks. It documents what f
 nothing of it is checked. Without `unicode` a letter outside the GSM alphabet becomes `?`; any value of it that is not
 empty counts as true, so it is left out where it isn't wanted. The request is answered once the modem has sent every
 part; if one fails, the answer is a status 5xx, and the parts before it are on the phone: so 5xx is never "not sent".
-There is no id, no list of what was sent, and no delivery report. Assumed here:
+There is no id, no list of what was sent, and no delivery report. gammu itself loses what follows a NUL, and sends every
+character of the GSM alphabet and its extension as it is (`tests/peers/test_gammu.py`). Assumed here:
 
 - What isn't answered by JSON with `"status": 200` was answered by something else than the gateway.
-- gammu keeps texts as strings that a NUL ends, so a text with one would lose its rest.
 - A gateway so old that it doesn't know `unicode` isn't used any more.
 """
 
