@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -118,7 +117,7 @@ async def test_refused(
     [
         (202, "{}"),
         (202, "[]"),
-        (202, json.dumps({"id": str(uuid4())})),
+        (202, json.dumps({"id": "0f0e0d0c-0b0a-4908-8706-050403020100"})),
         (400, "<html>Bad request</html>"),
         (403, "Forbidden"),
         (500, '{"message": "database is locked"}'),
