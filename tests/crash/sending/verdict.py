@@ -137,5 +137,5 @@ def _faults_of_events(evidence: Evidence, told: list[Told], stored: Stored | Non
         if (each.event, each.status) in before and not each.redelivered:
             yield AGAIN
         before.add((each.event, each.status))
-        if each.redelivered and not any(end.begin <= each.at for end in evidence.breaks):
+        if each.redelivered and not any(end.end <= each.at for end in evidence.breaks):
             yield FLAGGED
