@@ -52,7 +52,7 @@ OTHER_WORDS = {
     "docs/automations.md": {"contains"},
     "docs/dashboards.md": {"template entity", "Already running"},
     "docs/installation.md": {"Custom repositories", "Integration"},
-    "docs/reliability.md": {"in doubt", "on their way when Home Assistant ended", "quarantined", "sending"},
+    "docs/reliability.md": {"in doubt", "on their way when Home Assistant ended", "quarantined"},
     "docs/sending.md": {"Cost", "Found later", "Knows a repeat", "Reply to", "unknown"},
     "docs/troubleshooting.md": {"Message Service (SMS/MMS)", "POLL"},
     "docs/webhooks/README.md": {"API Settings"},
