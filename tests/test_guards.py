@@ -175,7 +175,7 @@ class TestCaps:
         with (
             patch("custom_components.sms_inbox.providers.sending.bulksms.BulkSmsSending.deduplicates", None),
             patch("custom_components.sms_inbox.providers.sending.bulksms.BulkSmsSending.finds_sent", new=False),
-            patch("custom_components.sms_inbox.outbox.LOOKS", (0.0,)),
+            patch("custom_components.sms_inbox.in_doubt.LOOKS", (0.0,)),
         ):
             for _ in range(4):
                 assert await send(hass, ANNA) == "send_unknown"

@@ -31,7 +31,7 @@ from .providers.contract import Provider
 from .providers.errors import ConfigurationError, ProviderError
 from .providers.sending import sending_of
 from .setup_retry import async_set_up_later
-from .store import StoreError, accounts
+from .store import StoreError, accounts, outgoing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         provider: The account's provider.
         inbox: The account's inbox: it stores pages, and knows what was delivered.
         polling: Runs and records the polls.
-        outbox: Sends the account's texts; None where the vendor can't send, or where nobody has switched it on.
+        outbox: Sends the account's texts; None where the vendor can't send, or where it was never switched on.
         cap_notice: Shows that the account has sent as much as it may.
     """
 
@@ -83,16 +83,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             session = create_session(self.hass, entry.data)
             self.provider = await async_create_provider(session, entry.data, entry.options)
             state = await self._async_begin_in_store()
-            if CONF_SENDING in entry.options and (sending := sending_of(self.provider)):
-                self.outbox = Outbox(
-                    self.hass,
-                    entry,
-                    self._store,
-                    sending,
-                    outcome=self._issues.async_note_store,
-                    changed=self._async_note_sent,
-                )
-                await self.outbox.async_load()
+            self.outbox = await self._async_load_outbox()
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:
@@ -102,8 +93,6 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         self._issues.async_note_store(None)
         self._show_device()
         self.inbox = Inbox(self.hass, entry, state, self._issues.async_note_store)
-        if self.outbox:
-            self.inbox.reply_to = self.outbox.reply_to
         self._failures = Failures(state.outage_since)
         self.polling = Polling(self.hass, self.provider, self.inbox, self.name, self._async_note_page)
         self.async_show_issues()
@@ -159,7 +148,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     def async_note_request(self, push: PushResult) -> None:
         """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
 
-        What it reports of sent texts is noted; one that can't be verified may be such a report.
+        What it reports of sent texts is noted; one that can't be verified may be such a report. That reports come says
+        nothing of whether requests announce messages.
         """
         if self.outbox:
             self.outbox.async_report(push.reports)
@@ -168,7 +158,7 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
-        if self._pace:
+        if self._pace and not push.reports:
             self._pace.note_request()
             if push.messages:
                 self._pace.note_message()
@@ -255,6 +245,23 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self.async_update_listeners()
         if page.unreadable:
             self.async_show_issues()
+
+    async def _async_load_outbox(self) -> Outbox | None:
+        """Return the account's outbox, loaded; where sending is off, only if something was sent before."""
+        entry, is_on = self.config_entry, CONF_SENDING in self.config_entry.options
+        sending = sending_of(self.provider)
+        if not sending or not (is_on or await self._store.read(outgoing.has_any, entry.entry_id)):
+            return None
+        outbox = Outbox(
+            self.hass,
+            entry,
+            self._store,
+            sending,
+            outcome=self._issues.async_note_store,
+            changed=self._async_note_sent,
+        )
+        await outbox.async_load(is_on=is_on)
+        return outbox
 
     async def _async_begin_in_store(self) -> accounts.AccountState:
         """Take the account into use in the store, and return its state.

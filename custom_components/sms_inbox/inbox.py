@@ -25,15 +25,17 @@ from .const import (
     CONF_DELIVER_EXISTING,
     CONF_PROVIDER,
     CONF_RETENTION_DAYS,
+    CONF_SENDING,
     CONF_STORE_TEXTS,
     DEFAULT_RETENTION_DAYS,
     DOMAIN,
 )
 from .dispatcher import Dispatcher, event_data
-from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, ReplyTo, StoredMessage
+from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
 from .phone_numbers import sender_of
 from .providers import PROVIDERS
 from .providers.parsing import printable
+from .providers.sending import SENDING
 from .recovery import Span, missing, share_ids
 from .store import Status, Store, StoreError, accounts, messages, quarantine, retention, search
 
@@ -89,7 +91,6 @@ class Inbox:
         latest_at: When that message was stored.
         delivered: How many messages were delivered.
         last_page_ids: Ids of the messages on the last page with messages that was stored.
-        reply_to: Returns the sent text that a message answers; None where nothing was sent.
     """
 
     def __init__(
@@ -118,7 +119,6 @@ class Inbox:
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
-        self.reply_to: Callable[[Message, str | None], ReplyTo | None] | None = None
         self.delivered = state.delivered
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
@@ -329,13 +329,13 @@ class Inbox:
         return messages.Arrival(message, Status.EXISTING)
 
     def _new(self, message: Message, *, in_doubt: bool = False) -> messages.Arrival:
-        """Return a message that is new, with the sent text that it answers."""
-        reply_to = None
-        if self.reply_to:
-            number_format = PROVIDERS[self._entry.data[CONF_PROVIDER]].number_format
-            sender = sender_of(message.sender, number_format, self._hass.config.country)
-            reply_to = self.reply_to(message, sender.number)
-        return messages.Arrival(message, in_doubt=in_doubt, reply_to=reply_to)
+        """Return a message that is new; where the account sends, with what tells which sent text it answers."""
+        provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
+        if CONF_SENDING not in self._entry.options or provider.key not in SENDING:
+            return messages.Arrival(message, in_doubt=in_doubt)
+        number = sender_of(message.sender, provider.number_format, self._hass.config.country).number
+        is_certain = SENDING[provider.key].replies_are_certain
+        return messages.Arrival(message, in_doubt=in_doubt, number=number, is_reply_certain=is_certain)
 
     def _came_later(self, message: Message, clock_offset: timedelta) -> bool:
         """Whether the provider received a message after the account was added, judged by the provider's clock.

@@ -6,67 +6,43 @@ is recognised, else never.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 import logging
+import math
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, CoreState, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
-from homeassistant.util.async_ import create_eager_task
 
-from .model import Accepted, Message, Reason, ReplyTo, Report, SendStatus, SentText
-from .providers.errors import NotSentError, ProviderError, UnknownOutcomeError
+from .delivery_reports import DeliveryReports
+from .in_doubt import Answer, InDoubt
+from .model import Reason, Report, SendStatus, SentText
+from .providers.errors import NotSentError, UnknownOutcomeError
 from .providers.sending import Sending
 from .sent import async_announce
-from .store import Store, StoreError, outgoing
+from .store import Store, StoreError, outgoing, transitions
 
 _LOGGER = logging.getLogger(__name__)
 
 SHORTEST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 120.0
-STORE_RETRY_SECONDS: Final = 5.0
-LOOKS: Final = (2.0, 5.0, 15.0, 30.0, 60.0)
-"""Pauses between the attempts to find out what became of a text, in seconds; after the last one it is unknown."""
-REPORT_PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
-"""Pauses between the questions for delivery reports after a text was taken; the last one is repeated."""
-REPORTS_UNTIL: Final = timedelta(hours=72)
-REPORTS_AT_ONCE: Final = 50
-REPLIES_UNTIL: Final = timedelta(hours=72)
+RETRY_SECONDS: Final = 5.0
+"""Pause after an error of the store."""
 STOP_SECONDS: Final = 15.0
-UNRESOLVED: Final = (SendStatus.SENDING,)
-
-
-@dataclass(kw_only=True, slots=True)
-class _Unresolved:
-    """A text that may have been sent, and when it is looked into next.
-
-    Attributes:
-        text: The text.
-        due: By the event loop's clock.
-        looks: How often it was looked into.
-    """
-
-    text: SentText
-    due: float
-    looks: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Outcome:
-    """What became of a text, until it is stored."""
-
-    key: str
-    status: SendStatus
-    accepted: Accepted | None = None
-    reason: Reason | None = None
+"""How long a stop waits for the vendor's answer."""
+MOST_CONTEXTS: Final = 1000
 
 
 class Outbox:
     """Sends the texts of one account one after the other, in a task that runs while there is something to do.
+
+    Each step of the task does one thing, and is repeated if the store fails; what a vendor has answered is kept until
+    it is stored.
 
     Attributes:
         sending: Sends at the vendor.
@@ -101,36 +77,31 @@ class Outbox:
         self._is_started = False
         self._task: asyncio.Task[None] | None = None
         self._timer: CALLBACK_TYPE | None = None
+        self._look_at = 0.0
         self._paused_until = 0.0
         self._pause = SHORTEST_PAUSE
-        self._may_be_queued = True
-        self._may_be_unannounced = True
-        self._unresolved: dict[str, _Unresolved] = {}
-        self._outcomes: list[_Outcome] = []
-        self._reports: list[Report] = []
-        self._reports_due: float | None = None
-        self._report_round = 0
-        self._waiters: dict[str, asyncio.Event] = {}
+        self._in_doubt: dict[str, InDoubt] = {}
+        self._answers: deque[Answer] = deque()
+        self._changes: deque[transitions.Change] = deque()
+        self._announced: list[transitions.Change] = []
+        self._reports = DeliveryReports(hass, entry, store, sending)
+        self._waiting: dict[asyncio.Event, Collection[str]] = {}
         self._contexts: dict[str, Context] = {}
-        self._keys: dict[str, str] = {}
-        """Our keys by the vendor's ids, of what was taken lately."""
-        self._latest: dict[str, tuple[str, datetime]] = {}
-        """The key of the text that was taken last, and when, by recipient."""
 
-    async def async_load(self) -> None:
+    async def async_load(self, *, is_on: bool) -> None:
         """Take over what is in the store.
+
+        Args:
+            is_on: Whether sending is switched on. If it isn't, what waits is settled, and nothing is sent again.
 
         Raises:
             StoreError: It can't be read or written.
         """
-        account, now = self._entry.entry_id, dt_util.utcnow()
-        await self._store.write(outgoing.interrupt, account)
-        for sent in await self._store.read(outgoing.with_status, account, UNRESOLVED):
-            self._unresolved[sent.outgoing.key] = _Unresolved(text=sent, due=0.0)
-        for sent in await self._store.read(outgoing.taken_since, account, now - REPLIES_UNTIL):
-            self._remember(sent)
-        if self.sending.polls_reports and self._keys:
-            self._reports_due = 0.0
+        account, now = self._entry.entry_id, self._hass.loop.time()
+        await self._store.write(transitions.interrupt, account, queued=not is_on)
+        self._changes.extend(await self._store.read(transitions.unannounced, account))
+        for sent in await self._store.read(outgoing.with_status, account, (SendStatus.SENDING,)):
+            self._in_doubt[sent.outgoing.key] = InDoubt(text=sent, tried_at=now, due=now, may_repeat=is_on)
 
     @callback
     def start(self) -> None:
@@ -141,25 +112,35 @@ class Outbox:
     @callback
     def wake(self) -> None:
         """Look for something to do."""
-        if self._timer:
-            self._timer()
-            self._timer = None
-        if self._is_started and not (self._task and not self._task.done()):
-            # Home Assistant's own tasks are cancelled when it stops, and a request that is cut off is in doubt.
-            self._task = create_eager_task(self._async_run(), loop=self._hass.loop)
+        self._cancel_timer()
+        if self._is_armed and not (self._task and not self._task.done()):
+            self._task = self._hass.loop.create_task(self._async_run())
+            # Home Assistant cancels its tasks when it stops, and a request that is cut off is in doubt: so its task
+            # only waits for ours.
+            waiting = asyncio.wait({self._task})
+            self._entry.async_create_background_task(self._hass, waiting, f"{self._entry.title} send")
 
     async def async_stop(self) -> None:
-        """Send nothing more, and wait for the answer to what is being sent; without one it is in doubt."""
+        """Send nothing more, and wait for the answer to what is being sent; without one it is in doubt.
+
+        What was not announced yet is announced by the next start.
+        """
         self._is_started = False
-        if self._timer:
-            self._timer()
-            self._timer = None
-        if self._task and not self._task.done():
-            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        for waiter in self._waiters.values():
-            waiter.set()
+        self._cancel_timer()
+        try:
+            if self._task:
+                await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+                self._task.cancel()
+                await asyncio.wait({self._task})
+            while self._answers:
+                await self._async_store_answer()
+            self._changes.extend(await self._reports.async_store())
+            await self._store.write(transitions.release, self._announced, self._changes)
+        except StoreError as err:
+            _LOGGER.debug("The store of %s failed at the end: %s", self._entry.title, err)
+        finally:
+            for event in self._waiting:
+                event.set()
 
     async def async_send(
         self, drafts: Sequence[outgoing.Draft], caps: outgoing.Caps, context: Context | None = None
@@ -169,12 +150,15 @@ class Outbox:
         Raises:
             StoreError: Nothing was stored.
         """
-        stored = await self._store.write(outgoing.insert, drafts, caps)
-        if context:
-            self._contexts |= dict.fromkeys(stored.new, context)
-        self._may_be_queued = True
-        self.wake()
-        return stored
+        try:
+            stored = await self._store.write(outgoing.insert, drafts, caps)
+            if context:
+                self._contexts |= dict.fromkeys(stored.new, context)
+                while len(self._contexts) > MOST_CONTEXTS:
+                    del self._contexts[next(iter(self._contexts))]
+            return stored
+        finally:
+            self._look()
 
     async def async_fill(
         self, key: str, text: str, *, parts: int, expires_at: datetime, caps: outgoing.Caps
@@ -184,12 +168,13 @@ class Outbox:
         Raises:
             StoreError: It is still in preparation; the next start settles it.
         """
-        filled = await self._store.write(outgoing.fill, key, text, parts=parts, expires_at=expires_at, caps=caps)
-        if filled.reached:
-            await self._async_settle(_Outcome(key=key, status=SendStatus.REFUSED, reason=Reason.DAILY_LIMIT))
-        self._may_be_queued = True
-        self.wake()
-        return filled
+        try:
+            filled = await self._store.write(outgoing.fill, key, text, parts=parts, expires_at=expires_at, caps=caps)
+            if filled.reached:
+                await self._async_settle(Answer(key=key, status=SendStatus.REFUSED, reason=Reason.DAILY_LIMIT))
+            return filled
+        finally:
+            self._look()
 
     async def async_drop(self, key: str, reason: Reason) -> None:
         """Settle a text in preparation for which there is no content.
@@ -197,109 +182,97 @@ class Outbox:
         Raises:
             StoreError: It is still in preparation; the next start settles it.
         """
-        await self._async_settle(_Outcome(key=key, status=SendStatus.EXPIRED, reason=reason))
+        await self._async_settle(Answer(key=key, status=SendStatus.EXPIRED, reason=reason))
+        self.wake()
 
     async def async_wait(self, keys: Collection[str], seconds: float) -> list[SentText]:
         """Wait until the vendor has answered to all of these texts, at most for some seconds; return them.
 
+        A stop ends it, too.
+
         Raises:
             StoreError: They can't be read.
         """
-        until = self._hass.loop.time() + seconds
-        while True:
-            waiters = {key: self._waiters.setdefault(key, asyncio.Event()) for key in keys}
-            found = [await self._store.read(outgoing.get, key) for key in keys]
-            texts = [text for text in found if text]
-            left = until - self._hass.loop.time()
-            open_ = [waiters[text.outgoing.key] for text in texts if text.status in (SendStatus.QUEUED, *UNRESOLVED)]
-            if not open_ or left <= 0 or not self._is_started:
-                for key in keys:
-                    self._waiters.pop(key, None)
-                return texts
-            tasks = [asyncio.ensure_future(waiter.wait()) for waiter in open_]
-            try:
-                await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-            for waiter in open_:
-                waiter.clear()
+        until, event = self._hass.loop.time() + seconds, asyncio.Event()
+        self._waiting[event] = frozenset(keys)
+        try:
+            while True:
+                event.clear()
+                texts = await self._store.read(outgoing.with_keys, keys)
+                left = until - self._hass.loop.time()
+                is_open = any(text.status in (SendStatus.QUEUED, SendStatus.SENDING) for text in texts)
+                if not is_open or left <= 0 or not self._is_started:
+                    return texts
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await event.wait()
+        finally:
+            del self._waiting[event]
 
     @callback
     def async_report(self, reports: Iterable[Report]) -> None:
         """Note what the vendor has reported by a webhook."""
-        self._reports.extend(reports)
+        self._reports.note(reports)
         self.wake()
 
     @callback
     def async_check_reports(self) -> None:
         """Ask for delivery reports now, if there is a text of which one is missing."""
-        if self._reports_due is not None:
-            self._reports_due = 0.0
-            self.wake()
+        self._reports.ask_now()
+        self.wake()
 
-    def reply_to(self, message: Message, number: str | None) -> ReplyTo | None:
-        """Return which text a message answers: the one that the vendor names, else the latest one to its sender.
+    @property
+    def _is_armed(self) -> bool:
+        """Whether texts may be sent, and events fired: from the start of Home Assistant until it stops."""
+        return self._is_started and self._hass.state is CoreState.running
 
-        Args:
-            message: The message.
-            number: Its sender in E.164, None where that is no number.
-        """
-        named = message.in_reply_to
-        if named and (key := self._keys.get(named)):
-            return ReplyTo(key=key, is_certain=self.sending.replies_are_certain)
-        if number is None or not (latest := self._latest.get(number)):
-            return None
-        key, accepted_at = latest
-        at = message.received_at or dt_util.utcnow()
-        return ReplyTo(key=key, is_certain=False) if at - accepted_at <= REPLIES_UNTIL else None
+    @callback
+    def _look(self) -> None:
+        """Look into the queue now."""
+        self._look_at = 0.0
+        self.wake()
 
     async def _async_run(self) -> None:
-        """Do what is due until nothing is; if the store fails, try again later."""
+        """Do what is due until nothing is; after an error, try again later."""
         try:
-            await self._async_announce_again()
-            while self._is_started and await self._async_step():
+            while self._is_armed and await self._async_step():
                 pass
-            self._plan()
         except StoreError as err:
             _LOGGER.debug("The store of %s failed: %s", self._entry.title, err)
             self._outcome(err)
-            self._wake_in(STORE_RETRY_SECONDS)
+            self._wake_in(RETRY_SECONDS)
+        except Exception as err:  # noqa: BLE001 - whatever a fault of ours is, what comes later is to be sent
+            _LOGGER.warning("Unexpected error in the outbox of %s: %s", self._entry.title, _name(err))
+            self._wake_in(RETRY_SECONDS)
+        else:
+            due = min(self._look_at, self._reports.due, *(each.due for each in self._in_doubt.values()))
+            if due < math.inf:
+                self._wake_in(due - self._hass.loop.time())
 
     async def _async_step(self) -> bool:
         """Do one thing that is due; return whether there may be more."""
         now = self._hass.loop.time()
-        if self._outcomes:
-            await self._async_settle(self._outcomes[0])
-            del self._outcomes[0]
-        elif self._reports:
-            reports, self._reports = self._reports, []
-            await self._async_note_reports(reports)
-        elif unresolved := next((each for each in self._unresolved.values() if each.due <= now), None):
-            await self._async_resolve(unresolved)
-        elif self._may_be_queued and self._paused_until <= now:
-            await self._async_send_next()
-        elif self._reports_due is not None and self._reports_due <= now:
-            await self._async_ask_for_reports()
+        if self._answers:
+            await self._async_store_answer()
+        elif self._changes:
+            await self._async_announce()
+        elif self._reports.waiting:
+            self._changes.extend(await self._reports.async_store(keep_unknown=bool(self._in_doubt)))
+        elif in_doubt := next((each for each in self._in_doubt.values() if each.due <= now), None):
+            await self._async_resolve(in_doubt)
+        elif self._announced or self._look_at <= now:
+            await self._async_advance()
+        elif self._reports.due <= now:
+            await self._reports.async_ask()
         else:
             return False
         return True
 
     @callback
-    def _plan(self) -> None:
-        """Wake up when the next thing is due."""
-        due = [each.due for each in self._unresolved.values()]
-        if self._may_be_queued:
-            due.append(self._paused_until)
-        if self._reports_due is not None:
-            due.append(self._reports_due)
-        if due:
-            self._wake_in(min(due) - self._hass.loop.time())
-
-    @callback
     def _wake_in(self, seconds: float) -> None:
         """Wake up after some seconds."""
-        if self._is_started and not self._timer:
+        self._cancel_timer()
+        if self._is_started:
             self._timer = async_call_later(self._hass, max(seconds, 0.0), self._async_wake)
 
     @callback
@@ -308,154 +281,118 @@ class Outbox:
         self._timer = None
         self.wake()
 
-    async def _async_send_next(self) -> None:
-        """Send the oldest text in the queue, and settle those whose time is over."""
-        now, account = dt_util.utcnow(), self._entry.entry_id
-        for change in await self._store.write(outgoing.expire, account, now):
-            await self._async_announce(change)
-        sent = await self._store.write(outgoing.claim, account, now)
-        self._outcome(None)
-        if sent:
-            await self._async_attempt(sent)
-        else:
-            self._may_be_queued = False
+    @callback
+    def _cancel_timer(self) -> None:
+        """Don't wake up as planned."""
+        if self._timer:
+            self._timer()
+            self._timer = None
 
-    async def _async_attempt(self, sent: SentText) -> None:
-        """Send a text, and store what came of it."""
-        key = sent.outgoing.key
+    async def _async_advance(self) -> None:
+        """Mark what was announced, settle what has expired, and send the oldest text in the queue."""
+        now, announced = dt_util.utcnow(), self._announced[:]
+        may_claim = self._paused_until <= self._hass.loop.time()
+        self._look_at = math.inf
+        try:
+            found = await self._store.write(
+                transitions.advance, self._entry.entry_id, now, announced, may_claim=may_claim
+            )
+        except BaseException:
+            self._look_at = 0.0
+            raise
+        self._outcome(None)
+        del self._announced[: len(announced)]
+        self._changes.extend(found.expired)
+        if found.claimed and self._is_armed:
+            await self._async_attempt(found.claimed)
+        elif found.claimed:
+            self._answers.append(Answer(key=found.claimed.outgoing.key, status=SendStatus.QUEUED))
+        if found.expires_at:
+            left = (found.expires_at - dt_util.utcnow()).total_seconds()
+            due = min(self._paused_until, self._hass.loop.time() + max(left, 0.0))
+            self._look_at = min(self._look_at, due)
+
+    async def _async_attempt(self, sent: SentText, in_doubt: InDoubt | None = None) -> None:
+        """Send a text, for the first time or once more, and keep what comes of it to be stored."""
+        key, began = sent.outgoing.key, self._hass.loop.time()
         try:
             accepted = await self.sending.send(sent.outgoing)
         except NotSentError as err:
-            await self._async_note_not_sent(sent, err)
-        except UnknownOutcomeError as err:
-            _LOGGER.warning("It is unknown whether a text of %s was sent: %s", self._entry.title, err)
-            self._unresolved[key] = _Unresolved(text=sent, due=self._hass.loop.time() + LOOKS[0])
-        except Exception:
-            # A fault of ours may come after the first byte as well as before.
-            _LOGGER.exception("It is unknown whether a text of %s was sent", self._entry.title)
-            self._unresolved[key] = _Unresolved(text=sent, due=self._hass.loop.time() + LOOKS[0])
+            _LOGGER.debug("A text of %s was not sent: %s", self._entry.title, err)
+            pause = max(self._pause, err.retry_after or 0.0) if err.reason.is_temporary else 0.0
+            if pause:
+                self._pause = min(self._pause * 2, LONGEST_PAUSE)
+                self._paused_until = self._hass.loop.time() + pause
+            if in_doubt:
+                # That this attempt was not sent says nothing of the one before.
+                in_doubt.may_repeat = err.reason.is_temporary
+                in_doubt.due = max(in_doubt.due, self._paused_until)
+            else:
+                status = SendStatus.QUEUED if err.reason.is_temporary else SendStatus.REFUSED
+                self._answers.append(Answer(key=key, status=status, reason=err.reason))
+        except Exception as err:  # noqa: BLE001 - a fault of ours may come after the first byte as well as before
+            _LOGGER.warning("It is unknown whether a text of %s was sent: %s", self._entry.title, _name(err))
+            now = self._hass.loop.time()
+            self._paused_until = max(self._paused_until, now + SHORTEST_PAUSE)
+            if not in_doubt:
+                self._in_doubt[key] = InDoubt(text=sent, tried_at=began, due=now)
+                self._in_doubt[key].plan(now)
         else:
             self._pause = SHORTEST_PAUSE
-            self._unresolved.pop(key, None)
-            self._outcomes.append(_Outcome(key=key, status=SendStatus.ACCEPTED, accepted=accepted))
+            self._in_doubt.pop(key, None)
+            self._answers.append(Answer(key=key, status=SendStatus.ACCEPTED, accepted=accepted))
 
-    async def _async_note_not_sent(self, sent: SentText, err: NotSentError) -> None:
-        """Put a text back into the queue if what has kept it may pass, else settle it as refused."""
-        _LOGGER.debug("A text of %s was not sent: %s", self._entry.title, err)
-        key, now = sent.outgoing.key, self._hass.loop.time()
-        if not err.reason.is_temporary:
-            self._unresolved.pop(key, None)
-            self._outcomes.append(_Outcome(key=key, status=SendStatus.REFUSED, reason=err.reason))
-            return
-        pause = max(self._pause, err.retry_after or 0.0)
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        if unresolved := self._unresolved.get(key):
-            # That this attempt was not sent says nothing of the one before.
-            unresolved.due = now + pause
-            return
-        left = (sent.outgoing.expires_at - dt_util.utcnow()).total_seconds()
-        self._paused_until = now + min(pause, max(left, 0.0))
-        await self._store.write(outgoing.requeue, key)
-
-    async def _async_resolve(self, unresolved: _Unresolved) -> None:
+    async def _async_resolve(self, in_doubt: InDoubt) -> None:
         """Find out what became of a text: send it again where the vendor recognises a repeat, else look for it."""
-        sent, now = unresolved.text, dt_util.utcnow()
-        key, begun_at = sent.outgoing.key, sent.outgoing.begun_at or sent.outgoing.created_at
-        unresolved.due = self._hass.loop.time() + LOOKS[min(unresolved.looks, len(LOOKS) - 1)]
-        unresolved.looks += 1
-        held = self.sending.deduplicates
-        if held and now < min(begun_at + held, sent.outgoing.expires_at):
-            if again := await self._store.write(outgoing.claim_again, key):
-                unresolved.text = again
-                await self._async_attempt_again(unresolved)
+        key, now = in_doubt.text.outgoing.key, self._hass.loop.time()
+        in_doubt.plan(now)
+        if in_doubt.is_repeatable(self.sending):
+            if again := await self._store.write(transitions.claim_again, key):
+                in_doubt.text, in_doubt.tried_at = again, now
+                await self._async_attempt(again, in_doubt)
             else:
-                del self._unresolved[key]
-            return
-        if self.sending.finds_sent and unresolved.looks <= len(LOOKS):
-            try:
-                found = await self.sending.find_sent(sent.outgoing)
-            except ProviderError as err:
-                _LOGGER.debug("A text of %s could not be looked for: %s", self._entry.title, err)
-                return
-            if found:
-                del self._unresolved[key]
-                self._outcomes.append(_Outcome(key=key, status=SendStatus.ACCEPTED, accepted=found))
-            return
-        del self._unresolved[key]
-        self._outcomes.append(_Outcome(key=key, status=SendStatus.UNKNOWN, reason=Reason.NO_ANSWER))
+                del self._in_doubt[key]
+        elif answer := await in_doubt.async_look_for(self.sending, self._store, now):
+            del self._in_doubt[key]
+            self._answers.append(answer)
 
-    async def _async_attempt_again(self, unresolved: _Unresolved) -> None:
-        """Send a text again with the same key; if its outcome is unknown again, it is looked into as planned."""
-        due, looks = unresolved.due, unresolved.looks
-        await self._async_attempt(unresolved.text)
-        if present := self._unresolved.get(unresolved.text.outgoing.key):
-            present.due, present.looks = max(present.due, due), looks
-
-    async def _async_settle(self, outcome: _Outcome) -> None:
-        """Store what became of a text, and tell it."""
-        change = await self._store.write(
-            outgoing.settle, outcome.key, outcome.status, accepted=outcome.accepted, reason=outcome.reason
-        )
+    async def _async_store_answer(self) -> None:
+        """Store the oldest answer, which is kept until that has succeeded."""
+        answer = self._answers[0]
+        if answer.status is SendStatus.QUEUED:
+            await self._store.write(transitions.requeue, answer.key)
+            self._look_at = 0.0
+        else:
+            await self._async_settle(answer)
+        self._answers.popleft()
         self._outcome(None)
-        if change:
-            await self._async_announce(change)
 
-    async def _async_note_reports(self, reports: Sequence[Report]) -> None:
-        """Store what the vendor reports, and tell it; what can't be stored is noted later."""
-        try:
-            changes = await self._store.write(outgoing.report, self._entry.entry_id, reports)
-        except StoreError:
-            self._reports = [*reports, *self._reports]
-            raise
-        for change in changes:
-            self._unresolved.pop(change.text.outgoing.key, None)
-            await self._async_announce(change)
+    async def _async_settle(self, answer: Answer) -> None:
+        """Store what became of a text, so that it is announced."""
+        if change := await self._store.write(
+            transitions.settle, answer.key, answer.status, accepted=answer.accepted, reason=answer.reason
+        ):
+            self._changes.append(change)
 
-    async def _async_ask_for_reports(self) -> None:
-        """Ask the vendor what has become of what it took, less and less often, until nothing is open."""
-        since = dt_util.utcnow() - REPORTS_UNTIL
-        waiting = await self._store.read(outgoing.waiting, self._entry.entry_id, since, REPORTS_AT_ONCE)
-        if not waiting:
-            self._reports_due = None
-            return
-        pause = REPORT_PAUSES[min(self._report_round, len(REPORT_PAUSES) - 1)]
-        self._reports_due, self._report_round = self._hass.loop.time() + pause, self._report_round + 1
-        try:
-            reports = await self.sending.reports([each.outgoing for each in waiting])
-        except ProviderError as err:
-            _LOGGER.debug("There are no delivery reports of %s: %s", self._entry.title, err)
-            return
-        await self._async_note_reports(reports)
+    async def _async_announce(self) -> None:
+        """Tell which states have changed; what was told is marked in the store one turn later, see `_async_advance`."""
+        while self._changes:
+            change = self._changes.popleft()
+            key, status = change.text.outgoing.key, change.text.status
+            self._in_doubt.pop(key, None)
+            if status.is_taken:
+                self._reports.note_taken(is_final=status.is_final)
+            async_announce(self._hass, change, self._contexts.get(key))
+            self._announced.append(change)
+            if status.is_final:
+                self._contexts.pop(key, None)
+            self._changed(change.text)
+            for event in [event for event, keys in self._waiting.items() if key in keys]:
+                event.set()
+        # Automations start one turn of the loop after the event; a mark must not be stored before that.
+        await asyncio.sleep(0)
 
-    async def _async_announce_again(self) -> None:
-        """Fire the events that a crash may have kept from being fired."""
-        if self._may_be_unannounced:
-            for change in await self._store.read(outgoing.unannounced, self._entry.entry_id):
-                await self._async_announce(change, redelivered=True)
-            self._may_be_unannounced = False
 
-    async def _async_announce(self, change: outgoing.Change, *, redelivered: bool = False) -> None:
-        """Tell that the state of a text has changed."""
-        sent = change.text
-        key = sent.outgoing.key
-        if sent.status.is_taken:
-            self._remember(sent)
-            if self.sending.polls_reports and not sent.status.is_final:
-                self._reports_due, self._report_round = self._hass.loop.time() + REPORT_PAUSES[0], 0
-        async_announce(self._hass, change, self._contexts.get(key), redelivered=redelivered)
-        self._changed(sent)
-        if waiter := self._waiters.get(key):
-            waiter.set()
-        if sent.status.is_final:
-            self._contexts.pop(key, None)
-        await self._store.write(outgoing.mark_announced, [change])
-
-    @callback
-    def _remember(self, sent: SentText) -> None:
-        """Remember a text that was taken, for the messages that answer it."""
-        key, accepted_at = sent.outgoing.key, sent.accepted_at
-        self._keys[sent.outgoing.provider_id or key] = key
-        if accepted_at and sent.outgoing.recipient:
-            latest = self._latest.get(sent.outgoing.recipient)
-            if not latest or latest[1] <= accepted_at:
-                self._latest[sent.outgoing.recipient] = (key, accepted_at)
+def _name(err: Exception) -> str:
+    """Return what an error says, or only its name where it may hold something of a text."""
+    return str(err) if isinstance(err, UnknownOutcomeError) else type(err).__name__

@@ -10,7 +10,7 @@ from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
 from .const import DOMAIN
 from .model import SendStatus, SentText
-from .store import outgoing
+from .store import transitions
 
 EVENT_SMS_SENT: Final[EventType[dict[str, Any]]] = EventType("sms_sent")
 EVENT_SMS_STATUS: Final[EventType[dict[str, Any]]] = EventType("sms_status")
@@ -51,19 +51,16 @@ def sent_data(hass: HomeAssistant, sent: SentText) -> dict[str, Any]:
 
 
 @callback
-def async_announce(
-    hass: HomeAssistant, change: outgoing.Change, context: Context | None, *, redelivered: bool = False
-) -> None:
+def async_announce(hass: HomeAssistant, change: transitions.Change, context: Context | None) -> None:
     """Fire the events about a text whose state has changed: that it was taken, and what became of it.
 
     Args:
         hass: Home Assistant.
         change: The text, and its state before.
         context: Of the action that sent it; without one the user who did is named.
-        redelivered: Whether the events may have been fired before.
     """
     sent = change.text
-    data = {**sent_data(hass, sent), "previous": str(change.previous), "redelivered": redelivered}
+    data = {**sent_data(hass, sent), "previous": str(change.previous), "redelivered": change.redelivered}
     context = context or Context(user_id=sent.user_id)
     if sent.status.is_taken and not change.previous.is_taken:
         hass.bus.async_fire(EVENT_SMS_SENT, data, context=context)

@@ -188,7 +188,8 @@ async def test_not_found(client: Client, emulator: Emulator) -> None:
         reply = await client.get("twilio", elsewhere)
         assert reply.status == 404
         assert json.loads(reply.body)["code"] == 20404
-    assert (await client.ask("POST", emulator.url("twilio") + LIST)).status == 405
+    for path in (f"{BASE}.json", f"{BASE}/Messages/SM1.json"):
+        assert (await client.ask("POST", emulator.url("twilio") + path)).status == 405
 
 
 async def test_account(client: Client) -> None:

@@ -153,6 +153,11 @@ class HomeAssistant(Startable):
         await self._end(Child.kill)
 
     @property
+    def is_started(self) -> bool:
+        """Whether there is a process, which need not be up yet."""
+        return self._child is not None
+
+    @property
     def pid(self) -> int:
         """The id of its process, another one after each start."""
         if self._child is None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..model import Cursor, Message, ReplyTo, StoredMessage
 from ..providers.parsing import well_formed
-from . import quarantine
+from . import outgoing, quarantine
 from .accounts import Progress, save_progress
 from .rows import COLUMNS, ERASED, stored_message, text_of_time
 from .schema import UNDELIVERED, Status
@@ -64,13 +64,15 @@ class Arrival:
         message: The message.
         status: Pending, or existing.
         in_doubt: Whether it may have been fired before.
-        reply_to: The sent text that it answers, None where it answers none.
+        number: Its sender in E.164, None where that is no number; by it the sent text is found that it may answer.
+        is_reply_certain: Whether the sent text that the vendor names is surely the one that it answers.
     """
 
     message: Message
     status: Status = Status.PENDING
     in_doubt: bool = False
-    reply_to: ReplyTo | None = None
+    number: str | None = None
+    is_reply_certain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,6 +255,8 @@ def _insert(
     """Store what is not known yet; return it with its status. The first pending ones are claimed, if there is room."""
     room = standing.room
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
+    replies: dict[str, ReplyTo | None] = {}
+    has_sent = outgoing.has_any(db, account)
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.fingerprint:
@@ -263,12 +267,13 @@ def _insert(
         if status is Status.PENDING and room > 0:
             status, room = Status.CLAIMED, room - 1
         by_id[message.message_id] = (arrival, message, status)
+        replies[message.message_id] = _reply_to(db, account, arrival, message, now) if has_sent else None
     if not by_id:
         return []
     at = text_of_time(now)
     rows = [
-        (account, standing.provider, *_values(message), at, status, arrival.in_doubt, *_reply(arrival.reply_to))
-        for arrival, message, status in by_id.values()
+        (account, standing.provider, *_values(message), at, status, arrival.in_doubt, *_reply(replies[message_id]))
+        for message_id, (arrival, message, status) in by_id.items()
     ]
     inserted = 0
     for some in batched(rows, ROWS_AT_ONCE, strict=False):
@@ -289,7 +294,7 @@ def _insert(
             message=message,
             stored_at=now,
             in_doubt=arrival.in_doubt,
-            reply_to=arrival.reply_to,
+            reply_to=replies[message_id],
         )
         found.append((one, status))
     return found
@@ -350,6 +355,15 @@ def _values(message: Message) -> tuple[Any, ...]:
         message.channel,
         message.fingerprint,
     )
+
+
+def _reply_to(
+    db: sqlite3.Connection, account: str, arrival: Arrival, message: Message, now: datetime
+) -> ReplyTo | None:
+    """Return which sent text a message answers, None where it answers none."""
+    at = message.received_at or now
+    named = message.in_reply_to
+    return outgoing.answered(db, account, named, arrival.number, at, is_certain=arrival.is_reply_certain)
 
 
 def _reply(reply_to: ReplyTo | None) -> tuple[str | None, bool | None]:

@@ -1,29 +1,28 @@
-"""Texts that are sent: stored, claimed, settled, reported, and found again.
+"""Texts that are sent: stored, counted, found again, and erased; `transitions` changes their state.
 
 Each function works on a connection within a transaction, see `Store.write`. What a text may cost is charged when it is
 stored, and given back only where nothing of it was sent: a crash or a lost answer can't make room for more.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import json
 import sqlite3
 from typing import Final
 
-from ..model import OPEN, RANKS, Accepted, Outgoing, Reason, Report, SendStatus, SentText
+from ..model import OPEN, Outgoing, Reason, ReplyTo, SendStatus, SentText
 from .rows import text_of_time, time_of_text
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 KEY_HELD: Final = timedelta(hours=24)
+REPLIES_UNTIL: Final = timedelta(hours=72)
+CLOCKS_APART: Final = timedelta(minutes=5)
 COLUMNS: Final = (
     "sequence, account, provider, key, recipient, contact, sender, text, parts, created_at, expires_at, status,"
     " attempts, begun_at, accepted_at, settled_at, provider_id, cost, currency, reason, cause, is_automatic, user_id"
 )
-TAKEN: Final = tuple(str(status) for status in RANKS)
-UNSENT: Final = (SendStatus.REFUSED, SendStatus.EXPIRED)
-"""Final states in which nothing was sent, so that nothing is charged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,29 +75,27 @@ class Stored:
     reached: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """A text whose state has changed, and the state before."""
-
-    text: SentText
-    previous: SendStatus
-
-
 def insert(db: sqlite3.Connection, drafts: Sequence[Draft], caps: Caps) -> Stored:
     """Store texts of one account, all or none; those whose request was stored before are returned as they are now.
 
     An automatic answer to a message that has one already is left out.
     """
     now = datetime.now(UTC)
-    known = [_requested(db, draft, now) for draft in drafts]
-    new = [draft for draft, found in zip(drafts, known, strict=True) if not found and not _is_answered(db, draft)]
-    parts = sum(draft.outgoing.parts for draft in new)
-    if new and (reached := _reached(db, new[0].account, parts, caps, now)):
+    texts: list[SentText] = []
+    new: list[Draft] = []
+    for draft in drafts:
+        if found := _requested(db, draft, now):
+            texts.append(found)
+        elif not _is_answered(db, draft):
+            _insert(db, draft, now)
+            new.append(draft)
+            texts += filter(None, [get(db, draft.outgoing.key)])
+    # What is in preparation is charged when it is filled.
+    uncharged = sum(draft.outgoing.parts for draft in new if draft.status is SendStatus.PREPARING)
+    if new and (reached := _reached(db, new[0].account, uncharged, caps, now)):
+        db.executemany("DELETE FROM outgoing WHERE key = ?", [(draft.outgoing.key,) for draft in new])
         return Stored(reached=reached)
-    for draft in new:
-        _insert(db, draft, now)
-    texts = [found or get(db, draft.outgoing.key) for draft, found in zip(drafts, known, strict=True)]
-    return Stored(texts=tuple(text for text in texts if text), new=frozenset(draft.outgoing.key for draft in new))
+    return Stored(texts=tuple(texts), new=frozenset(draft.outgoing.key for draft in new))
 
 
 def fill(db: sqlite3.Connection, key: str, text: str, *, parts: int, expires_at: datetime, caps: Caps) -> Stored:
@@ -118,148 +115,15 @@ def fill(db: sqlite3.Connection, key: str, text: str, *, parts: int, expires_at:
     return Stored(texts=(filled,) if filled else ())
 
 
-def claim(db: sqlite3.Connection, account: str, now: datetime) -> SentText | None:
-    """Note that the oldest text in the queue is about to be sent; return it, None where there is none."""
-    row = db.execute(
-        f"UPDATE outgoing SET status = '{SendStatus.SENDING}', attempts = attempts + 1, begun_at = ?, settled_at = ?"
-        " WHERE sequence = (SELECT sequence FROM outgoing"
-        f" WHERE account = ? AND status = '{SendStatus.QUEUED}' AND expires_at > ? ORDER BY sequence LIMIT 1)"
-        f" RETURNING {COLUMNS}",
-        (text_of_time(now), text_of_time(now), account, text_of_time(now)),
-    ).fetchone()
-    return sent_text(row) if row else None
-
-
-def claim_again(db: sqlite3.Connection, key: str) -> SentText | None:
-    """Note one more attempt for a text whose outcome is unknown; `begun_at` stays that of the first one."""
-    row = db.execute(
-        f"UPDATE outgoing SET attempts = attempts + 1 WHERE key = ? AND status = '{SendStatus.SENDING}'"
-        f" RETURNING {COLUMNS}",
-        (key,),
-    ).fetchone()
-    return sent_text(row) if row else None
-
-
-def requeue(db: sqlite3.Connection, key: str) -> None:
-    """Put a text that was surely not sent back into the queue, in its place."""
-    db.execute(
-        f"UPDATE outgoing SET status = '{SendStatus.QUEUED}', begun_at = NULL"
-        f" WHERE key = ? AND status = '{SendStatus.SENDING}'",
-        (key,),
-    )
-
-
-def expire(db: sqlite3.Connection, account: str, now: datetime) -> list[Change]:
-    """Settle what is still in the queue after its time."""
-    rows = db.execute(
-        f"SELECT key FROM outgoing WHERE account = ? AND status = '{SendStatus.QUEUED}' AND expires_at <= ?",
-        (account, text_of_time(now)),
-    ).fetchall()
-    changes = [settle(db, row["key"], SendStatus.EXPIRED, reason=Reason.EXPIRED) for row in rows]
-    return [change for change in changes if change]
-
-
-def settle(
-    db: sqlite3.Connection,
-    key: str,
-    status: SendStatus,
-    *,
-    accepted: Accepted | None = None,
-    reason: Reason | None = None,
-) -> Change | None:
-    """Note what became of a text; None where its state doesn't change.
-
-    An open text, and one whose outcome is unknown, takes any state that is not open. One that the vendor has taken only
-    rises.
-    """
-    found = get(db, key)
-    if not found or not _may_follow(found.status, status):
-        return None
-    now = text_of_time(datetime.now(UTC))
-    accepted = accepted or Accepted()
-    db.execute(
-        "UPDATE outgoing SET status = ?, settled_at = ?, reason = ?, accepted_at = coalesce(accepted_at, ?),"
-        " provider_id = coalesce(?, provider_id), parts = coalesce(?, parts), cost = coalesce(?, cost),"
-        " currency = coalesce(?, currency), charged_at = iif(?, NULL, charged_at) WHERE key = ?",
-        (
-            status,
-            now,
-            reason,
-            now if status.is_taken else None,
-            accepted.provider_id,
-            accepted.parts,
-            accepted.cost,
-            accepted.currency,
-            status in UNSENT,
-            key,
-        ),
-    )
-    changed = get(db, key)
-    return Change(text=changed, previous=found.status) if changed else None
-
-
-def report(db: sqlite3.Connection, account: str, reports: Iterable[Report]) -> list[Change]:
-    """Note what vendors report; a text that is not known here was sent by another program, and is left out."""
-    changes = []
-    for each in reports:
-        row = db.execute(
-            "SELECT key FROM outgoing WHERE account = ? AND (provider_id = ? OR key = ?)"
-            " ORDER BY sequence DESC LIMIT 1",
-            (account, each.provider_id, each.key),
-        ).fetchone()
-        if not row:
-            continue
-        accepted = Accepted(provider_id=each.provider_id, parts=each.parts, cost=each.cost, currency=each.currency)
-        if change := settle(db, row["key"], each.status, accepted=accepted, reason=each.reason):
-            changes.append(change)
-        else:
-            db.execute(
-                "UPDATE outgoing SET parts = coalesce(?, parts), cost = coalesce(?, cost),"
-                " currency = coalesce(?, currency) WHERE key = ?",
-                (each.parts, each.cost, each.currency, row["key"]),
-            )
-    return changes
-
-
-def mark_announced(db: sqlite3.Connection, changes: Collection[Change]) -> None:
-    """Note that the events about these states were fired."""
-    db.executemany(
-        "UPDATE outgoing SET announced = ? WHERE key = ?",
-        [(change.text.status, change.text.outgoing.key) for change in changes],
-    )
-
-
-def unannounced(db: sqlite3.Connection, account: str) -> list[Change]:
-    """Return the texts whose event may not have been fired, each with the state that was announced last."""
-    rows = db.execute(
-        f"SELECT {COLUMNS}, announced FROM outgoing WHERE account = ? AND announced <> status"
-        " AND status NOT IN (SELECT value FROM json_each(?)) ORDER BY sequence",
-        (account, json.dumps(list(OPEN))),
-    ).fetchall()
-    return [Change(text=sent_text(row), previous=SendStatus(row["announced"])) for row in rows]
-
-
-def interrupt(db: sqlite3.Connection, account: str) -> list[Change]:
-    """Settle the automatic answers that were being made when the process ended: they are never made again."""
-    rows = db.execute(
-        "SELECT key FROM outgoing WHERE account = ? AND status = ?", (account, SendStatus.PREPARING)
-    ).fetchall()
-    changes = [settle(db, row["key"], SendStatus.EXPIRED, reason=Reason.INTERRUPTED) for row in rows]
-    return [change for change in changes if change]
-
-
-def doubt(db: sqlite3.Connection) -> None:
-    """Note that the file was restored: what was still to be sent may have been sent since the backup."""
-    db.execute(
-        "UPDATE outgoing SET status = ?, begun_at = coalesce(begun_at, created_at) WHERE status = ?",
-        (SendStatus.SENDING, SendStatus.QUEUED),
-    )
-
-
 def get(db: sqlite3.Connection, key: str) -> SentText | None:
     """Return a text, None where there is none."""
     row = db.execute(f"SELECT {COLUMNS} FROM outgoing WHERE key = ?", (key,)).fetchone()
     return sent_text(row) if row else None
+
+
+def with_keys(db: sqlite3.Connection, keys: Collection[str]) -> list[SentText]:
+    """Return those of some texts that there are, in the order of their keys."""
+    return [text for key in keys if (text := get(db, key))]
 
 
 def with_status(db: sqlite3.Connection, account: str, statuses: Collection[SendStatus]) -> list[SentText]:
@@ -272,23 +136,62 @@ def with_status(db: sqlite3.Connection, account: str, statuses: Collection[SendS
     return [sent_text(row) for row in rows]
 
 
-def waiting(db: sqlite3.Connection, account: str, since: datetime, limit: int) -> list[SentText]:
-    """Return the texts that were taken since a time and have not got to a final state, the latest first."""
+def waiting(db: sqlite3.Connection, account: str, since: datetime, *, before: int, limit: int) -> list[SentText]:
+    """Return texts that were taken since a time and have not got to a final state, the latest first.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        since: The time.
+        before: Only texts with a smaller sequence.
+        limit: How many at most.
+    """
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM outgoing WHERE account = ? AND status IN (?, ?) AND accepted_at >= ?"
+        f"SELECT {COLUMNS} FROM outgoing WHERE account = ? AND status IN (?, ?) AND accepted_at >= ? AND sequence < ?"
         " ORDER BY sequence DESC LIMIT ?",
-        (account, SendStatus.ACCEPTED, SendStatus.SENT, text_of_time(since), limit),
+        (account, SendStatus.ACCEPTED, SendStatus.SENT, text_of_time(since), before, limit),
     )
     return [sent_text(row) for row in rows]
 
 
-def taken_since(db: sqlite3.Connection, account: str, since: datetime) -> list[SentText]:
-    """Return the texts that the vendor has taken since a time, the oldest first."""
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM outgoing WHERE account = ? AND accepted_at >= ? ORDER BY sequence",
-        (account, text_of_time(since)),
-    )
-    return [sent_text(row) for row in rows]
+def has_any(db: sqlite3.Connection, account: str) -> bool:
+    """Whether there are texts of an account."""
+    return db.execute("SELECT 1 FROM outgoing WHERE account = ? LIMIT 1", (account,)).fetchone() is not None
+
+
+def is_of_another(db: sqlite3.Connection, account: str, key: str, provider_id: str | None) -> bool:
+    """Whether an id of the vendor's belongs to another text than that with a key."""
+    row = db.execute(
+        "SELECT 1 FROM outgoing WHERE account = ? AND provider_id = ? AND key <> ?", (account, provider_id, key)
+    ).fetchone()
+    return row is not None
+
+
+def answered(
+    db: sqlite3.Connection, account: str, named: str | None, number: str | None, at: datetime, *, is_certain: bool
+) -> ReplyTo | None:
+    """Return which text a message answers: the one that the vendor names, else the latest one to its sender.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        named: The vendor's id of the text that the message answers, None where it names none.
+        number: The message's sender in E.164, None where that is no number.
+        at: When the message was received.
+        is_certain: Whether the text that the vendor names is surely the one that was answered.
+    """
+    row = db.execute(
+        "SELECT key FROM outgoing WHERE account = ? AND provider_id = ? ORDER BY sequence DESC LIMIT 1",
+        (account, named),
+    ).fetchone()
+    if row:
+        return ReplyTo(key=row["key"], is_certain=is_certain)
+    row = db.execute(
+        "SELECT key FROM outgoing WHERE account = ? AND recipient = ? AND accepted_at BETWEEN ? AND ?"
+        " ORDER BY accepted_at DESC, sequence DESC LIMIT 1",
+        (account, number, text_of_time(at - REPLIES_UNTIL), text_of_time(at + CLOCKS_APART)),
+    ).fetchone()
+    return ReplyTo(key=row["key"], is_certain=False) if row else None
 
 
 def last_taken(db: sqlite3.Connection, account: str) -> SentText | None:
@@ -347,18 +250,21 @@ def prune(
     db: sqlite3.Connection, account: str, *, store_texts: bool, texts_before: datetime, identities_before: datetime
 ) -> None:
     """Erase the texts and numbers that are too old, all texts that are done with if none are to stay, and old rows."""
+    settled = "status NOT IN (SELECT value FROM json_each(?))"
     db.execute(
         "UPDATE outgoing SET text = NULL, recipient = '', sender = NULL"
-        " WHERE account = ? AND created_at < ? AND (text IS NOT NULL OR recipient <> '')",
-        (account, text_of_time(texts_before)),
+        f" WHERE account = ? AND created_at < ? AND (text IS NOT NULL OR recipient <> '') AND {settled}",
+        (account, text_of_time(texts_before), json.dumps(list(OPEN))),
     )
     if not store_texts:
         db.execute(
-            "UPDATE outgoing SET text = NULL WHERE account = ? AND text IS NOT NULL"
-            " AND status NOT IN (SELECT value FROM json_each(?))",
+            f"UPDATE outgoing SET text = NULL WHERE account = ? AND text IS NOT NULL AND {settled}",
             (account, json.dumps([*OPEN, SendStatus.UNKNOWN])),
         )
-    db.execute("DELETE FROM outgoing WHERE account = ? AND created_at < ?", (account, text_of_time(identities_before)))
+    db.execute(
+        f"DELETE FROM outgoing WHERE account = ? AND created_at < ? AND {settled}",
+        (account, text_of_time(identities_before), json.dumps(list(OPEN))),
+    )
 
 
 def remove(db: sqlite3.Connection, account: str) -> None:
@@ -399,24 +305,18 @@ def sent_text(row: sqlite3.Row) -> SentText:
     )
 
 
-def _may_follow(present: SendStatus, following: SendStatus) -> bool:
-    """Whether a state may follow another one."""
-    if following in OPEN or present.is_final:
-        return False
-    if present.is_taken:
-        return following.is_taken and RANKS[following] > RANKS[present]
-    return following is not present
-
-
 def _requested(db: sqlite3.Connection, draft: Draft, now: datetime) -> SentText | None:
-    """Return the text that the same request has stored within a day; an older one gives its key free."""
+    """Return the text that the same request has stored within a day.
+
+    An older one gives its key free, and one of which nothing was sent: whoever asks again wants it to be sent.
+    """
     if draft.request_key is None:
         return None
     where = "account = ? AND request_key = ? AND recipient = ?"
     values = (draft.account, draft.request_key, draft.outgoing.recipient)
     db.execute(
-        f"UPDATE outgoing SET request_key = NULL WHERE {where} AND created_at <= ?",
-        (*values, text_of_time(now - KEY_HELD)),
+        f"UPDATE outgoing SET request_key = NULL WHERE {where} AND (created_at <= ? OR status IN (?, ?))",
+        (*values, text_of_time(now - KEY_HELD), SendStatus.REFUSED, SendStatus.EXPIRED),
     )
     row = db.execute(f"SELECT {COLUMNS} FROM outgoing WHERE {where}", values).fetchone()
     return sent_text(row) if row else None

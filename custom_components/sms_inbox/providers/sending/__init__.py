@@ -8,11 +8,28 @@ from types import MappingProxyType
 
 from ..contract import Provider
 from .bulksms import BulkSmsSending
+from .bulletin import BulletinSending
 from .contract import Sending
+from .gammu import GammuSending
+from .smsgate import SmsGateSending
+from .twilio import TwilioSending
+from .voipms import VoipMsSending
 
 __all__ = ["SENDING", "Sending", "sending_of"]
 
-SENDING: Mapping[str, type[Sending]] = MappingProxyType({each.key: each for each in (BulkSmsSending,)})
+SENDING: Mapping[str, type[Sending]] = MappingProxyType(
+    {
+        each.key: each
+        for each in (
+            BulkSmsSending,
+            SmsGateSending,
+            TwilioSending,
+            GammuSending,
+            VoipMsSending,
+            BulletinSending,
+        )
+    }
+)
 
 
 def sending_of(provider: Provider) -> Sending | None:
