@@ -147,12 +147,13 @@ async def test_short_number(hass: HomeAssistant, emulator: Emulator, account: Ac
 
 
 @pytest.mark.usefixtures("entry")
-async def test_automation_that_is_switched_off(hass: HomeAssistant) -> None:
-    """It hears nothing."""
+async def test_automation_that_is_switched_off_and_on(hass: HomeAssistant) -> None:
+    """While it is off it hears nothing, and after that each change once."""
     runs = await automate(hass)
-    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.told"}, blocking=True)
-    await send(hass)
-    assert runs == []
+    for action, count in (("turn_off", 0), ("turn_on", 1)):
+        await hass.services.async_call("automation", action, {"entity_id": "automation.told"}, blocking=True)
+        await send(hass)
+        assert len(runs) == count
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ async def send_in_doubt(hass: HomeAssistant, emulator: Emulator, **data: Any) ->
     with (
         patch(f"{BULKSMS}.deduplicates", None),
         patch(f"{BULKSMS}.finds_sent", new=False),
-        patch("custom_components.sms_inbox.outbox.LOOKS", (0.0,)),
+        patch("custom_components.sms_inbox.in_doubt.LOOKS", (0.0,)),
         pytest.raises(HomeAssistantError) as caught,
     ):
         await send(hass, **data)
@@ -134,7 +134,7 @@ class TestUnknown:
         with (
             patch(f"{BULKSMS}.deduplicates", None),
             patch(f"{BULKSMS}.finds_sent", new=False),
-            patch("custom_components.sms_inbox.outbox.LOOKS", (0.0,)),
+            patch("custom_components.sms_inbox.in_doubt.LOOKS", (0.0,)),
         ):
             dialog = await repairs.choose(await repairs.open(issue_id), "send_again")
         assert dialog["type"] == "create_entry"
