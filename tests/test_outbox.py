@@ -598,6 +598,7 @@ async def test_stop_of_home_assistant(
         await gate.asked.wait()
         hass.set_state(CoreState.stopping)
         gate.opened.set()
+        await settle(hass)
         hass.bus.async_fire_internal(EVENT_HOMEASSISTANT_STOP)
         await settle(hass)
     assert ((await state(hass, key)).status, (await state(hass, waiting)).status) == ("accepted", "queued")

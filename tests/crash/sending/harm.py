@@ -139,7 +139,7 @@ class Harm:
         """Make a backup while texts wait in the queue, let them be sent, and restore it."""
         for account in self._accounts.entries:
             await self._fault(account, {"kind": "rate_limited", "retry_after": 1, "count": 1})
-        self._traffic.burst()
+        self._traffic.burst(lasting=True)
         await asyncio.sleep(self._dice.uniform(*MOMENT))
         begin = time.time()
         backup_id = await make_backup(self._home_assistant)
@@ -177,7 +177,7 @@ class Harm:
         """Have each vendor take a text and answer slowly, and go on somewhere in the middle of that."""
         for account in self._accounts.entries:
             await self._fault(account, {"kind": "slow", "seconds": SLOW_ANSWER, "count": 1})
-        self._traffic.burst()
+        self._traffic.burst(lasting=True)
         await asyncio.sleep(self._dice.uniform(0.3, SLOW_ANSWER))
         yield
         await self._emulator.delete("/admin/faults")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..sabotage import Sabotage
-from .verdict import NOT_TOLD, TOO_LATE, TWICE
+from .verdict import AGAIN, NOT_TOLD, TOO_LATE, TWICE
 
 SABOTAGES: Final[Mapping[str, Sabotage]] = {
     "claim": Sabotage(
@@ -43,7 +43,7 @@ SABOTAGES: Final[Mapping[str, Sabotage]] = {
     "backup": Sabotage(
         changes=(("store/connections.py", "                transitions.doubt(db)\n", ""),),
         harms=("restore",),
-        fault=TWICE,
+        fault=AGAIN,
     ),
     "time": Sabotage(
         changes=(

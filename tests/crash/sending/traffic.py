@@ -15,6 +15,7 @@ from .facts import Text
 PAUSE = 0.8  # seconds between two texts, on average
 BURST = (3, 8)
 SECONDS = (2, 60)
+LONG = 180
 PHONES = tuple(f"+4477009003{number:02}" for number in range(10, 20))
 KINDS: Sequence[Callable[[int], str]] = (
     lambda number: f"Text {number}",
@@ -48,21 +49,21 @@ class Traffic:
             await asyncio.sleep(self._dice.expovariate(1 / PAUSE))
             account = self._dice.choice(tuple(self._accounts.entries))
             if self._home_assistant.is_started:
-                self.send(account)
+                self.send(account, self._dice.randint(*SECONDS))
 
-    def burst(self) -> None:
-        """Begin to send some texts by each account."""
+    def burst(self, *, lasting: bool = False) -> None:
+        """Begin to send some texts by each account; `lasting` ones still may be sent after a restart."""
         for account in self._accounts.entries:
             for _ in range(self._dice.randint(*BURST)):
-                self.send(account)
+                self.send(account, LONG if lasting else self._dice.randint(*SECONDS))
 
-    def send(self, account: Account) -> None:
-        """Begin to send a text."""
+    def send(self, account: Account, seconds: int) -> None:
+        """Begin to send a text that must not be sent any more after some seconds."""
         text = Text(
             account=account.label,
             text=self._dice.choice(KINDS)(next(self._numbers)),
             asked=time.time(),
-            seconds=self._dice.randint(*SECONDS),
+            seconds=seconds,
         )
         self.asked.append(text)
         data = {
