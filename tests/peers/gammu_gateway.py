@@ -2,7 +2,8 @@
 
 `gammu_gateway.py FOLDER PORT USERNAME PASSWORD`, run by the Python of the packages. Beside the contract a POST to
 /received, `[sender, text, time]`, has the modem receive a message; and one to /meanwhile, a list of `["receive",
-[sender, text, time]]` and `["delete", index]`, has this happen right after all messages were shown the next time.
+[sender, text, time]]` and `["delete", index]`, has this happen right after all messages were shown the next time. A GET
+of /sent shows what phones show of what was sent.
 """
 
 import base64
@@ -39,6 +40,8 @@ class Handler(BaseHTTPRequestHandler):
         """Show all messages, or one; or take the first one out."""
         if self.headers["Authorization"] != self.server.authorization:
             self._answer(HTTPStatus.UNAUTHORIZED, "text/html", b"Unauthorized Access")
+        elif self.path == "/sent":
+            self._answer_json(HTTPStatus.OK, self.server.modem.sent)
         elif self.path == "/sms":
             self._answer_json(HTTPStatus.OK, [_shown(message) for message in self.server.modem.messages()])
             self._meanwhile()
@@ -57,13 +60,30 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NO_CONTENT, "application/json", b"")
 
     def do_POST(self) -> None:
-        """Have the modem receive a message, or another client do something later."""
+        """Send a text; or have the modem receive a message, or another client do something later."""
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/sms":
+            self._send(data)
+            return
         if self.path == "/received":
             self.server.modem.receive(*data)
         else:
             self.server.meanwhile = data
         self._answer(HTTPStatus.NO_CONTENT, "application/json", b"")
+
+    def _send(self, data: dict[str, Any]) -> None:
+        """Send a text to each number; whatever `unicode` is, if it isn't empty it is true."""
+        text, numbers = data.get("text"), data.get("number")
+        if self.headers["Authorization"] != self.server.authorization:
+            self._answer(HTTPStatus.UNAUTHORIZED, "text/html", b"Unauthorized Access")
+        elif text is None or numbers is None:
+            self._answer_json(HTTPStatus.NOT_FOUND, {"message": "Parameters 'text' and 'number' are required."})
+        else:
+            smsc = {"Number": data["smsc"]} if data.get("smsc") else {"Location": 1}
+            is_unicode = bool(data.get("unicode"))
+            sent = [self.server.modem.send(each, text, smsc, is_unicode=is_unicode) for each in numbers.split(",")]
+            references = [reference for each in sent for reference in each]
+            self._answer_json(HTTPStatus.OK, {"status": 200, "message": str(references)})
 
     def _meanwhile(self) -> None:
         """Do what another client was to do now."""

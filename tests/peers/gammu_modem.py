@@ -27,6 +27,8 @@ class Modem:
         self._machine = gammu.StateMachine()
         self._machine.ReadConfig(Filename=str(config))
         self._machine.Init()
+        self.sent: list[list] = []
+        """What phones show of what was sent: number, text, and in how many parts it came."""
 
     def receive(self, sender: str, text: str, time: str) -> None:
         """Store a message as the network would hand it over, with its time (ISO 8601): in as many parts as it takes."""
@@ -40,6 +42,16 @@ class Modem:
                 DateTime=datetime.fromisoformat(time),
             )
             self._machine.AddSMS(part)
+
+    def send(self, number: str, text: str, smsc: dict, *, is_unicode: bool) -> list[int]:
+        """Send a text as the gateways do, and return a reference for each part; phones decode what was encoded."""
+        content = {"ID": "ConcatenatedTextLong", "Buffer": text}
+        parts = gammu.EncodeSMS({"Class": -1, "Unicode": is_unicode, "Entries": [content]})
+        references = [self._machine.SendSMS({**part, "SMSC": smsc, "Number": number}) for part in parts]
+        pdus = [gammu.EncodePDU({**part, "SMSC": {"Number": "+1"}, "Number": number}, "Submit") for part in parts]
+        for message in gammu.LinkSMS([[gammu.DecodePDU(pdu)] for pdu in pdus]):
+            self.sent.append([number, text_of(message), len(message)])
+        return references
 
     def messages(self) -> list[list[dict]]:
         """Return the messages, each as the list of its parts."""

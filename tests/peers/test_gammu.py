@@ -1,15 +1,22 @@
-"""Our provider for gammu's gateways reads a real gammu, with the storage of a modem."""
+"""Our provider for gammu's gateways reads a real gammu, with the storage of a modem, and sends by it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 import re
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
 
+from custom_components.sms_inbox.model import Outgoing
+from custom_components.sms_inbox.providers.contract import Account
+from custom_components.sms_inbox.providers.gammu import Gammu
+from custom_components.sms_inbox.providers.sending import sending_of
+from custom_components.sms_inbox.providers.sending.sizes import parts_of
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -51,10 +58,12 @@ class Modem:
         except aiohttp.ClientConnectionError:
             return False
 
-    async def request(self, method: str, path: str, *, password: str | None = PASSWORD) -> tuple[int, str | None, Any]:
+    async def request(
+        self, method: str, path: str, *, password: str | None = PASSWORD, json: Any = None
+    ) -> tuple[int, str | None, Any]:
         """Ask the gateway as another client does, and return the status, the type of the content, and the content."""
         headers = {"Authorization": aiohttp.encode_basic_auth(USERNAME, password)} if password else {}
-        async with self._session.request(method, path, headers=headers) as answer:
+        async with self._session.request(method, path, headers=headers, json=json) as answer:
             content = await (answer.json() if answer.content_type == "application/json" else answer.text())
             return answer.status, answer.headers.get("Content-Type"), content
 
@@ -216,3 +225,48 @@ async def test_existing(hass: HomeAssistant, modem: Modem, received: list[Event[
     await modem.receive("before 😀")
     await add_account(hass, modem, deliver_existing=True)
     assert texts(received) == ["before 😀"]
+
+
+LETTERS = (
+    "Hello",
+    "a" * 161,
+    "Garçon, ÇA VA? `x`",
+    "5 € [a] {b} ~^|\\ @£$",
+    "ж" * 66 + "😀" + "ж" * 10,
+    "👩\u200d👩\u200d👧 שלום",
+    "two\nlines\r\nand more",
+    "  blanks  ",
+)
+
+
+async def test_sent(modem: Modem) -> None:
+    """What our sender has the gateway send is on the phones as it was written, in as many parts as we count."""
+    now = datetime.now(UTC)
+    async with aiohttp.ClientSession() as session:
+        sending = sending_of(Gammu(session, Account(username=USERNAME, password=PASSWORD, url=modem.url)))
+        assert sending
+        for text in LETTERS:
+            outgoing = Outgoing(
+                key=str(uuid4()),
+                recipient=SENDER,
+                sender=None,
+                text=text,
+                parts=sending.check(text),
+                created_at=now,
+                expires_at=now + timedelta(minutes=10),
+            )
+            await sending.send(outgoing)
+    _, _, sent = await modem.request("GET", "/sent")
+    assert sent == [[SENDER, text, parts_of(text)] for text in LETTERS]
+
+
+async def test_contract_of_sending(modem: Modem) -> None:
+    """The gateway takes whatever it gets: without Unicode letters are lost, and a comma makes two recipients."""
+    for data in ({"text": "x"}, {"number": SENDER}):
+        status, _, told = await modem.request("POST", "/sms", json=data)
+        assert (status, told) == (404, {"message": "Parameters 'text' and 'number' are required."})
+    assert (await modem.request("POST", "/sms", password="wrong", json={"number": SENDER, "text": "x"}))[0] == 401
+    await modem.request("POST", "/sms", json={"number": f"{SENDER},123", "text": "ж ☺ 😀 ç"})
+    await modem.request("POST", "/sms", json={"number": SENDER, "text": "ж", "unicode": "false"})
+    _, _, sent = await modem.request("GET", "/sent")
+    assert sent == [[SENDER, "? ? ?? c", 1], ["123", "? ? ?? c", 1], [SENDER, "ж", 1]]
