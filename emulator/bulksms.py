@@ -368,6 +368,7 @@ def _submissions(call: Call, account: Account) -> list[dict[str, Any]]:
 
 
 def _row(message: Message, *, is_new: bool = False) -> bytes:
+    """A row of a list; the answer to a submission doesn't say yet what it costs."""
     if message.raw is not None:
         return message.raw
     status = message.status.upper() if message.sent else "DELIVERED"
@@ -381,13 +382,15 @@ def _row(message: Message, *, is_new: bool = False) -> bytes:
         "encoding": message.encoding.upper(),
         "protocolId": 0,
         "messageClass": 2,
-        "numberOfParts": None if is_new else parts(message.text),
-        "creditCost": None if is_new else (parts(message.text) * 1.0 if message.sent else 0),
+        "numberOfParts": parts(message.text),
+        "creditCost": parts(message.text) * 1.0 if message.sent else 0,
         "submission": {"id": f"1-{message.message_id}", "date": _iso(message.received_at)},
         "status": {"id": f"{status}.{subtype or 'null'}", "type": status, "subtype": subtype},
         "relatedSentMessageId": message.in_reply_to,
         "userSuppliedId": message.key,
     }
+    if is_new:
+        del row["numberOfParts"], row["creditCost"]
     return json.dumps(row, ensure_ascii=False).encode()
 
 

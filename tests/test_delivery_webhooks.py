@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sms_inbox.compose import Order, async_send, recipient_of
-from custom_components.sms_inbox.outbox import REPORT_PAUSES
+from custom_components.sms_inbox.delivery_reports import PAUSES
 from emulator import Account, Emulator, Message
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -159,7 +159,7 @@ async def test_unsigned(send: Send, report: Report, account: Account, statuses: 
     account.webhooks = [rule] if account.provider == "clicksend" else []
     message.status = "delivered"
     assert await report(replace(message), "failed") == HTTPStatus.OK
-    async with asyncio.timeout(REPORT_PAUSES[0] - 0.5):
+    async with asyncio.timeout(PAUSES[0] - 0.5):
         assert await told(statuses) == [("delivered", None)]
 
 
