@@ -58,7 +58,7 @@ SABOTAGES: Final[Mapping[str, Sabotage]] = {
     ),
     "marks": Sabotage(
         changes=(("store/transitions.py", "reason = ?, accepted_at", "reason = ?, announced = status, accepted_at"),),
-        harms=("stop-in-burst", "reload-in-burst"),
+        harms=("stop-in-answer", "reload-in-answer"),
         fault=NOT_TOLD,
     ),
 }
