@@ -57,8 +57,8 @@ SABOTAGES: Final[Mapping[str, Sabotage]] = {
         fault=TOO_LATE,
     ),
     "marks": Sabotage(
-        changes=(("store/transitions.py", "reason = ?, accepted_at", "reason = ?, announced = status, accepted_at"),),
-        harms=("stop-in-burst", "reload-in-burst"),
+        changes=(("store/transitions.py", "AND announced <> status", "AND announced = ''"),),
+        harms=("stop-in-answer", "reload-in-answer"),
         fault=NOT_TOLD,
     ),
 }
