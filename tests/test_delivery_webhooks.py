@@ -152,9 +152,12 @@ async def test_forged(send: Send, report: Report, account: Account, statuses: li
 
 
 @pytest.mark.parametrize("provider", ["elks", "clicksend"], indirect=True)
-async def test_unsigned(send: Send, report: Report, account: Account, statuses: list[Event[Any]]) -> None:
+async def test_unsigned(
+    emulator: Emulator, send: Send, report: Report, account: Account, statuses: list[Event[Any]]
+) -> None:
     """Of a vendor that doesn't sign, nothing is believed; but it is asked at once, not only when a poll is due."""
     message = await send()
+    emulator.clear_faults()
     rule = {"action": "URL", "action_address": HOME + PATH, "enabled": 1, "match_type": 0}
     account.webhooks = [rule] if account.provider == "clicksend" else []
     message.status = "delivered"

@@ -177,6 +177,7 @@ def test_labels_are_those_of_core(language: str) -> None:
         key: (text, wanted)
         for key, text in own(language).items()
         if (english := ENGLISH[key]) in LABELS
+        and not key.startswith("config_subentries.contact.")  # some languages have another word for a person's name
         and (wanted := core_label(english, language))
         and folded(text) != folded(wanted)
     }

@@ -34,6 +34,7 @@ STANDING: Final = f"""
 SELECT coalesce((SELECT provider FROM account WHERE account = :account), '') AS provider,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) AS last,
     (SELECT count(*) FROM quarantine WHERE account = :account AND NOT settled) AS quarantined,
+    EXISTS (SELECT 1 FROM outgoing WHERE account = :account) AS has_sent,
     iif(
         NOT :claim OR EXISTS (SELECT 1 FROM message
             WHERE account = :account AND status = {Status.PENDING} AND {UNDELIVERED}),
@@ -233,6 +234,7 @@ class _Standing:
         provider: Key of the provider that reads it.
         last: The highest sequence that was ever given.
         quarantined: How many records wait for a decision.
+        has_sent: Whether there are texts of the account that a message may answer.
         room: How many messages may be claimed as they are stored: none while older ones are pending, and never more
             than a slice.
     """
@@ -240,13 +242,20 @@ class _Standing:
     provider: str
     last: int
     quarantined: int
+    has_sent: bool
     room: int
 
 
 def _standing(db: sqlite3.Connection, account: str, *, claim: bool = False) -> _Standing:
     """Return where an account stands; without `claim` there is no room."""
     row = db.execute(STANDING, {"account": account, "claim": claim}).fetchone()
-    return _Standing(provider=row["provider"], last=row["last"], quarantined=row["quarantined"], room=row["room"])
+    return _Standing(
+        provider=row["provider"],
+        last=row["last"],
+        quarantined=row["quarantined"],
+        has_sent=bool(row["has_sent"]),
+        room=row["room"],
+    )
 
 
 def _insert(
@@ -256,7 +265,6 @@ def _insert(
     room = standing.room
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
     replies: dict[str, ReplyTo | None] = {}
-    has_sent = outgoing.has_any(db, account)
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.fingerprint:
@@ -267,7 +275,7 @@ def _insert(
         if status is Status.PENDING and room > 0:
             status, room = Status.CLAIMED, room - 1
         by_id[message.message_id] = (arrival, message, status)
-        replies[message.message_id] = _reply_to(db, account, arrival, message, now) if has_sent else None
+        replies[message.message_id] = _reply_to(db, account, arrival, message, now) if standing.has_sent else None
     if not by_id:
         return []
     at = text_of_time(now)
