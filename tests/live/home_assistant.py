@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
@@ -167,12 +167,14 @@ class HomeAssistant(Startable):
     @contextmanager
     def full_disk(self) -> Iterator[None]:
         """Let none of its writes to a file succeed meanwhile, as on a full disk; needs Linux."""
-        soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+        pid = self.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
         try:
             yield
         finally:
-            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
+            with suppress(ProcessLookupError):  # it may have been killed
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     async def wait(self) -> None:
         """Wait as long as it runs; raise HomeAssistantError when it ends by itself."""
