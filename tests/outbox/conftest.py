@@ -1,10 +1,12 @@
 """An account that sends, and the events about its texts."""
 
+from typing import Any
+
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from emulator import Account, Emulator
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 
 from ..conftest import PASSWORD, USERNAME
 from ..senders import add_sender
@@ -36,6 +38,11 @@ async def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> Mo
 def told(hass: HomeAssistant) -> Told:
     """Return the events, as they come."""
     told = Told()
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        told.append(event)
+
     for kind in ("sms_sent", "sms_status"):
-        hass.bus.async_listen(kind, told.append)
+        hass.bus.async_listen(kind, note)
     return told

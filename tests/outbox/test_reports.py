@@ -61,16 +61,18 @@ async def test_reports_from_outside(hass: HomeAssistant, entry: MockConfigEntry,
     """Reports come in any order, twice, of unknown texts, with our key or with the vendor's id."""
     key = (await send(hass, entry)).outgoing.key
     provider_id = await last_id(hass, entry)
-    for report in (
-        Report(status=SendStatus.DELIVERED, provider_id="another program's"),
-        Report(status=SendStatus.SENT, key=key, cost=1.5, currency="GBP"),
-        Report(status=SendStatus.DELIVERED, provider_id=provider_id),
-        Report(status=SendStatus.DELIVERED, provider_id=provider_id),
-        Report(status=SendStatus.SENT, provider_id=provider_id),
-        Report(status=SendStatus.FAILED, key=key, reason=Reason.EXPIRED),
+    for report, status in (
+        (Report(status=SendStatus.DELIVERED, provider_id="another program's"), "accepted"),
+        (Report(status=SendStatus.SENT, key=key, cost=1.5, currency="GBP"), "sent"),
+        (Report(status=SendStatus.ACCEPTED, key=key), "sent"),
+        (Report(status=SendStatus.DELIVERED, provider_id=provider_id), "delivered"),
+        (Report(status=SendStatus.DELIVERED, provider_id=provider_id), "delivered"),
+        (Report(status=SendStatus.SENT, provider_id=provider_id), "delivered"),
+        (Report(status=SendStatus.FAILED, key=key, reason=Reason.EXPIRED), "delivered"),
     ):
         outbox_of(entry).async_report([report])
         await settle(hass)
+        assert (await state(hass, key)).status == status
     text = await state(hass, key)
     assert (text.status, text.cost, text.currency, text.reason) == ("delivered", 1.5, "GBP", None)
     assert told.of("Hello") == [sent(), ended("delivered")]
