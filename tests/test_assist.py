@@ -6,7 +6,7 @@ from datetime import timedelta
 import logging
 from types import MappingProxyType
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -19,6 +19,7 @@ from custom_components.sms_inbox.store import messages, outgoing
 from emulator import Account, Emulator
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY, GROUP_ID_USER
 from homeassistant.auth.models import User
+from homeassistant.components.assist_pipeline import PipelineNotFound
 from homeassistant.components.conversation import ConversationResult
 from homeassistant.components.conversation.trace import async_get_traces
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
@@ -114,17 +115,27 @@ class Talker:
     def __init__(self) -> None:
         """Say something."""
         self.asked: list[str] = []
+        self.agents: list[tuple[str | None, str | None]] = []
+        """The agent and the language of each question."""
         self.conversations: list[str | None] = []
         self.speech: str | Exception = "Done"
         self.free = asyncio.Event()
         self.free.set()
 
     async def converse(
-        self, _hass: HomeAssistant, text: str, conversation_id: str | None, context: Context, **_: Any
+        self,
+        _hass: HomeAssistant,
+        text: str,
+        conversation_id: str | None,
+        context: Context,
+        *,
+        language: str | None,
+        agent_id: str | None,
     ) -> ConversationResult:
         """Answer as Assist does, once it is free."""
         assert context.user_id
         self.asked.append(text)
+        self.agents.append((agent_id, language))
         self.conversations.append(conversation_id)
         await self.free.wait()
         if isinstance(self.speech, Exception):
@@ -440,6 +451,58 @@ async def test_sender(
     assert anna.emulator.handsets.shown[0].sender.removeprefix("+") == sender.removeprefix("+")
 
 
+async def test_no_sender(anna: Contact, talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the vendor wants a sender and none is known, Assist isn't asked; a SIM card needs none."""
+    monkeypatch.setattr(BulkSmsSending, "sender_use", "required")
+    anna.account.send("One", sender=ANNA, recipient="")
+    await poll(anna.hass)
+    assert (talker.asked, anna.answers) == ([], [])
+    monkeypatch.setattr(BulkSmsSending, "sender_use", "none")
+    assert await anna.write("Two") == ["Done"]
+
+
+async def test_premium_number(anna: Contact, user: User, talker: Talker, caplog: pytest.LogCaptureFixture) -> None:
+    """A contact whose number must not be sent to isn't answered, and Assist isn't asked."""
+    data = {"number": "+449098790000", "assist": True, "assist_user": user.id}
+    contact = ConfigSubentry(data=MappingProxyType(data), subentry_type="contact", title="Ben", unique_id="ben")
+    anna.hass.config_entries.async_add_subentry(anna.entry, contact)
+    assert await anna.write("One", sender="+449098790000") == []
+    assert talker.asked == []
+    assert "their number is refused (recipient_premium)" in caplog.text
+
+
+async def test_assistant(
+    hass: HomeAssistant, anna: Contact, user: User, talker: Talker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The chosen assistant is asked in its language, else the preferred one; where it is gone, nobody is."""
+    hass.config.components.add("assist_pipeline")
+    pipelines = {
+        None: Mock(conversation_engine="conversation.home_assistant", conversation_language="*", language="en"),
+        "mine": Mock(conversation_engine="conversation.other", conversation_language="de", language="en"),
+    }
+
+    def pipeline(_: HomeAssistant, pipeline_id: str | None) -> Mock:
+        if pipeline_id not in pipelines:
+            raise PipelineNotFound("gone", "gone")
+        return pipelines[pipeline_id]
+
+    with patch("homeassistant.components.assist_pipeline.pipeline.async_get_pipeline", pipeline):
+        await anna.write("One")
+        anna.allow(user, assist_pipeline="mine")
+        await anna.write("Two")
+        assert talker.agents == [("conversation.home_assistant", "en"), ("conversation.other", "de")]
+        anna.allow(user, assist_pipeline="gone")
+        await anna.write("Three")
+    hass.config.components.remove("assist_pipeline")
+    await anna.write("Four")
+    assert talker.asked == ["One", "Two"]
+    assert caplog.text.count("the chosen assistant is gone") == 2
+    hass.config.components.remove("conversation")
+    await anna.write("Five")
+    assert "Assist is not set up in this Home Assistant" in caplog.text
+    assert talker.asked == ["One", "Two"]
+
+
 async def test_conversation(hass: HomeAssistant, anna: Contact, talker: Talker) -> None:
     """A contact's messages are one conversation, and another one with another user."""
     await anna.write("One")
@@ -479,6 +542,11 @@ async def test_dialog(hass: HomeAssistant, anna: Contact, house: User, user: Use
     entry = anna.entry
     dialog = await submit(hass, await open_dialog(hass, entry), name="Bob", number="07700 900555", assist=True)
     assert dialog["step_id"] == "assist"
+    gone = await hass.auth.async_create_user("Gone", group_ids=[GROUP_ID_USER])
+    dialog = await submit(hass, dialog, assist_user=house.id)
+    await hass.auth.async_remove_user(gone)
+    dialog = await submit(hass, dialog, assist_user=gone.id)
+    assert dialog["errors"] == {"assist_user": "assist_no_user"}
     dialog = await submit(hass, dialog, assist_user=house.id, assist_pin="12", assist_keyword="a b")
     assert dialog["errors"] == {
         "assist_user": "assist_owner",
@@ -499,6 +567,13 @@ async def test_dialog(hass: HomeAssistant, anna: Contact, house: User, user: Use
     assert entry.subentries[contact_id].data == {"number": "+447700900555", **settings}
     dialog = await submit(hass, await open_dialog(hass, entry, contact_id), name="Bob", number="07700 900555")
     assert entry.subentries[contact_id].data == {"number": "+447700900555"}
+
+
+async def test_dialog_with_assistants(hass: HomeAssistant, anna: Contact) -> None:
+    """Where there are assistants to choose from, one can be chosen."""
+    hass.config.components.add("assist_pipeline")
+    dialog = await submit(hass, await open_dialog(hass, anna.entry), name="Bob", number="07700 900555", assist=True)
+    assert "assist_pipeline" in dialog["data_schema"].schema
 
 
 async def test_administrator(hass: HomeAssistant, anna: Contact, house: User) -> None:

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.model import SendStatus
-from custom_components.sms_inbox.store import outgoing
+from custom_components.sms_inbox.store import Store, StoreError, outgoing
 from emulator import Account, Emulator
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -201,8 +201,9 @@ class TestCap:
             with pytest.raises(ServiceValidationError):
                 await send(hass, recipient=BEN)
         assert await is_shown()
-        assert await is_shown()
         with patch.object(outgoing, "HOUR", timedelta()):
+            with patch.object(Store, "read", side_effect=StoreError("disk")):
+                assert await is_shown()
             assert not await is_shown()
         with pytest.raises(ServiceValidationError):
             await send(hass, recipient=BEN)
