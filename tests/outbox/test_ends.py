@@ -212,13 +212,12 @@ async def test_switched_off(
 async def test_removed(hass: HomeAssistant, emulator: Emulator, entry: MockConfigEntry, account: Account) -> None:
     """When an account is removed, what waits is erased, and whoever waits goes on."""
     spoil(emulator, account, "rate_limited", retry_after=600)
-    waiting = asyncio.create_task(send(hass, entry, "queued"))
-    while not submissions(emulator):
-        await asyncio.sleep(0)
+    key = await begin(hass, entry)
+    waiting = asyncio.create_task(outbox_of(entry).async_wait([key], 60))
     await settle(hass)
     await hass.config_entries.async_remove(entry.entry_id)
     async with asyncio.timeout(10):
-        assert (await waiting).status == "queued"
+        assert [text.status for text in await waiting] in (["queued"], [])
     with closing(sqlite3.connect(async_get_store(hass).path)) as db:
         assert db.execute("SELECT count(*) FROM outgoing").fetchone() == (0,)
     assert shown(emulator) == []

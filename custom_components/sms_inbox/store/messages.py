@@ -265,6 +265,7 @@ def _insert(
     room = standing.room
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
     replies: dict[str, ReplyTo | None] = {}
+    answered = outgoing.Answered(db, account) if standing.has_sent else None
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.fingerprint:
@@ -275,7 +276,7 @@ def _insert(
         if status is Status.PENDING and room > 0:
             status, room = Status.CLAIMED, room - 1
         by_id[message.message_id] = (arrival, message, status)
-        replies[message.message_id] = _reply_to(db, account, arrival, message, now) if standing.has_sent else None
+        replies[message.message_id] = _reply_to(answered, arrival, message, now) if answered else None
     if not by_id:
         return []
     at = text_of_time(now)
@@ -365,13 +366,12 @@ def _values(message: Message) -> tuple[Any, ...]:
     )
 
 
-def _reply_to(
-    db: sqlite3.Connection, account: str, arrival: Arrival, message: Message, now: datetime
-) -> ReplyTo | None:
+def _reply_to(answered: outgoing.Answered, arrival: Arrival, message: Message, now: datetime) -> ReplyTo | None:
     """Return which sent text a message answers, None where it answers none."""
-    at = message.received_at or now
-    named = message.in_reply_to
-    return outgoing.answered(db, account, named, arrival.number, at, is_certain=arrival.is_reply_certain)
+    if key := answered.named(message.in_reply_to):
+        return ReplyTo(key=key, is_certain=arrival.is_reply_certain)
+    key = answered.latest(arrival.number, message.received_at or now)
+    return ReplyTo(key=key, is_certain=False) if key else None
 
 
 def _reply(reply_to: ReplyTo | None) -> tuple[str | None, bool | None]:

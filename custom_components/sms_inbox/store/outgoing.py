@@ -11,7 +11,7 @@ import json
 import sqlite3
 from typing import Final
 
-from ..model import OPEN, Outgoing, Reason, ReplyTo, SendStatus, SentText
+from ..model import OPEN, Outgoing, Reason, SendStatus, SentText
 from .rows import text_of_time, time_of_text
 
 HOUR: Final = timedelta(hours=1)
@@ -19,6 +19,12 @@ DAY: Final = timedelta(days=1)
 KEY_HELD: Final = timedelta(hours=24)
 REPLIES_UNTIL: Final = timedelta(hours=72)
 CLOCKS_APART: Final = timedelta(minutes=5)
+NAMED: Final = "SELECT key FROM outgoing WHERE account = ? AND provider_id = ? ORDER BY sequence DESC LIMIT 1"
+LATEST: Final = (
+    "SELECT key FROM outgoing WHERE account = ? AND recipient = ? AND accepted_at BETWEEN ? AND ?"
+    " ORDER BY accepted_at DESC LIMIT 1"
+)
+ANY_TO: Final = "SELECT 1 FROM outgoing WHERE account = ? AND recipient = ? AND accepted_at IS NOT NULL LIMIT 1"
 COLUMNS: Final = (
     "sequence, account, provider, key, recipient, contact, sender, text, parts, created_at, expires_at, status,"
     " attempts, begun_at, accepted_at, settled_at, provider_id, cost, currency, reason, cause, is_automatic, user_id"
@@ -167,31 +173,30 @@ def is_of_another(db: sqlite3.Connection, account: str, key: str, provider_id: s
     return row is not None
 
 
-def answered(
-    db: sqlite3.Connection, account: str, named: str | None, number: str | None, at: datetime, *, is_certain: bool
-) -> ReplyTo | None:
-    """Return which text a message answers: the one that the vendor names, else the latest one to its sender.
+class Answered:
+    """Finds the texts of an account that received messages answer, as long as a transaction lasts."""
 
-    Args:
-        db: The connection.
-        account: Id of the config entry.
-        named: The vendor's id of the text that the message answers, None where it names none.
-        number: The message's sender in E.164, None where that is no number.
-        at: When the message was received.
-        is_certain: Whether the text that the vendor names is surely the one that was answered.
-    """
-    row = db.execute(
-        "SELECT key FROM outgoing WHERE account = ? AND provider_id = ? ORDER BY sequence DESC LIMIT 1",
-        (account, named),
-    ).fetchone()
-    if row:
-        return ReplyTo(key=row["key"], is_certain=is_certain)
-    row = db.execute(
-        "SELECT key FROM outgoing WHERE account = ? AND recipient = ? AND accepted_at BETWEEN ? AND ?"
-        " ORDER BY accepted_at DESC, sequence DESC LIMIT 1",
-        (account, number, text_of_time(at - REPLIES_UNTIL), text_of_time(at + CLOCKS_APART)),
-    ).fetchone()
-    return ReplyTo(key=row["key"], is_certain=False) if row else None
+    def __init__(self, db: sqlite3.Connection, account: str) -> None:
+        """Take the connection, and the id of the config entry."""
+        self._db = db
+        self._account = account
+        self._strangers: set[str] = set()
+
+    def named(self, provider_id: str | None) -> str | None:
+        """Return the key of the text with an id of the vendor's."""
+        row = provider_id and self._db.execute(NAMED, (self._account, provider_id)).fetchone()
+        return row["key"] if row else None
+
+    def latest(self, number: str | None, at: datetime) -> str | None:
+        """Return the key of the latest text to a number, in E.164, that the vendor took in the days before a time."""
+        if not number or number in self._strangers:
+            return None
+        times = (text_of_time(at - REPLIES_UNTIL), text_of_time(at + CLOCKS_APART))
+        if row := self._db.execute(LATEST, (self._account, number, *times)).fetchone():
+            return str(row["key"])
+        if not self._db.execute(ANY_TO, (self._account, number)).fetchone():
+            self._strangers.add(number)
+        return None
 
 
 def last_taken(db: sqlite3.Connection, account: str) -> SentText | None:
