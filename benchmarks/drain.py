@@ -1,8 +1,9 @@
 """Draining an inbox through the component, against a loop that only asks and parses."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 import gc
 import time
+from typing import Any
 
 from custom_components.sms_inbox.client import async_create_provider, create_session
 from custom_components.sms_inbox.dispatcher import EVENT_SMS_RECEIVED
@@ -46,10 +47,29 @@ async def _line(scale: Scale, latency: float, provider: str, at_most: float) -> 
     return compare(what, ours, floor, at_most=at_most)
 
 
-async def drain(hass: HomeAssistant, server: Emulator, provider: str, number: int) -> float:
-    """Return the seconds in which the component empties an inbox, to the last empty answer and the last event."""
+async def drain(
+    hass: HomeAssistant,
+    server: Emulator,
+    provider: str,
+    number: int,
+    *,
+    options: Mapping[str, Any] | None = None,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> float:
+    """Return the seconds in which the component empties an inbox, to the last empty answer and the last event.
+
+    Args:
+        hass: Home Assistant.
+        server: The providers.
+        provider: Whose inbox.
+        number: How many messages wait in it.
+        options: Of the account.
+        before: What is done with the account before the messages come.
+    """
     account = await server.add(provider)
-    entry = await add_idle_account(hass, account)
+    entry = await add_idle_account(hass, account, dict(options or {}))
+    if before:
+        await before()
     await server.send(account, number)
     counter = Counter()
     stop = hass.bus.async_listen(EVENT_SMS_RECEIVED, counter.note)

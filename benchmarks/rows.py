@@ -20,6 +20,7 @@ ROWS = (
     "store",
     "many",
     "migrate",
+    "sending",
 )
 
 

@@ -8,15 +8,16 @@ import json
 from pathlib import Path
 import shutil
 import sys
+from typing import Any
 
 from tests.live.child import until
 from tests.live.command import INTERRUPTED, check_ports, run
 from tests.live.emulator import Emulator
-from tests.live.entries import ENTRIES, add_entry, use_webhook
+from tests.live.entries import ENTRIES, add_entry, use_sending, use_webhook
 from tests.live.home_assistant import PASSWORD, REPOSITORY, USERNAME, AnswerError, HomeAssistant
 
-from .accounts import ACCOUNTS, WITH_WEBHOOK
-from .proof import Proof, proofs, table
+from .accounts import ACCOUNTS, COUNTRIES, WITH_WEBHOOK
+from .proof import ANSWER, Proof, Question, answers, samples, table
 from .timeline import Timeline
 from .watch import Watch
 
@@ -24,18 +25,36 @@ from .watch import Watch
 FOLDER = REPOSITORY / f".demo{Path(sys.prefix).name.removeprefix('.venv')}"
 LIMIT = 90.0  # seconds
 
-AUTOMATION_ID = "show_every_sms"
-AUTOMATION = {
-    "alias": "Show every SMS",
-    "mode": "queued",
-    "max": 50,
-    "triggers": [{"trigger": "sms_inbox.received"}],
-    "actions": [
-        {
-            "action": "persistent_notification.create",
-            "data": {"title": "SMS from {{ trigger.sender }}", "message": "{{ trigger.text }}"},
-        }
-    ],
+AUTOMATIONS = {
+    "show_every_sms": {
+        "alias": "Show every SMS",
+        "mode": "queued",
+        "max": 50,
+        "triggers": [{"trigger": "sms_inbox.received"}],
+        "actions": [
+            {
+                "action": "persistent_notification.create",
+                "data": {"title": "SMS from {{ trigger.sender }}", "message": "{{ trigger.text }}"},
+            }
+        ],
+    },
+    "answer_status": {
+        "alias": "Answer an SMS that asks for the status",
+        "mode": "queued",
+        "max": 50,
+        "triggers": [{"trigger": "sms_inbox.received", "options": {"text": "status", "match": "begins_with"}}],
+        "conditions": ["{{ not trigger.redelivered }}"],
+        "actions": [
+            {
+                "action": "sms_inbox.reply",
+                "data": {
+                    "config_entry_id": "{{ trigger.config_entry_id }}",
+                    "message_id": "{{ trigger.message_id }}",
+                    "message": ANSWER.format(question="{{ trigger.text }}"),
+                },
+            }
+        ],
+    },
 }
 
 
@@ -45,6 +64,7 @@ Everything is running.
 1. Open both. On the phone, type a text message to the account at Twilio, and press Send.
 2. In Home Assistant it is there at once, under Notifications: the automation "Show every SMS" shows each message.
    The device is under Settings, Devices & services, SMS Inbox; the automation under Settings, Automations & scenes.
+   Type `status`, and the house answers: the phone shows the text, and what the network reports of it.
 3. The phone has accounts at other providers, too. They are polled: a message takes up to 15 or 30 seconds, as the phone
    says beside each.
 4. To add another provider, open it on the phone's page. It makes an account there, and shows what to enter under
@@ -112,9 +132,12 @@ class Demo:
                 if account.provider in WITH_WEBHOOK:
                     await use_webhook(self._home_assistant, self._emulator, account, entry_id)
         entries = kept | new
+        for entry_id in entries.values():
+            await use_sending(self._home_assistant, entry_id, countries=COUNTRIES)
         _entries_file().write_text(json.dumps({"emulator": self._emulator.url, "entries": entries}))
         self._watch.providers = {entry_id: provider for provider, entry_id in entries.items()}
-        await self._add_automation()
+        for key, automation in AUTOMATIONS.items():
+            await self._add_automation(key, automation)
         return set(new)
 
     async def _kept_entries(self) -> dict[str, str]:
@@ -128,42 +151,45 @@ class Demo:
             return {}
         return kept
 
-    async def _add_automation(self) -> None:
-        """Make the automation, where it isn't there yet, and wait until it is armed."""
-        path = f"/api/config/automation/config/{AUTOMATION_ID}"
+    async def _add_automation(self, key: str, automation: dict[str, Any]) -> None:
+        """Make an automation, where it isn't there yet, and wait until it is armed."""
+        path = f"/api/config/automation/config/{key}"
         try:
             await self._home_assistant.get(path)
         except AnswerError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            await self._home_assistant.post(path, AUTOMATION)
-            await until(self._is_armed)
+            await self._home_assistant.post(path, automation)
 
-    async def _is_armed(self) -> bool:
-        states = await self._home_assistant.get("/api/states")
-        return any(state["attributes"].get("id") == AUTOMATION_ID and state["state"] == "on" for state in states)
+            async def is_armed() -> bool:
+                states = await self._home_assistant.get("/api/states")
+                return any(state["attributes"].get("id") == key and state["state"] == "on" for state in states)
+
+            await until(is_armed)
 
     async def _prove(self, new: set[str]) -> bool:
         """Send the samples and wait for them; print what came of them."""
-        samples = self._watch.proofs = proofs()
+        proofs, questions = self._watch.proofs, self._watch.questions = samples()
         try:
             async with asyncio.timeout(LIMIT):
                 await self._watch.connected.wait()
                 # What is in a new account's inbox before it is first read counts as old.
                 await self._watch.asked(new)
-                for proof in samples:
+                for proof in proofs:
                     await self._send(proof)
+                for question in questions:
+                    await self._send(question)
                 await self._watch.proven.wait()
         except TimeoutError:
             print(f"\nNot everything arrived within {LIMIT:.0f} seconds.")
         await self._watch.look()
         self._timeline.print()
-        print(f"\n{table(samples)}\n", flush=True)
+        print(f"\n{table(proofs)}\n\n{answers(questions)}\n", flush=True)
         return self._watch.proven.is_set()
 
-    async def _send(self, proof: Proof) -> None:
-        proof.sent = datetime.now(UTC).timestamp()
-        await self._emulator.send(proof.account, proof.text, proof.sender)
+    async def _send(self, sample: Proof | Question) -> None:
+        sample.sent = datetime.now(UTC).timestamp()
+        await self._emulator.send(sample.account, sample.text, sample.sender)
 
     def _addresses(self) -> str:
         return (

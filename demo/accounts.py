@@ -12,5 +12,7 @@ ACCOUNTS = tuple(
         ("bulletin", "/sms/in"),
     )
 )
+COUNTRIES = ("GB", "NZ", "ZA")
+"""Where the phones are that the house may answer."""
 WITH_WEBHOOK = ("twilio",)
 """The providers whose messages come by webhook; the others are polled."""

@@ -14,7 +14,7 @@ from tests.live.home_assistant import HomeAssistant
 from tests.live.websocket import WebSocket
 
 from .accounts import ACCOUNTS
-from .proof import Proof
+from .proof import Proof, Question
 from .timeline import Timeline
 
 INBOXES = {account.provider: account.inbox for account in ACCOUNTS}
@@ -27,6 +27,7 @@ class Watch:
     def __init__(self, emulator: Emulator, home_assistant: HomeAssistant, timeline: Timeline) -> None:
         """Take both sources, already started."""
         self.proofs: list[Proof] = []
+        self.questions: list[Question] = []
         self.providers: dict[str, str] = {}  # by config entry id
         self.brief = False  # whether requests that bring nothing new are left out
         self._handed_over: set[tuple[str, str]] = set()  # provider and id of messages
@@ -61,6 +62,7 @@ class Watch:
             "calls": self._see_call,
             "requests": self._see_request,
             "book": self._see_book,
+            "handsets": self._see_handset,
         }
         for name, see in sources.items():
             answer = await self._emulator.get(f"/admin/{name}?since={self._last.get(name, 0)}")
@@ -86,6 +88,8 @@ class Watch:
             if entity["platform"] == "sms_inbox" and entity["unique_id"].endswith("_last_message"):
                 self._sensors[entity["entity_id"]] = self.providers.get(entity["config_entry_id"], "")
         await websocket.subscribe(self._see_event, "subscribe_events", event_type="sms_received")
+        await websocket.subscribe(self._see_text, "subscribe_events", event_type="sms_sent")
+        await websocket.subscribe(self._see_text, "subscribe_events", event_type="sms_status")
         await websocket.subscribe(self._see_state, "subscribe_events", event_type="state_changed")
         await websocket.subscribe(self._see_notifications, "persistent_notification/subscribe")
 
@@ -114,6 +118,22 @@ class Watch:
             self._handed_over.add(message)
             shown = f"from {entry['sender']}: {entry['text']}"
             self._timeline.note(_time(entry["time"]), entry["provider"], "handed over", shown)
+
+    def _see_handset(self, entry: dict[str, Any]) -> None:
+        when = _time(entry["time"])
+        shown = f"of {entry['recipient']}, from {entry['sender']}: {entry['text']}"
+        self._timeline.note(when, entry["provider"], "on the phone", shown)
+        for question in self.questions:
+            question.see_handset(entry["recipient"], entry["text"], when.timestamp())
+        self._check()
+
+    def _see_text(self, event: dict[str, Any]) -> None:
+        data = event["data"]
+        shown = f"{data['status']}, to {data['recipient']}: {data['text']}"
+        self._timeline.note(_time(event["time_fired"]), data["provider"], event["event_type"], shown)
+        for question in self.questions:
+            question.see_status(data["text"], data["status"])
+        self._check()
 
     def _see_event(self, event: dict[str, Any]) -> None:
         data = event["data"]
@@ -144,7 +164,11 @@ class Watch:
     def _tick(self, see: Callable[[Proof, str], None], text: str) -> None:
         for proof in self.proofs:
             see(proof, text)
-        if self.proofs and all(proof.complete for proof in self.proofs):
+        self._check()
+
+    def _check(self) -> None:
+        complete = [*(each.complete for each in self.proofs), *(each.complete for each in self.questions)]
+        if complete and all(complete):
             self.proven.set()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import signal
 import sys
 
+from .handsets import ORDINARY
 from .server import Emulator
 from .state import offset_of
 from .storage import DataFileError
@@ -18,6 +19,7 @@ def main() -> int:
     options = _options()
     try:
         emulator = Emulator(options.hold, options.latency, options.data, options.repeat, options.clock_offset)
+        emulator.handsets.usual = ORDINARY
         asyncio.run(_serve(emulator, options.host, options.port))
     except DataFileError as error:
         return _refuse(str(error))

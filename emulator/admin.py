@@ -11,6 +11,7 @@ from aiohttp import web
 
 from .faults import Fault
 from .guide import Guide, add_sample
+from .handsets import Behaviour
 from .ledger import Ledger
 from .model import Account
 from .registry import PROTOCOLS
@@ -69,6 +70,9 @@ class Admin:
         app.router.add_post("/admin/faults", self.add_fault)
         app.router.add_delete("/admin/faults", self.clear_faults)
         app.router.add_post("/admin/webhook", self.send_webhook)
+        app.router.add_get("/admin/handsets", self.list_handsets)
+        app.router.add_post("/admin/handsets", self.set_up_handset)
+        app.router.add_post("/admin/report", self.report)
         app.router.add_get("/admin/sent", self.list_sent)
         app.router.add_get("/admin/book", self.list_book)
         app.router.add_get("/admin/requests", self.list_requests)
@@ -164,6 +168,31 @@ class Admin:
         """Let nothing go wrong any more."""
         self._state.clear_faults()
         return web.json_response({"faults": []})
+
+    async def list_handsets(self, request: web.Request) -> web.Response:
+        """List what arrived at phones, after a number."""
+        return web.json_response(_since(request, self._state.handsets.shown))
+
+    async def set_up_handset(self, request: web.Request) -> web.Response:
+        """Say what the phone with a number does, and what its network reports."""
+        known = {"number": str, "reports": list, "error": str, "seconds": int | float}
+        fields = _checked(await _body(request), known, required=("number",))
+        if "reports" in fields:
+            fields["reports"] = tuple(fields["reports"])
+        self._state.handsets.set_up(fields.pop("number"), Behaviour(**fields))
+        return web.json_response({})
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Report a state of a text that a client submitted, whichever came before."""
+        known = {"provider": str, "username": str, "message_id": str, "status": str, "error": str}
+        required = ("provider", "username", "message_id", "status")
+        fields = _checked(await _body(request), known, required=required)
+        account = self._state.account(fields["provider"], fields["username"])
+        message = next((each for each in account.messages if each.message_id == fields["message_id"]), None)
+        if message is None or not message.sent:
+            raise ValueError("No client submitted this text.")
+        self._state.handsets.report_now(account, message, fields["status"], fields.get("error", ""))
+        return web.json_response({})
 
     async def send_webhook(self, request: web.Request) -> web.Response:
         """Send an SMS as an app or service does that can't be polled: as a request to a webhook of SMS Inbox."""

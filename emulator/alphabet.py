@@ -14,8 +14,22 @@ def is_plain(text: str) -> bool:
 
 def parts(text: str) -> int:
     """How many short messages a text is cut into."""
+    return len(split(text))
+
+
+def split(text: str) -> list[str]:
+    """The short messages into which a text is cut; none is cut within a character."""
     if is_plain(text):
-        length, single, each = sum(2 if letter in EXTENSION else 1 for letter in text), 160, 153
+        sizes, single, each = [2 if letter in EXTENSION else 1 for letter in text], 160, 153
     else:
-        length, single, each = len(text.encode("utf-16-be")) // 2, 70, 67
-    return 1 if length <= single else -(-length // each)
+        sizes, single, each = [2 if letter > "\uffff" else 1 for letter in text], 70, 67
+    if sum(sizes) <= single:
+        return [text]
+    found, room = [""], each
+    for letter, size in zip(text, sizes, strict=True):
+        if size > room:
+            found.append("")
+            room = each
+        found[-1] += letter
+        room -= size
+    return found

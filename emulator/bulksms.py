@@ -8,7 +8,8 @@ import re
 from typing import Any, override
 import uuid
 
-from .alphabet import parts
+from .alphabet import is_plain, parts
+from .handsets import in_gsm
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol
 
@@ -25,6 +26,18 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+}
+DEDUPLICATED = timedelta(hours=12)
+"""How long a repeat of a submission is recognised."""
+TEMPLATE = re.compile(r"\{(F\d+|fn|sn)#+\}")
+"""What is filled in from the vendor's address book, which is empty here."""
+REPLIABLE = "+447800000000"
+"""The vendor's own number that can be answered."""
+SUBTYPES = {
+    "expired": "EXPIRED",
+    "unreachable": "HANDSET_ERROR",
+    "filtered": "NOT_SENT",
+    "opted_out": "BLOCKED",
 }
 UNTOLD = ("invokeOption",)
 """What a webhook is made with, and no answer has."""
@@ -96,10 +109,10 @@ class BulkSms(Protocol):
     async def answer(self, call: Call, account: Account) -> Answer:
         if call.path == "/webhooks" or call.path.startswith("/webhooks/"):
             return await self._webhooks(call, account)
+        if call.path == "/messages" and call.method in ("GET", "POST"):
+            return self._list(call, account) if call.method == "GET" else self._submit(call, account)
         if call.method != "GET":
             return self.wrong_method()
-        if call.path == "/messages":
-            return self._list(call, account)
         if call.path == "/profile":
             return self._json(json.dumps(_profile(account)).encode())
         if call.path.startswith("/messages/"):
@@ -137,6 +150,36 @@ class BulkSms(Protocol):
             for webhook in account.webhooks
             if webhook["active"] and webhook["triggerScope"] == "RECEIVED"
         ]
+
+    @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """One call for each webhook that is for sent messages."""
+        return [
+            _call_of(webhook, b"[" + _row(message) + b"]")
+            for webhook in account.webhooks
+            if webhook["active"] and webhook["triggerScope"] == "SENT"
+        ]
+
+    def _submit(self, call: Call, account: Account) -> Answer:
+        """Take texts; a repeat with the same number is answered as before."""
+        known = account.extra.setdefault("deduplication", {})
+        try:
+            number = _deduplication_id(call)
+            if number in known and datetime.fromisoformat(known[number][1]) > account.now() - DEDUPLICATED:
+                ids = known[number][0]
+            else:
+                wanted = _submissions(call, account)
+                if account.extra.get("credits") == 0:
+                    return _problem("insufficient-credits", "There are not enough credits.")
+                ids = [account.submit(**each).message_id for each in wanted]
+                if number:
+                    known[number] = (ids, account.now().isoformat())
+                    account.on_change()
+        except BadRequestError as error:
+            return _problem("bad-request", str(error))
+        found = [message for message in account.messages if message.message_id in ids]
+        body = b"[" + b",".join(_row(message, is_new=True) for message in found) + b"]"
+        return Answer(status=201, body=body, content_type=self.content_type)
 
     @override
     def is_settled(self, status: int) -> bool:
@@ -275,15 +318,61 @@ FIELDS: dict[str, tuple[tuple[str, ...], Callable[[str, str], Any], Callable[[Me
     "type": (("=",), _one_of("SENT", "RECEIVED"), _type),
     "submission.id": (("=",), _as_is, lambda message: f"1-{message.message_id}"),
     "submission.date": (("<", "<=", ">", ">="), _date, lambda message: message.received_at.replace(microsecond=0)),
-    "status.type": (("=",), _one_of("ACCEPTED", "SENT", "DELIVERED", "FAILED"), lambda _: "DELIVERED"),
+    "status.type": (("=",), _one_of("ACCEPTED", "SENT", "DELIVERED", "FAILED"), lambda each: each.status.upper()),
     "status.id": (("=",), _as_is, lambda _: "DELIVERED.null"),
-    "userSuppliedId": (("=",), _as_is, lambda _: None),
+    "userSuppliedId": (("=",), _as_is, lambda message: message.key),
 }
 
 
-def _row(message: Message) -> bytes:
+def _deduplication_id(call: Call) -> str:
+    number = call.fields.get("deduplication-id", "")
+    if number and not (re.fullmatch("[0-9]{1,10}", number) and int(number) <= 0x7FFFFFFF):
+        raise BadRequestError("deduplication-id is an integer of 32 bits.")
+    return number
+
+
+def _submissions(call: Call, account: Account) -> list[dict[str, Any]]:
+    """What a request wants to be sent: for each recipient the arguments of `Account.submit`."""
+    try:
+        body = json.loads(call.body)
+    except ValueError:
+        raise BadRequestError("The body is no JSON.") from None
+    found = []
+    for each in body if isinstance(body, list) else [body]:
+        if not isinstance(each, dict) or not isinstance(each.get("body"), str) or not each["body"]:
+            raise BadRequestError("A message needs a to and a body.")
+        text, origin = each["body"], each.get("from") or {}
+        if not isinstance(origin, dict):
+            origin = {"type": "INTERNATIONAL", "address": str(origin)}
+        if not (is_plain(text) or call.fields.get("auto-unicode") == "true" or each.get("encoding") == "UNICODE"):
+            text = in_gsm(text)
+        if parts(text) > each.get("longMessageMaxParts", 3):
+            raise BadRequestError("The message has too many parts.")
+        if (key := each.get("userSuppliedId")) and len(key) > 20:
+            raise BadRequestError("userSuppliedId has at most 20 characters.")
+        to = each.get("to")
+        for recipient in to if isinstance(to, list) else [to]:
+            address = str(recipient.get("address") if isinstance(recipient, dict) else recipient or "")
+            if not re.fullmatch(r"\+?[0-9]{7,15}", address):
+                raise BadRequestError("The recipient is no international number.")
+            found.append(
+                {
+                    "text": each["body"],
+                    "shown": TEMPLATE.sub("", text),
+                    "sender": origin.get("address") or account.extra.get("repliable", REPLIABLE),
+                    "recipient": f"+{address.removeprefix('+')}",
+                    "key": key,
+                }
+            )
+    return found
+
+
+def _row(message: Message, *, is_new: bool = False) -> bytes:
+    """A row of a list; the answer to a submission doesn't say yet what it costs."""
     if message.raw is not None:
         return message.raw
+    status = message.status.upper() if message.sent else "DELIVERED"
+    subtype = SUBTYPES.get(message.error) if status == "FAILED" else None
     row = {
         "id": message.message_id,
         "type": _type(message),
@@ -294,12 +383,14 @@ def _row(message: Message) -> bytes:
         "protocolId": 0,
         "messageClass": 2,
         "numberOfParts": parts(message.text),
-        "creditCost": 0,
+        "creditCost": parts(message.text) * 1.0 if message.sent else 0,
         "submission": {"id": f"1-{message.message_id}", "date": _iso(message.received_at)},
-        "status": {"id": "DELIVERED.null", "type": "DELIVERED", "subtype": None},
+        "status": {"id": f"{status}.{subtype or 'null'}", "type": status, "subtype": subtype},
         "relatedSentMessageId": message.in_reply_to,
-        "userSuppliedId": None,
+        "userSuppliedId": message.key,
     }
+    if is_new:
+        del row["numberOfParts"], row["creditCost"]
     return json.dumps(row, ensure_ascii=False).encode()
 
 
@@ -315,6 +406,6 @@ def _profile(account: Account) -> dict[str, Any]:
         "created": "2020-01-01T00:00:00Z",
         "credits": {"balance": 2101.15, "limit": 0, "isTransferAllowed": False},
         "quota": {"size": 10000, "remaining": 9999},
-        "originAddresses": {"allowed": [], "isFullControlAllowed": False},
+        "originAddresses": {"allowed": account.extra.get("senders", []), "isFullControlAllowed": False},
         "commerce": {"currency": "EUR"},
     }

@@ -9,12 +9,21 @@ from typing import override
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
+from .alphabet import is_plain
+from .handsets import in_gsm
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol, html_page
 
 CONNECT = "/connect"
 FEED_SIZE = 8
 FEED_SIZE_MAX = 300
+MOST = 480
+"""How many characters of a text are sent, unless the request says otherwise."""
+LONGEST_ID = 36
+OWN_NUMBER = "+64215550100"
+"""From what a text comes without a sender."""
+CODES: Mapping[str, str] = {"accepted": "SNT", "sent": "SNT", "delivered": "RCV", "failed": "ERR"}
+FAILURES: Mapping[str, str] = {"expired": "EXP", "unreachable": "NUR", "filtered": "NRC"}
 JAVA_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-*_ ")
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -59,9 +68,10 @@ WIRES: dict[str, Callable[[str], str]] = {
 
 
 class Bulletin(Protocol):
-    """`/api/1/sms/in` and `/api/2/sms/list`; a user name and password by Basic, query or form.
+    """`/api/1/sms/in`, `/api/2/sms/list` and `/api/3/sms/out`; a user name and password by Basic, query or form.
 
     Below `/connect` is the sibling product for the same accounts: `/api/1/sms/in` and `/api/1/sms/queue`.
+    `Account.extra` may have `senders`, those that are registered, and `address_book`, numbers by name.
     """
 
     connect_takes_basic = True
@@ -112,23 +122,38 @@ class Bulletin(Protocol):
                 return await self._inbound(call, account)
             case "/api/2/sms/list":
                 return self._feed(call, account)
+            case "/api/3/sms/out":
+                return self._submit(call, account)
         return self.not_found()
 
     @override
     def calls(self, message: Message, account: Account) -> list[Outgoing]:
-        """A callback: the customer's address, with its variables filled in."""
-        if not account.callback or message.raw is not None:
+        """A callback: the address of the text that is answered, else the customer's, with its variables filled in."""
+        if message.raw is not None:
             return []
+        answered = (each for each in account.messages if each.sent and each.message_id == message.in_reply_to)
+        template = next((each.callback for each in answered if each.callback), account.callback)
         values = {
             "messageid": message.in_reply_to or "",
             "body": message.text,
             "recipient.msisdn": message.sender,
             "recipient.displayname": message.sender,
         }
-        fill = re.sub(
-            r"\{!([\w.]+)\}", lambda found: quote(values.get(found[1].lower(), ""), safe=""), account.callback
-        )
-        return [Outgoing(method="POST", url=fill)]
+        return _filled(template, values)
+
+    @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """A callback: the address of the text, else the customer's if that is meant for states, too."""
+        template = message.callback or account.callback
+        if "{!status}" not in template.lower():
+            return []
+        status = FAILURES.get(message.error) if message.status == "failed" else None
+        values = {
+            "messageid": message.message_id,
+            "recipient.msisdn": message.recipient.removeprefix("+"),
+            "status": status or CODES[message.status],
+        }
+        return _filled(template, values)
 
     @override
     def is_settled(self, status: int) -> bool:
@@ -152,6 +177,36 @@ class Bulletin(Protocol):
         message = account.take_unread()
         return Answer(body=_form(message), content_type=self.content_type, messages=(message,))
 
+    def _submit(self, call: Call, account: Account) -> Answer:
+        """Send a text to each of the recipients, which spaces separate: numbers, or names of the address book.
+
+        What is too long is cut, and letters are lost that the announced alphabet doesn't have.
+        """
+        fields = call.fields
+        text, key = fields.get("body", ""), fields.get("messageId") or None
+        known = account.extra.get("address_book", {})
+        names = fields.get("to", "").split()
+        numbers = [number for name in names for number in ([name] if name.isdecimal() else known.get(name, []))]
+        if not text or not numbers:
+            return html_page(400, "Missing or unknown to, or no body")
+        if fields.get("from") and fields["from"] not in account.extra.get("senders", []):
+            return html_page(400, "The sender is not registered")
+        if key and len(key) > LONGEST_ID:
+            return html_page(400, "The messageId is too long")
+        cut = text if "fragmentationLimit" in fields else text[:MOST]
+        shown = cut if is_plain(cut) or "utf-16" in fields.get("contentType", "").lower() else in_gsm(cut)
+        for number in numbers:
+            account.submit(
+                text,
+                sender=fields.get("from") or OWN_NUMBER,
+                recipient=f"+{number}",
+                shown=shown,
+                message_id=key,
+                key=key,
+                callback=fields.get("callbackUrl", ""),
+            )
+        return Answer(content_type="text/plain")
+
     def _feed(self, call: Call, account: Account) -> Answer:
         size, kind, form = (call.fields.get(key) for key in ("size", "type", "format"))
         if kind not in (None, "out", "reply") or form not in (None, "ATOM", "RSS"):
@@ -168,6 +223,12 @@ class Bulletin(Protocol):
         make, content_type = (_rss, "application/rss+xml") if form == "RSS" else (_atom, "application/atom+xml")
         body = make(shown, account.now())
         return Answer(body=body, content_type=f"{content_type}; charset=utf-8", messages=shown, shown=True)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> list[Outgoing]:
+    """The request to an address with its variables filled in; none where there is no address."""
+    url = re.sub(r"\{!([\w.]+)\}", lambda found: quote(values.get(found[1].lower(), ""), safe=""), template)
+    return [Outgoing(method="POST", url=url)] if url else []
 
 
 def _form(message: Message) -> bytes:

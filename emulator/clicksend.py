@@ -1,14 +1,18 @@
-"""ClickSend REST API v3: a list from which messages vanish when a client marks them read."""
+"""ClickSend REST API v3: a list from which messages vanish when a client marks them read, and its rules.
+
+What is sent is in `clicksend_sending`.
+"""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import json
 import re
 from typing import Any, override
 from urllib.parse import urlencode
 import uuid
-import zlib
 
+from . import clicksend_sending as sending
+from .clicksend_answers import CONTENT_TYPE, ERRORS, failure, frame, place_of, success, user_id
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol, with_query
 
@@ -24,23 +28,8 @@ ACTIONS = (
 RULES_AT_ONCE = 10
 """How many of the rules that match a message act on it; the oldest do."""
 NEEDED = ("dedicated_number", "message_search_type", "message_search_term", "action", "action_address", "enabled")
-ERRORS = {
-    "BAD_REQUEST": (400, "The request was invalid."),
-    "UNAUTHORIZED": (401, "Authorization failed."),
-    "MISSING_CREDENTIALS": (401, "There is not enough to log in with."),
-    "INVALID_CREDENTIALS": (401, "The username or the key is wrong."),
-    "ACCOUNT_NOT_ACTIVATED": (403, "Your account has not been activated."),
-    "INSUFFICIENT_CREDIT": (403, "There is no credit left."),
-    "NOT_ENOUGH_PERMISSION_TO_LIST_ID": (403, "You do not have enough permission for this list."),
-    "FORBIDDEN": (403, "Access is denied."),
-    "NOT_FOUND": (404, "There is nothing here."),
-    "TOO_MANY_REQUESTS": (429, "There were too many requests."),
-    "INTERNAL_SERVER_ERROR": (500, "Something went wrong at our end."),
-}
 TEST_LOGINS = {"notactive": ("UNAUTHORIZED", "Your account is not active."), "banned": ("FORBIDDEN", "Account banned.")}
 """Usernames that the vendor's documents give for tests, whatever the password; how it words its refusal they don't."""
-NO_CREDIT = "nocredit"
-"""Another of them: all works but what costs something."""
 
 
 class ClickSend(Protocol):
@@ -49,7 +38,7 @@ class ClickSend(Protocol):
     key = "clicksend"
     name = "ClickSend"
     base_path = "/v3"
-    content_type = "application/json"
+    content_type = CONTENT_TYPE
     page_size = PAGE_MAX
     ids = False
     binary = False
@@ -64,6 +53,8 @@ class ClickSend(Protocol):
     """What a rule's id is called; a sample in the documents has `sms_inbound_rule_id`."""
     shows_webhook_type = True
     """Whether a rule shows the form of its requests; some samples don't."""
+    throttled = timedelta(seconds=5)
+    """How long an equal text to the same number is refused; the documents say "a few seconds"."""
     fault_options: Mapping[str, Mapping[str, Any]] = {"refused": {"http": 403, "code": "FORBIDDEN", "message": ""}}
     """A refusal in the vendor's words, of which only the code is documented; `http` is the status."""
 
@@ -73,19 +64,19 @@ class ClickSend(Protocol):
 
     @override
     def unauthorized(self) -> Answer:
-        return _error("UNAUTHORIZED")
+        return failure("UNAUTHORIZED")
 
     @override
     def not_found(self) -> Answer:
-        return _error("NOT_FOUND")
+        return failure("NOT_FOUND")
 
     @override
     def wrong_method(self) -> Answer:
-        return _error("NOT_FOUND", 405)
+        return failure("NOT_FOUND", 405)
 
     @override
     def vendor_error(self, word: str, status: int) -> Answer:
-        return _error(word, status)
+        return failure(word, status)
 
     @override
     def raw_id(self, record: bytes) -> str | None:
@@ -100,26 +91,26 @@ class ClickSend(Protocol):
 
     @override
     def fault(self, kind: str, options: Mapping[str, Any]) -> Answer:
-        return _error(options["code"], options["http"], options["message"])
+        return failure(options["code"], options["http"], options["message"])
 
     @override
     async def answer(self, call: Call, account: Account) -> Answer:
         if account.username in TEST_LOGINS:
             code, said = TEST_LOGINS[account.username]
-            answer = _error(code, said=said)
+            answer = failure(code, said=said)
         elif call.path.rstrip("/") == RULES:
             answer = self._rules(call, account)
         elif call.path.startswith(f"{RULES}/"):
             answer = self._rule(call, account, call.path.removeprefix(f"{RULES}/"))
         else:
-            answer = await self._inbox(call, account)
+            answer = sending.answer_of(call, account, self.throttled) or await self._inbox(call, account)
         return answer
 
     async def _inbox(self, call: Call, account: Account) -> Answer:
         """The account, and its received messages."""
         match call.method, call.path:
             case "GET", "/account":
-                return _answer("Here's your account", json.dumps(_profile(account)).encode())
+                return success("Here's your account", json.dumps(_profile(account)).encode())
             case "GET", "/sms/inbound":
                 return self._list(call, account)
             case "POST", "/sms/inbound":
@@ -141,6 +132,11 @@ class ClickSend(Protocol):
         return [_outgoing(url, form if message.raw is None else "json", row) for url, form in wanted]
 
     @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """A form for the address of each rule for delivery reports."""
+        return sending.status_calls(message, account)
+
+    @override
     def registered(self, account: Account) -> list[str]:
         return [rule["action_address"] for rule in account.places if rule["action"] == "URL"]
 
@@ -155,12 +151,12 @@ class ClickSend(Protocol):
         shown.sort(key=lambda message: message.received_at)
         if self.newest_first:
             shown.reverse()
-        if (place := _place(call, account)) is None:
-            return _error("BAD_REQUEST")
+        if (place := place_of(call, account)) is None:
+            return failure("BAD_REQUEST")
         part = tuple(shown[place])
         rows = b",".join(_row(message, account) for message in part)
-        pages = _pages(INBOUND, place, len(shown))
-        return _answer("Here are your data.", pages[:-1] + b', "data": [' + rows + b"]}", part)
+        around = frame(INBOUND, place, len(shown))
+        return success("Here are your data.", around[:-1] + b', "data": [' + rows + b"]}", part)
 
     def _rules(self, call: Call, account: Account) -> Answer:
         """List the rules, the newest first, or make one."""
@@ -169,12 +165,12 @@ class ClickSend(Protocol):
             return self._save(call, account, {"id": number, "body": None})
         if call.method != "GET":
             return self.wrong_method()
-        if (place := _place(call, account)) is None:
-            return _error("BAD_REQUEST")
+        if (place := place_of(call, account)) is None:
+            return failure("BAD_REQUEST")
         rules = account.places[::-1]
-        data = json.loads(_pages(RULES, place, len(rules)))
+        data = json.loads(frame(RULES, place, len(rules)))
         data["data"] = [self._shown(rule) for rule in rules[place]]
-        return _answer("Your list of inbound rules.", json.dumps(data).encode())
+        return success("Your list of inbound rules.", json.dumps(data).encode())
 
     def _rule(self, call: Call, account: Account, rule_id: str) -> Answer:
         """Show, change or delete a rule."""
@@ -186,20 +182,20 @@ class ClickSend(Protocol):
         if call.method == "DELETE":
             account.places = [other for other in account.places if other is not rule]
             account.on_change()
-            return _answer("Your record has been deleted.", b"[]")
+            return success("Your record has been deleted.", b"[]")
         if call.method != "GET":
             return self.wrong_method()
-        return _answer("Your inbound rule.", json.dumps(self._shown(rule)).encode())
+        return success("Your inbound rule.", json.dumps(self._shown(rule)).encode())
 
     def _save(self, call: Call, account: Account, rule: dict[str, Any]) -> Answer:
         """Change a rule, or add a new one."""
         if (fields := _fields(call.body, is_new="action" not in rule)) is None:
-            return _error("BAD_REQUEST")
+            return failure("BAD_REQUEST")
         rule |= fields
         if rule not in account.places:
             account.places = [*account.places, rule]
         account.on_change()
-        return _answer("Your record has been saved.", json.dumps(self._shown(rule)).encode())
+        return success("Your record has been saved.", json.dumps(self._shown(rule)).encode())
 
     def _shown(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """A rule as the API shows it."""
@@ -218,34 +214,7 @@ class ClickSend(Protocol):
         if not found:
             return self.not_found()
         rows = sum(_listings(account, message) for message in unread)
-        return _answer("Inbound messages have been marked as read.", str(rows).encode())
-
-
-def _place(call: Call, account: Account) -> slice | None:
-    """The rows of the page that is asked for, None where it can't be."""
-    page, limit = call.fields.get("page", "1"), call.fields.get("limit", "15")
-    if not re.fullmatch("[1-9][0-9]{0,8}", page) or not re.fullmatch("1[5-9]|[2-9][0-9]|100", limit):
-        return None
-    size = min(int(limit), account.page_size)
-    start = (int(page) - 1) * size
-    return slice(start, start + size)
-
-
-def _pages(path: str, place: slice, total: int) -> bytes:
-    """What stands around the rows of a page."""
-    size, number = place.stop - place.start, place.stop // (place.stop - place.start)
-    count = max(min(total, place.stop) - place.start, 0)
-    pages = {
-        "total": total,
-        "per_page": size,
-        "current_page": number,
-        "last_page": -(-total // size),
-        "next_page_url": f"{path}?page={number + 1}" if place.stop < total else None,
-        "prev_page_url": f"{path}?page={number - 1}" if number > 1 else None,
-        "from": place.start + 1 if count else None,
-        "to": place.start + count if count else None,
-    }
-    return json.dumps(pages).encode()
+        return success("Inbound messages have been marked as read.", str(rows).encode())
 
 
 def _matching(account: Account, message: Message) -> list[dict[str, Any]]:
@@ -292,9 +261,9 @@ async def _pretend(call: Call, account: Account) -> Answer:
         wanted = json.loads(call.body)
         url, webhook_type = wanted["url"], wanted.get("webhook_type") or "post"
     except ValueError, TypeError, KeyError, AttributeError:
-        return _error("BAD_REQUEST")
+        return failure("BAD_REQUEST")
     if not isinstance(url, str) or not url or webhook_type not in TYPES:
-        return _error("BAD_REQUEST")
+        return failure("BAD_REQUEST")
     message = Message(
         message_id=str(uuid.uuid4()).upper(),
         text="This is a test incoming SMS.",
@@ -310,7 +279,7 @@ async def _pretend(call: Call, account: Account) -> Answer:
     else:
         await call.ask(_outgoing(url, webhook_type, row))
     said = {**json.loads(row), "timestamp_send": int(message.received_at.timestamp())}
-    return _answer("Here are your incoming messages.", json.dumps(said).encode())
+    return success("Here are your incoming messages.", json.dumps(said).encode())
 
 
 def _outgoing(url: str, webhook_type: str, row: bytes) -> Outgoing:
@@ -338,7 +307,7 @@ def _row(message: Message, account: Account) -> bytes:
         "custom_string": "",
         "message_id": message.message_id,
         "_keyword": words[0] if words else "",
-        "user_id": _number(account),
+        "user_id": user_id(account),
     }
     return json.dumps(row, ensure_ascii=False).encode()
 
@@ -346,12 +315,12 @@ def _row(message: Message, account: Account) -> bytes:
 def _profile(account: Account) -> Mapping[str, Any]:
     """An account, with as much of it as a client may want."""
     return {
-        "user_id": _number(account),
+        "user_id": user_id(account),
         "username": account.username,
         "user_email": "user@example.com",
         "active": 1,
         "banned": 0,
-        "balance": "0.000000" if account.username == NO_CREDIT else "1117.461060",
+        "balance": "0.000000" if not sending.has_credit(account) else "1117.461060",
         "user_first_name": "First",
         "user_last_name": "Last",
         "account_name": "Example",
@@ -359,23 +328,5 @@ def _profile(account: Account) -> Mapping[str, Any]:
         "default_country_sms": "AU",
         "timezone": account.time_zone,
         "_currency": {"currency_name_short": "AUD", "currency_prefix_d": "$", "currency_prefix_c": "c"},
-        "_subaccount": {"subaccount_id": _number(account) + 1, "api_username": account.username, "access_sms": 1},
+        "_subaccount": {"subaccount_id": user_id(account) + 1, "api_username": account.username, "access_sms": 1},
     }
-
-
-def _number(account: Account) -> int:
-    """An id that is the account's for good; user names don't differ by case."""
-    return zlib.crc32(f"clicksend {account.username.casefold()}".encode())
-
-
-def _answer(said: str, data: bytes, messages: tuple[Message, ...] = ()) -> Answer:
-    body = {"http_code": 200, "response_code": "SUCCESS", "response_msg": said}
-    whole = json.dumps(body)[:-1].encode() + b', "data": ' + data + b"}"
-    return Answer(body=whole, content_type=ClickSend.content_type, messages=messages)
-
-
-def _error(code: str, status: int | None = None, said: str = "") -> Answer:
-    documented, usual = ERRORS.get(code, (400, code))
-    status = status or documented
-    body = {"http_code": status, "response_code": code, "response_msg": said or usual, "data": None}
-    return Answer(status=status, body=json.dumps(body).encode(), content_type=ClickSend.content_type)

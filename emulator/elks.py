@@ -1,4 +1,4 @@
-"""46elks: the histories of all SMS and MMS, sent and received, which a client walks backwards, and the numbers."""
+"""46elks: sending, the numbers, and the histories of all SMS and MMS, which a client walks backwards."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,8 +15,10 @@ from .protocol import Answer, Call, Outgoing, Protocol
 LIMIT = 100
 NO_LOGIN = "API access requires Basic HTTP authentication. Read documentation or examples."
 NOT_FOUND = "Not found"
+NO_CREDIT = "Not enough credits"
 WRONG_METHOD = "Method not allowed"
 COST = 3500
+"""Of a received message, and of a part of a sent one, in ten-thousandths of the currency."""
 MMS = "mms"
 NUMBER = "+44771234567"
 SETTINGS = ("sms_url", "mms_url", "voice_start", "name")
@@ -26,7 +28,12 @@ ALLOCATED = datetime(2018, 2, 7, 14, 14, 14, 834000, UTC)
 
 
 class BadRequestError(Exception):
-    """A request with a parameter that isn't understood; the text is the answer."""
+    """A request with a parameter that is missing or isn't understood; the text is the answer."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        """Answer with a status."""
+        super().__init__(text)
+        self.status = status
 
 
 class Elks(Protocol):
@@ -53,6 +60,7 @@ class Elks(Protocol):
         "Invalid start": 400,
         NO_LOGIN: 401,
         "Missing key from": 403,
+        NO_CREDIT: 403,
         NOT_FOUND: 404,
         WRONG_METHOD: 405,
     }
@@ -103,7 +111,7 @@ class Elks(Protocol):
         if kind == "numbers":
             return self._numbers(call, account, id_)
         if call.method != "GET":
-            return self.wrong_method()
+            return self._submit(call, account) if call.path == "/sms" else self.wrong_method()
         if call.path == "/me":
             return self._json(json.dumps(_information(account)).encode())
         if call.path in ("/sms", "/mms"):
@@ -135,6 +143,29 @@ class Elks(Protocol):
             for url in dict.fromkeys((account.callback, *set_))
             if url.startswith("http")
         ]
+
+    @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """A form for the address that the request named."""
+        if not message.callback:
+            return []
+        form = {"id": message.message_id, "status": _status(message)}
+        if form["status"] == "delivered":
+            form["delivered"] = _iso(account.now())
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return [Outgoing(method="POST", url=message.callback, headers=headers, body=urlencode(form).encode())]
+
+    def _submit(self, call: Call, account: Account) -> Answer:
+        """Take a text, or only say what it would cost."""
+        try:
+            sender, recipient, text = _checked(call, account)
+        except BadRequestError as error:
+            return _text(error.status, str(error))
+        if call.fields.get("dryrun") == "yes":
+            row = {"status": "created", "direction": "outgoing", "from": sender, "to": recipient, "message": text}
+            return self._json(json.dumps(row | {"parts": parts(text), "estimated_cost": COST * parts(text)}).encode())
+        callback = call.fields.get("whendelivered", "")
+        return self._json(_row(account.submit(text, sender=sender, recipient=recipient, callback=callback)))
 
     @override
     def is_settled(self, status: int) -> bool:
@@ -216,6 +247,26 @@ def _page[Row](
     return page, f', "next": "{_iso(moment(page[-1]))}"'.encode() if len(found) > limit else b""
 
 
+def _checked(call: Call, account: Account) -> tuple[str, str, str]:
+    """The sender, the recipient and the text of a request."""
+    if account.extra.get("credits") == 0:
+        raise BadRequestError(NO_CREDIT, 403)
+    for name in ("from", "to", "message"):
+        if not call.fields.get(name):
+            raise BadRequestError(f"Missing key {name}", 403)
+    sender, recipient = call.fields["from"], call.fields["to"]
+    if not re.fullmatch(r"\+[0-9]{7,15}|[A-Za-z][A-Za-z0-9 ]{0,10}", sender):
+        raise BadRequestError("Invalid from")
+    if not re.fullmatch(r"\+[0-9]{7,15}", recipient):
+        raise BadRequestError("Invalid to")
+    return sender, recipient, call.fields["message"]
+
+
+def _status(message: Message) -> str:
+    """The state of a sent text, by the vendor's name."""
+    return "created" if message.status == "accepted" else message.status
+
+
 def _is_mms(message: Message) -> bool:
     """Whether a message is an MMS; of a raw record its id says that."""
     return message.wire == MMS or (message.raw is not None and message.message_id.startswith("m"))
@@ -269,8 +320,9 @@ def _row(message: Message, images: int = 0) -> bytes:
         "cost": COST,
     }
     if message.sent:
-        row |= {"status": "delivered", "delivered": f"{message.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        row |= {"parts": parts(message.text)}
+        row |= {"status": _status(message), "parts": parts(message.text), "cost": COST * parts(message.text)}
+        if row["status"] == "delivered":
+            row["delivered"] = f"{message.received_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     if images and _is_mms(message):
         row |= {"images": [f"{message.message_id}-i{place}" for place in range(images)]}
     return json.dumps(row, ensure_ascii=False).encode()

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from .delivery import deliver
-from .faults import SPOILING, Fault, answer_of
+from .faults import REPLACING, SPOILING, Fault, answer_of
 from .ledger import Passed, Request
 from .model import Account, Message
 from .protocol import Answer, Call, InterruptedHoldError, Protocol
@@ -83,7 +83,8 @@ class Exchanges:
                 answer = await _respond(protocol, call, account)
             except InterruptedHoldError:
                 continue
-            return answer, faults.take(call, replacing=False, but=() if answer.body else SPOILING)
+            fault = faults.take(call, replacing=False, but=() if answer.body else SPOILING)
+            return (answer_of(fault, protocol), None) if fault and fault.kind in REPLACING else (answer, fault)
 
     def _is_interrupted(self, call: Call) -> bool:
         return self._state.faults.peek(call, replacing=True, but=("stall",)) is not None
@@ -93,7 +94,8 @@ class Exchanges:
         for message in messages:
             message.fetched_at = message.fetched_at or now
             message.fetches += 1
-            self._state.book.note(Passed.of(now, account, message))
+            if not message.sent:
+                self._state.book.note(Passed.of(now, account, message))
         if messages:
             self._state.save_soon()
 

@@ -9,15 +9,15 @@ from .protocol import Answer, Call, Protocol, html_page
 REPLACING: Mapping[str, Mapping[str, Any]] = {
     "unauthorized": {},
     "rate_limited": {"retry_after": None},
-    "server_error": {"status": 500, "retry_after": None},
+    "server_error": {"status": 500, "retry_after": None, "consume": False},
     "vendor_error": {"word": "", "status": None},
     "html": {},
     "oversized": {"size": 5 * 1024 * 1024},
-    "redirect": {"location": "", "status": 302},
+    "redirect": {"location": "", "status": 302, "consume": False},
     "bad_json": {},
     "garbage": {},
 }
-"""Faults that are answered without asking the protocol, and their options."""
+"""Faults that are answered without asking the protocol, and their options; with `consume` it is asked all the same."""
 
 SPOILING: Mapping[str, Mapping[str, Any]] = {"cut": {}, "slow": {"seconds": 5.0}}
 """Faults of an answer that has a body."""

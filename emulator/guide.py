@@ -113,6 +113,7 @@ class Guide:
             "section": "" if self._is_own_server(key) else self._steps[key]["sections"]["server"]["name"],
             "interval": INTERVALS[key],
             "webhook": WEBHOOKS[key],
+            "replies": PROTOCOLS[key].replies,
         }
 
     def fields(self, account: Account, url: str) -> dict[str, Any]:

@@ -43,6 +43,16 @@ class Message:
     """The status of the last answer to a webhook request about it, 0 where there was no answer."""
     webhook_at: datetime | None = None
     """When that answer came."""
+    status: str = "delivered"
+    """Of a text that a client submitted: `accepted`, `sent`, `delivered` or `failed`."""
+    error: str = ""
+    """Why it failed, as a word of `handsets.ERRORS`."""
+    key: str | None = None
+    """The client's own id of it, where the request had one."""
+    callback: str = ""
+    """Where the client wants to be told what becomes of it, where the request said so."""
+    shown: str | None = None
+    """What a phone shows of it, None where none does."""
 
 
 class Carrier:
@@ -100,6 +110,7 @@ class Account:
     page_size: int
     on_change: Callable[[], None]
     on_message: Callable[[Account, Message], None] = field(default=lambda _account, _message: None)
+    on_submitted: Callable[[Account, Message, str], None] = field(default=lambda _account, _message, _shown: None)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     """The time by the vendor's clock."""
     callback: str = ""
@@ -167,6 +178,45 @@ class Account:
             return same
         self.add(message)
         self.on_message(self, message)
+        return message
+
+    def submit(
+        self,
+        text: str,
+        *,
+        sender: str,
+        recipient: str,
+        shown: str | None = None,
+        message_id: str | None = None,
+        key: str | None = None,
+        callback: str = "",
+    ) -> Message:
+        """Take a text of a client, and send it to a phone.
+
+        Args:
+            text: As the vendor lists it.
+            sender: As the phone shows it.
+            recipient: The phone's number, in E.164 with `+`.
+            shown: What the phone shows, where that is another text.
+            message_id: The vendor's id of it, by default a new one.
+            key: The client's own id of it.
+            callback: Where the client wants to be told what becomes of it.
+        """
+        message = Message(
+            message_id=message_id or self._new_id(),
+            text=text,
+            sender=sender,
+            recipient=recipient,
+            received_at=self.now(),
+            sent_at=datetime.now(UTC),
+            encoding=_natural_encoding(text, None, None),
+            sent=True,
+            status="accepted",
+            key=key,
+            callback=callback,
+        )
+        self.add(message)
+        self.on_submitted(self, message, text if shown is None else shown)
         return message
 
     def send_raw(self, record: bytes) -> Message:

@@ -34,14 +34,22 @@ class Caller:
         if message.sent:
             return
         protocol = PROTOCOLS[account.provider]
-        for outgoing in protocol.calls(message, account):
-            task = asyncio.get_running_loop().create_task(self._repeat(protocol, account, message, outgoing))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._begin(protocol, account, message, protocol.calls(message, account))
+
+    def report(self, account: Account, message: Message) -> None:
+        """Tell an account's clients what has become of a text that they submitted."""
+        protocol = PROTOCOLS[account.provider]
+        self._begin(protocol, account, message, protocol.status_calls(message, account))
 
     async def ask(self, outgoing: Outgoing) -> int:
         """Make a request; the status of the answer, 0 without one."""
         return (await self._ask(outgoing))[0]
+
+    def _begin(self, protocol: Protocol, account: Account, message: Message, requests: list[Outgoing]) -> None:
+        for outgoing in requests:
+            task = asyncio.get_running_loop().create_task(self._repeat(protocol, account, message, outgoing))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Call nobody any more."""

@@ -123,6 +123,11 @@ class Protocol(Carrier, ABC):
         del message, account
         return []
 
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """The requests by which the vendor tells its clients what has become of a text, if it can."""
+        del message, account
+        return []
+
     def registered(self, account: Account) -> list[str]:
         """The addresses that the customer registered to be called, by the vendor's API."""
         return [webhook["url"] for webhook in account.webhooks]

@@ -52,6 +52,7 @@ class Emulator(State):
 
     async def stop(self) -> None:
         """Close every connection and save."""
+        self.handsets.stop()
         await self.caller.stop()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -13,6 +13,8 @@ import uuid
 
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol
+from .smsgate_phone import SIM_CARDS, BadRequestError, device_id, iso
+from .smsgate_sending import CONFLICT, checked_submission, status_payload, submission, submit
 
 MAXIMUM_LIMIT = 500
 WRONG_TYPE = "Invalid type"
@@ -42,12 +44,8 @@ INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 ADDRESS = re.compile(r"https://.+|http://127\.0\.0\.1([:/].*)?", re.IGNORECASE)
 
 
-class BadRequestError(Exception):
-    """A request with something that isn't understood; the text goes into the answer."""
-
-
 class SmsGate(Protocol):
-    """`/`, `/device`, `/inbox` and `/webhooks`, by Basic authentication.
+    """`/`, `/device`, `/inbox`, `/messages` and `/webhooks`, by Basic authentication.
 
     The app takes messages for one that have the same sender, time, SIM card and text. A message with the wire form
     `mms` is an MMS with a picture, one with `mms-notification` one that was not downloaded: its text is the subject.
@@ -101,12 +99,15 @@ class SmsGate(Protocol):
             ("GET", "/"): self._status,
             ("GET", "/device"): self._devices,
             ("GET", "/inbox"): self._inbox,
+            ("POST", "/messages"): self._submit,
             ("GET", "/webhooks"): self._webhooks,
             ("POST", "/webhooks"): self._replace_webhook,
         }
         try:
             if call.path.startswith("/webhooks/"):
                 return self._delete_webhook(call, account)
+            if call.path.startswith("/messages/"):
+                return self._submitted(call, account)
             if handler := handlers.get((call.method, call.path)):
                 return handler(call, account)
         except BadRequestError as error:
@@ -120,22 +121,29 @@ class SmsGate(Protocol):
         if message.raw is not None:
             return []
         event = KINDS[_type(message)][1]
-        return [_call_of(webhook, message, account) for webhook in account.webhooks if webhook["event"] == event]
+        payload = _payload(message, account)
+        return [_call_of(webhook, payload, account) for webhook in account.webhooks if webhook["event"] == event]
+
+    @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """One call for each webhook that is for this state."""
+        event, payload = f"sms:{message.status}", status_payload(message, account)
+        return [_call_of(webhook, payload, account) for webhook in account.webhooks if webhook["event"] == event]
 
     def _status(self, _call: Call, _account: Account) -> Answer:
         return self._json({"status": "ok", "model": "Pixel 6"})
 
     def _devices(self, _call: Call, account: Account) -> Answer:
         """The phone: its id is not its owner's name."""
-        now = _iso(account.now(), account)
+        now = iso(account.now(), account)
         device = {
-            "id": _device_id(account),
+            "id": device_id(account),
             "name": "Google/oriole",
             "createdAt": now,
             "updatedAt": now,
             "lastSeen": now,
         }
-        return self._json([{**device, "simCards": []}])
+        return self._json([{**device, "simCards": SIM_CARDS}])
 
     def _inbox(self, call: Call, account: Account) -> Answer:
         """The newest come first; both ends of the time belong to it."""
@@ -166,6 +174,23 @@ class SmsGate(Protocol):
             messages=page,
         )
 
+    def _submit(self, call: Call, account: Account) -> Answer:
+        """Take a text; the client chooses its id, and an id is taken once."""
+        wanted = checked_submission(call)
+        if any(message.sent and message.message_id == wanted["message_id"] for message in account.messages):
+            return self._json({"message": CONFLICT}, status=409)
+        message = submit(wanted, account)
+        return self._json(submission(message, account), status=202)
+
+    def _submitted(self, call: Call, account: Account) -> Answer:
+        """A text that a client has submitted."""
+        if call.method != "GET":
+            return self.wrong_method()
+        wanted = call.path.removeprefix("/messages/")
+        found = (message for message in account.messages if message.sent and message.message_id == wanted)
+        message = next(found, None)
+        return self._json(submission(message, account)) if message else self.not_found()
+
     def _webhooks(self, _call: Call, account: Account) -> Answer:
         return self._json(account.webhooks)
 
@@ -195,7 +220,7 @@ def _checked_webhook(body: bytes, account: Account) -> dict[str, Any]:
         url, event = fields["url"], fields["event"]
     except ValueError, TypeError, KeyError:
         raise BadRequestError("Failed to convert request body to class WebHookDTO") from None
-    if fields.get("deviceId") not in (None, _device_id(account)):
+    if fields.get("deviceId") not in (None, device_id(account)):
         raise BadRequestError("Device ID mismatch")
     if not ADDRESS.fullmatch(str(url)):
         raise BadRequestError("url must start with https:// or http://127.0.0.1")
@@ -204,14 +229,14 @@ def _checked_webhook(body: bytes, account: Account) -> dict[str, Any]:
     return {"id": fields.get("id") or uuid.uuid4().hex[:21], "url": url, "event": event, "source": "Local"}
 
 
-def _call_of(webhook: dict[str, Any], message: Message, account: Account) -> Outgoing:
+def _call_of(webhook: dict[str, Any], payload: dict[str, Any], account: Account) -> Outgoing:
     """A call with its signature: over the body as it is sent, and the time of sending behind it."""
     event = {
         "id": uuid.uuid4().hex[:21],
         "webhookId": webhook["id"],
         "event": webhook["event"],
-        "deviceId": _device_id(account),
-        "payload": _payload(message, account),
+        "deviceId": device_id(account),
+        "payload": payload,
     }
     body, timestamp = json.dumps(event, ensure_ascii=False).encode(), str(int(account.now().timestamp()))
     signature = hmac.new(account.signing_key.encode(), body + timestamp.encode(), "sha256").hexdigest()
@@ -227,7 +252,7 @@ def _call_of(webhook: dict[str, Any], message: Message, account: Account) -> Out
 def _payload(message: Message, account: Account) -> dict[str, Any]:
     """What a call says of a message: its id in another notation than in the inbox, and nothing of what is unknown."""
     known = {"recipient": message.recipient, "simNumber": 1} if message.recipient else {}
-    common = {"receivedAt": _iso(message.received_at, account), "sender": message.sender, **known}
+    common = {"receivedAt": iso(message.received_at, account), "sender": message.sender, **known}
     subject = {"subject": message.text} if message.text else {}
     match _type(message):
         case "MMS":
@@ -252,7 +277,7 @@ def _row(message: Message, account: Account, *, with_files: bool) -> bytes:
         "sender": message.sender,
         **known,
         "contentPreview": (message.text or instead) if message.data is None else _preview(message.data),
-        "createdAt": _iso(message.received_at, account),
+        "createdAt": iso(message.received_at, account),
         "attachments": [_file()] if with_files and kind == "MMS_DOWNLOADED" else [],
     }
     return json.dumps(row, ensure_ascii=False).encode()
@@ -318,11 +343,6 @@ def _shown(moment: datetime) -> datetime:
     return moment - timedelta(microseconds=moment.microsecond % 1000)
 
 
-def _iso(moment: datetime, account: Account) -> str:
-    """A time with the phone's offset."""
-    return moment.astimezone(account.zone).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _time(call: Call, name: str, default: datetime) -> datetime:
     value = call.fields.get(name)
     if value is None:
@@ -339,8 +359,3 @@ def _integer(call: Call, name: str, default: int) -> int:
     """What is no number counts as not given."""
     value = call.fields.get(name, "")
     return int(value) if INTEGER.fullmatch(value) else default
-
-
-def _device_id(account: Account) -> str:
-    """The phone's id; one phone has one user, however its name is written."""
-    return uuid.uuid5(uuid.NAMESPACE_OID, f"smsgate {account.username.casefold()}").hex

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from . import storage
 from .faults import Fault, Faults
+from .handsets import Handsets
 from .ledger import Called, Ledger, Passed, Request
 from .model import Account, Message
 from .outgoing import Caller
@@ -41,6 +42,7 @@ class State:
         self.requests: Ledger[Request] = Ledger()
         self.calls: Ledger[Called] = Ledger()
         self.caller = Caller(self.calls, repeat)
+        self.handsets = Handsets(self.caller.report)
         self.host = ""
         self.port = 0
         self.running = False
@@ -96,6 +98,7 @@ class State:
                 page_size=protocol.page_size,
                 on_change=self.save_soon,
                 on_message=self._receive,
+                on_submitted=self.handsets.take,
                 now=self.now,
                 places=protocol.first_places(),
             )
@@ -167,6 +170,7 @@ class State:
         self.requests.forget()
         self.calls.forget()
         self.caller.forget()
+        self.handsets.forget()
         self.save_soon()
 
     def save_soon(self) -> None:

@@ -34,6 +34,11 @@ def message_to_json(message: Message) -> dict[str, Any]:
         "fetches": message.fetches,
         "webhook_status": message.webhook_status,
         "webhook_at": message.webhook_at.isoformat() if message.webhook_at else None,
+        "status": message.status,
+        "error": message.error,
+        "key": message.key,
+        "callback": message.callback,
+        "shown": message.shown,
     }
 
 

@@ -4,21 +4,20 @@ Below `/messaging` is what the vendor has at another host: the messaging service
 `twilio_account` says.
 """
 
-import base64
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
-import hmac
 import json
 import re
 from typing import Any, override
 from urllib.parse import urlencode, urlsplit
 import uuid
 
-from . import twilio_account as state
+from . import twilio_account as state, twilio_sending as sending
 from .alphabet import parts
 from .model import Account, Message
 from .protocol import Answer, Call, Outgoing, Protocol, number_of
+from .twilio_calls import form_call, media_of, swml_call
 
 VERSION = "2010-04-01"
 PAGE_SIZES = range(1, 1001)
@@ -44,6 +43,7 @@ ERRORS = {
     21502: (400, "The SmsUrl is not valid"),
     70051: (401, "Authorization Failed"),
     90010: (403, "Account is not active"),
+    **sending.ERRORS,
 }
 """The vendor's codes; the HTTP status of an account that is not active, or of a key without a right, is unknown."""
 MESSAGING = "/messaging/v1/Services"
@@ -129,7 +129,7 @@ class Twilio(Protocol):
             case "account":
                 return self._asked(call, lambda: _json(json.dumps(_account(account)).encode()))
             case "messages":
-                return self._asked(call, lambda: self._messages(call, account, base))
+                return self._messages(call, account, base)
             case "numbers":
                 return self._numbers(call, account, f"{base}/IncomingPhoneNumbers")
             case "services":
@@ -142,7 +142,9 @@ class Twilio(Protocol):
 
     def _messages(self, call: Call, account: Account, base: str) -> Answer:
         if call.path == f"{base}/Messages.json":
-            return self._list(call, account)
+            return self._list(call, account) if call.method == "GET" else _submitted(call, account)
+        if call.method != "GET":
+            return self.wrong_method()
         for message in account.messages:
             if call.path == f"{base}/Messages/{message.message_id}.json":
                 return _json(_row(message, account), (message,))
@@ -190,7 +192,7 @@ class Twilio(Protocol):
         if not (url := state.address_of(account, message)):
             return []
         if account.extra.get("handler") == "swml":
-            return [_swml_call(message, account, url)]
+            return [swml_call(message, account, url)]
         form = {"Body": message.text}
         if message.raw is None:
             media = {"MediaContentType0": "image/jpeg", "MediaUrl0": f"https://api.example/{message.message_id}"}
@@ -199,20 +201,21 @@ class Twilio(Protocol):
                 "ApiVersion": VERSION,
                 "From": message.sender,
                 "MessageSid": message.message_id,
-                "NumMedia": _media(message),
+                "NumMedia": media_of(message),
                 "NumSegments": str(parts(message.text)),
                 "SmsMessageSid": message.message_id,
                 "SmsSid": message.message_id,
                 "SmsStatus": "received",
                 "To": message.recipient,
-                **(media if _media(message) != "0" else {}),
+                **(media if media_of(message) != "0" else {}),
             }
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "User-Agent": "TwilioProxy/1.1",
-            **_signed(account, url + "".join(f"{name}{form[name]}" for name in sorted(form))),
-        }
-        return [Outgoing(method="POST", url=url, headers=headers, body=urlencode(form).encode())]
+        return [form_call(account, url, form)]
+
+    @override
+    def status_calls(self, message: Message, account: Account) -> list[Outgoing]:
+        """A form, at the address that the submission named."""
+        form = sending.status_form(message, account)
+        return [form_call(account, message.callback, form)] if message.callback else []
 
     @override
     def registered(self, account: Account) -> list[str]:
@@ -320,22 +323,32 @@ def _row(message: Message, account: Account) -> bytes:
         "date_created": time,
         "date_sent": time,
         "date_updated": time,
-        "direction": "outbound-api" if message.sent else "inbound",
+        "direction": "inbound",
         "error_code": None,
         "error_message": None,
         "from": message.sender,
         "messaging_service_sid": None,
-        "num_media": _media(message),
+        "num_media": media_of(message),
         "num_segments": str(parts(message.text)),
         "price": None,
         "price_unit": "USD",
         "sid": message.message_id,
-        "status": "delivered" if message.sent else "receiving" if arriving else "received",
+        "status": "receiving" if arriving else "received",
         "subresource_uris": {"media": f"{base}/Media.json", "feedback": f"{base}/Feedback.json"},
         "to": message.recipient,
         "uri": f"{base}.json",
+        **(sending.described(message) if message.sent else {}),
     }
     return json.dumps(row, ensure_ascii=False).encode()
+
+
+def _submitted(call: Call, account: Account) -> Answer:
+    """What a submission gets."""
+    try:
+        message = sending.submit(call, account)
+    except sending.RefusedTextError as error:
+        return _problem(error.code)
+    return _json(_row(message, account), status=201)
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -353,48 +366,6 @@ def _account(account: Account) -> dict[str, Any]:
         "type": "Full",
         "uri": f"{base}.json",
     }
-
-
-def _media(message: Message) -> str:
-    """How many pictures a message has: the ids of those with some begin with MM."""
-    return "1" if message.message_id.startswith("MM") else "0"
-
-
-def _signed(account: Account, text: str) -> dict[str, str]:
-    """The headers of a form that is signed: with the account's token, its SharedKey, or SignalWire's signing key."""
-    shared = account.extra.get("shared_key")
-    key, algorithm = account.signing_key or account.password, "HMAC_SHA1"
-    settings = {}
-    if shared:
-        key, algorithm = shared["secret"], shared["algorithm"]
-        settings = {"X-Twilio-Webhooks-Signature-Settings": f"key={shared['sid']},algorithm={algorithm}"}
-    digest = hmac.digest(key.encode(), text.encode(), algorithm.removeprefix("HMAC_").lower())
-    name = "X-SignalWire-Signature" if account.extra.get("handler") == "cxml" else "X-Twilio-Signature"
-    return {name: base64.b64encode(digest).decode(), **settings}
-
-
-def _swml_call(message: Message, account: Account, url: str) -> Outgoing:
-    """A request for an SWML document; its id is not the one that the list has."""
-    content: dict[str, Any] = {
-        "message_id": str(uuid.uuid5(uuid.NAMESPACE_OID, message.message_id)),
-        "project_id": account.username,
-        "direction": "inbound",
-        "type": "mms" if _media(message) != "0" else "sms",
-        "from": message.sender,
-        "to": message.recipient,
-        "body": message.text,
-        "media": [],
-        "segments": parts(message.text),
-        "timestamp": message.received_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-    }
-    body = json.dumps({"message": content, "params": {}}, ensure_ascii=False).encode()
-    key = (account.signing_key or account.password).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "X-SignalWire-Signature": hmac.digest(key, url.encode() + body, "sha1").hex(),
-        "X-SignalWire-Sha256-Signature": hmac.digest(key, url.encode() + body, "sha256").hex(),
-    }
-    return Outgoing(method="POST", url=url, headers=headers, body=body)
 
 
 def _number_page(call: Call, account: Account, rows: list[dict[str, Any]]) -> Answer:
@@ -468,8 +439,8 @@ def _rfc2822(time: datetime) -> str:
     return format_datetime(time.astimezone(UTC))
 
 
-def _json(body: bytes, messages: tuple[Message, ...] = ()) -> Answer:
-    return Answer(body=body, content_type=Twilio.content_type, messages=messages)
+def _json(body: bytes, messages: tuple[Message, ...] = (), *, status: int = 200) -> Answer:
+    return Answer(status=status, body=body, content_type=Twilio.content_type, messages=messages)
 
 
 def _problem(

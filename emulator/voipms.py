@@ -16,6 +16,8 @@ from .protocol import Answer, Call, Outgoing, Protocol, html_page
 ZONE = ZoneInfo("America/New_York")
 """The zone of days, and of times where -5 is asked for; summer time is in every time, whatever is asked for."""
 LONGEST = 92
+MOST_BYTES = 160
+DAILY_LIMIT = 100
 DESCRIPTIONS = {
     "api_limit_exceeded": "API requests limit per minute has been reached",
     "api_not_enabled": "API has not been enabled or has been disabled",
@@ -30,14 +32,20 @@ DESCRIPTIONS = {
     "invalid_method": "This is not a valid Method",
     "invalid_timezone": "This is not a valid Timezone",
     "invalid_type": "This is not a valid Type",
+    "invalid_dst": "This is not a valid Destination Number",
     "ip_not_enabled": "This IP is not enabled for API use",
     "limit_reached": "You have reached the maximum number of messages allowed per day",
+    "message_empty": "The SMS Message is empty",
     "method_maintenance": "This API method is under maintenance",
     "missing_credentials": "Username or Password was not provided",
     "missing_method": "Method must be provided when using the REST/JSON API",
+    "missing_sms": "The SMS message was not provided",
+    "no_credits": "There is not enough balance",
     "no_did": "There are no DIDs",
     "no_sms": "There are no SMS messages",
     "sms_apply_regulations": "The number was not updated due to SMS regulations",
+    "sms_failed": "The SMS message was not sent",
+    "sms_toolong": "The SMS message exceeds 160 characters",
     "sms_wait_message": "SMS was not (Enabled/Disabled) for this DID, please wait a minute before you try again.",
     "tls_error": "There was a TLS error, please try later",
     "unavailable_info": "The information you requested is unavailable at this moment",
@@ -103,8 +111,9 @@ def make_number(did: str, **settings: str) -> Number:
 class VoipMs(Protocol):
     """`rest.php` by query or by form in parts.
 
-    The methods are `getSMS`, `getMMS`, `getBalance`, `getIP`, `getDIDsInfo` and `setSMS`. A message whose wire form is
-    `mms` is an MMS, and so is a raw row with a field for pictures; SMS and MMS may have the same ids.
+    The methods are `getSMS`, `getMMS`, `getBalance`, `getIP`, `getDIDsInfo`, `setSMS` and `sendSMS`. A message whose
+    wire form is `mms` is an MMS, and so is a raw row with a field for pictures; SMS and MMS may have the same ids.
+    `Account.extra` may have `credits`, of which 0 means none, and `daily_limit`, how many texts can be sent in a day.
     """
 
     key = "voipms"
@@ -172,6 +181,7 @@ class VoipMs(Protocol):
             "getIP": lambda *_: self._json({"status": "success", "ip": "127.0.0.1"}),
             "getDIDsInfo": self._describe_numbers,
             "setSMS": self._set_number,
+            "sendSMS": self._submit,
         }
         method = call.fields.get("method")
         if not method:
@@ -253,6 +263,28 @@ class VoipMs(Protocol):
         account.on_change()
         return self._json({"status": "success"})
 
+    def _submit(self, call: Call, account: Account) -> Answer:
+        """Send a text from one of the numbers to a number of North America; there is no text of several parts."""
+        did, dst, text = (call.fields.get(name, "") for name in ("did", "dst", "message"))
+        if not any(
+            each.settings["did"] == did and each.settings["sms_enabled"] == "1" for each in self.numbers(account)
+        ):
+            raise InvalidError("invalid_did")
+        if not re.fullmatch("[2-9][0-9]{9}", dst):
+            raise InvalidError("invalid_dst")
+        if not text:
+            raise InvalidError("message_empty" if "message" in call.fields else "missing_sms")
+        if len(text.encode()) > MOST_BYTES:
+            raise InvalidError("sms_toolong")
+        if account.extra.get("credits") == 0:
+            raise InvalidError("no_credits")
+        today = account.now().astimezone(ZONE).date()
+        sent = [each for each in account.messages if each.sent and each.received_at.astimezone(ZONE).date() == today]
+        if len(sent) >= account.extra.get("daily_limit", DAILY_LIMIT):
+            raise InvalidError("limit_reached")
+        message = account.submit(text, sender=f"+1{did}", recipient=f"+1{dst}")
+        return self._json({"status": "success", "sms": int(message.message_id)})
+
     def _status(self, status: str) -> Answer:
         """What is no success, which is 200 in HTTP's eyes."""
         return self._json({"status": status, "message": DESCRIPTIONS.get(status, status)})
@@ -304,11 +336,11 @@ def _fits(message: Message, fields: Mapping[str, str], kind: int | None, id_name
 
 
 def _did(message: Message) -> str:
-    return message.sender if message.sent else message.recipient
+    return message.sender.removeprefix("+1") if message.sent else message.recipient
 
 
 def _contact(message: Message) -> str:
-    return message.recipient if message.sent else message.sender
+    return message.recipient.removeprefix("+1") if message.sent else message.sender
 
 
 def _time(message: Message, zone: int) -> str:

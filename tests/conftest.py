@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 import logging
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.sms_inbox.const import DOMAIN
 from custom_components.sms_inbox.store import Store, StoreError
 from emulator import Account, Emulator
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -113,6 +115,17 @@ def entry(hass: HomeAssistant, emulator: Emulator, account: Account) -> MockConf
     entry = make_entry(emulator, account)
     entry.add_to_hass(hass)
     return entry
+
+
+async def add_contact(
+    hass: HomeAssistant, entry: MockConfigEntry, name: str, number: str, **data: str
+) -> ConfigSubentry:
+    """Add a contact to an account, as its dialog does."""
+    content = MappingProxyType({"number": number, **data})
+    contact = ConfigSubentry(data=content, subentry_type="contact", title=name, unique_id=number)
+    hass.config_entries.async_add_subentry(entry, contact)
+    await settle(hass)
+    return contact
 
 
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:

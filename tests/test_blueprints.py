@@ -35,7 +35,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, selector
 from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
+from homeassistant.util import dt as dt_util, slugify
 from homeassistant.util.yaml import extract_inputs, load_yaml_dict
 
 from .conftest import Clock, broken_store, make_entry, poll, set_up, settle
@@ -225,10 +225,15 @@ class TestFiles:
     def home(self) -> None:
         """Need no home."""
 
-    def test_there_are_six(self) -> None:
-        """Nothing else lies in the folder."""
-        names = ["announce", "digest", "forward", "keyword", "one_time_code", "tracker_alarm"]
-        assert [path.name for path in FILES] == [f"{name}.yaml" for name in names]
+    def test_all_are_explained(self) -> None:
+        """Each is on its page, with a badge that imports it, and nothing else lies in the folder."""
+        page = (REPOSITORY / "docs/blueprints.md").read_text()
+        listed = dict(re.findall(r"- \[\*\*(.+?)\*\*\]\(\.\./blueprints/automation/sms_inbox/(\w+)\.yaml\)", page))
+        assert sorted(listed.values()) == [path.stem for path in FILES]
+        for title, name in listed.items():
+            assert slugify(title) == name
+            assert f"[{name}]:\n  https://my.home-assistant.io/" in page
+            assert f"%2Fblueprints%2Fautomation%2Fsms_inbox%2F{name}.yaml\n" in page
 
     @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
     def test_file(self, path: Path) -> None:
@@ -249,10 +254,17 @@ class TestFiles:
 
     @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
     def test_no_message_is_dropped(self, path: Path) -> None:
-        """A message that comes while the automation is at work waits, or takes the place of an outdated one."""
+        """A message that comes while the automation is at work waits, or takes the place of an outdated one.
+
+        What waits for a person begins no second time meanwhile, so that nothing is asked or sent without end.
+        """
         data = load_yaml_dict(path)
-        mode = (data["mode"], data.get("max"))
-        assert mode == (("restart", None) if path.stem == "one_time_code" else ("queued", 100))
+        modes = {
+            "alarm_until_acknowledged": ("single", None),
+            "ask_and_wait_for_yes": ("single", None),
+            "one_time_code": ("restart", None),
+        }
+        assert (data["mode"], data.get("max")) == modes.get(path.stem, ("queued", 100))
 
     def test_names_are_found_alike(self) -> None:
         """Blueprints can't share templates, so those that find a sender's name are the same in each."""
@@ -293,6 +305,8 @@ class TestBlank:
             ("one_time_code", {"helper": CODE, "expression": ""}),
             ("one_time_code", {"helper": CODE, "expression": "("}),
             ("one_time_code", {"helper": CODE, "accounts": [""]}),
+            ("status_by_sms", {"contacts": [], "answer": "Hi"}),
+            ("status_by_sms", {"contacts": ["notify.nobody"], "word": " ", "answer": "Hi"}),
             ("tracker_alarm", {"trackers": []}),
             ("tracker_alarm", {"trackers": [MUM, " "]}),
         ],

@@ -13,7 +13,7 @@ from homeassistant.helpers.condition import async_from_config, async_validate_co
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import poll, set_up, settle
+from .conftest import add_contact, poll, set_up, settle
 
 SENDER = "+447700900123"
 
@@ -61,6 +61,23 @@ async def test_message_of_every_trigger(
         account.send(text, sender=sender)
         await poll(hass)
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_contact(hass: HomeAssistant, entry: MockConfigEntry, account: Account) -> None:
+    """A contact is told by the number of now, whichever trigger brought the message."""
+    contact = await add_contact(hass, entry, "Anna", SENDER)
+    await set_up(hass, entry)
+    runs = await automate(hass, {"trigger": "event", "event_type": "sms_received"}, contact=["notify.anna"])
+    for sender in (SENDER, "+447700900124"):
+        account.send("Gate", sender=sender)
+        await poll(hass)
+    assert len(runs) == 1
+    hass.config_entries.async_update_subentry(entry, contact, data={"number": "+447700900124"})
+    for sender in (SENDER, "+447700900124"):
+        account.send("Gate", sender=sender)
+        await poll(hass)
+    assert len(runs) == 2
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)

@@ -500,7 +500,7 @@ async def test_another_phone(hass: HomeAssistant, emulator: Emulator, elsewhere:
     """An account doesn't become another phone, though user name and password are the same there."""
     entry = await add(hass, emulator, provider)
     data, unique_id = dict(entry.data), entry.unique_id
-    with patch("emulator.smsgate._device_id", return_value="another"):
+    with patch("emulator.smsgate.device_id", return_value="another"):
         result = await answer(hass, await reconfigure(hass, entry), access(elsewhere, provider))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "another_account")
     assert (dict(entry.data), entry.unique_id) == (data, unique_id)

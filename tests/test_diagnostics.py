@@ -22,7 +22,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
-from .conftest import Clock, make_entry, set_up
+from .conftest import Clock, add_contact, make_entry, set_up
 
 USERNAME, PASSWORD = "kowalska7", "vanilla-Zeppelin"
 SENDERS = ("+447700900123", "+48601234567", "447700900456", "MYBANK", "Kowalski", "82345")
@@ -72,7 +72,8 @@ def account(emulator: Emulator, provider: str) -> Account:
 async def get(hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry) -> Get:
     """Return how the file is downloaded that people attach to their reports."""
     assert await async_setup_component(hass, "diagnostics", {})
-    assert await async_setup_component(hass, "webhook", {})
+    for component in ("repairs", "webhook"):  # which register pages, as some entities need them
+        assert await async_setup_component(hass, component, {})
     client = await hass_client()
 
     async def download() -> dict[str, Any]:
@@ -152,6 +153,7 @@ async def test_what_a_fault_is_found_by(
         "allow_http": False,
         "verify_ssl": True,
         "options": {},
+        "contacts": 0,
         "state": "loaded",
         "disabled": False,
         "polling_disabled": False,
@@ -293,6 +295,21 @@ async def test_what_a_person_changed(
     assert data["account"]["polling_disabled"]
     assert data["entities"]["last_sender"] == "user"
     assert not {"s3cret", "Grzegorz"} & set(re.findall(r"\w+", json.dumps(data)))
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_contacts(hass: HomeAssistant, entry: MockConfigEntry, account: Account, clock: Clock, get: Get) -> None:
+    """It is told how many there are, and nothing of them: no name, no number, no sender, no entity."""
+    for number, name in (("+447700900123", "Grzegorz"), ("+447700900124", "Mulberry")):
+        await add_contact(hass, entry, name, number, sender="Kowalski")
+    await set_up(hass, entry)
+    account.send("Hello", sender="+447700900123")
+    await clock.advance(31)
+    told = await get()
+    assert told["data"]["account"]["contacts"] == 2
+    everything = json.dumps(told).casefold()
+    assert [word for word in ("grzegorz", "mulberry", "kowalski", "7700900") if word in everything] == []
+    assert [key for key in entry.subentries if key.casefold() in everything] == []
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)

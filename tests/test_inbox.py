@@ -43,6 +43,7 @@ async def test_event(
         "message_id": sent.message_id if account.protocol.ids else ANY,
         "sender": "+6421555001",
         "sender_number": "+6421555001",
+        "contact": None,
         "channel": "sms",
         "recipient": None if account.provider == "bulletin" else "+44771234567",
         "text": "Kia ora ☺",
@@ -50,6 +51,8 @@ async def test_event(
         "data": None,
         "received_at": at.isoformat(),
         "in_reply_to": "12" if account.protocol.replies else None,
+        "reply_to": None,
+        "reply_to_certain": None,
         "redelivered": False,
     }
 

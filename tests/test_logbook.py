@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 from pytest_homeassistant_custom_component.typing import RecorderInstanceContextManager, WebSocketGenerator
 
+from custom_components.sms_inbox.model import SendStatus
 from emulator import Account, Emulator
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import HomeAssistant
@@ -15,7 +16,8 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import make_entry, poll, set_up
+from .conftest import add_contact, make_entry, poll, set_up
+from .senders import ANNA, BEN, add_sender, report
 
 
 @pytest.fixture
@@ -107,6 +109,30 @@ async def test_text_that_is_not_stored(
     assert line["message"] == "received a text message from MYBANK"
 
 
+@pytest.mark.parametrize("store_texts", [True, False])
+async def test_line_of_a_text_that_was_sent(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    account: Account,
+    hass_ws_client: WebSocketGenerator,
+    store_texts: bool,  # noqa: FBT001
+) -> None:
+    """It has account, recipient and text, where the account stores texts; what went wrong with it has one, too."""
+    entry = await add_sender(hass, emulator, account)
+    await add_contact(hass, entry, "Anna", ANNA)
+    data = {"recipient": [ANNA, BEN], "message": "Gate\ncode 4711"}
+    answer = await hass.services.async_call("sms_inbox", "send_message", data, blocking=True, return_response=True)
+    await report(hass, entry, answer["messages"][0]["id"], SendStatus.FAILED)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "store_texts": store_texts})
+    text = ": “Gate code 4711”" if store_texts else ""
+    lines = await get_lines(hass, hass_ws_client)
+    assert [(line["name"], line["icon"], line["message"]) for line in lines] == [
+        (entry.title, "mdi:send", f"sent a text message to Anna{text}"),
+        (entry.title, "mdi:send", f"sent a text message to {BEN}{text}"),
+        (entry.title, "mdi:send", "text message to Anna failed"),
+    ]
+
+
 async def test_lines_of_a_message(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
@@ -150,6 +176,23 @@ async def test_channel_and_number(hass: HomeAssistant, emulator: Emulator, hass_
     assert [line["message"] for line in await get_lines(hass, hass_ws_client)] == [
         "received a WhatsApp message from +447700900123: “Hello”",
         "received a text message from +12025550123: “Hello”",
+    ]
+
+
+async def test_contact(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    """It is named, as it was called when the message came."""
+    contact = await add_contact(hass, entry, "Anna", "+447700900123")
+    await set_up(hass, entry)
+    account.send("Hello", sender="+447700900123")
+    await poll(hass)
+    hass.config_entries.async_update_subentry(entry, contact, title="Mum")
+    account.send("Bye", sender="+447700900123")
+    await poll(hass)
+    assert [line["message"] for line in await get_lines(hass, hass_ws_client)] == [
+        "received a text message from Anna: “Hello”",
+        "received a text message from Mum: “Bye”",
     ]
 
 
@@ -242,7 +285,9 @@ async def test_event_of_another_integration(
     """One that fires events of the same name with other data, or none, breaks nothing."""
     await set_up(hass, entry)
     hass.bus.async_fire("sms_received")
-    hass.bus.async_fire("sms_received", {"device_id": ["a", "b"], "sender": {"number": 1}, "config_entry_id": 5})
+    hass.bus.async_fire(
+        "sms_received", {"device_id": ["a", "b"], "sender": {"number": 1}, "config_entry_id": 5, "contact": ["x"]}
+    )
     account.send("Hello", sender="MYBANK")
     await poll(hass)
     lines = await get_lines(hass, hass_ws_client)

@@ -93,6 +93,29 @@ def test_several_senders_and_exceptions() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "is_meant"),
+    [
+        (message(), True),
+        (message("whatsapp:+447700900123", sender_number=MUM, channel="whatsapp"), True),
+        ({"sender": "07700 900123", "text": ""}, True),  # an event that somebody else fired
+        (message("+447700900124"), False),
+        (message("MYBANK"), False),
+        (message(""), False),
+    ],
+)
+def test_contacts(data: dict[str, Any], *, is_meant: bool) -> None:
+    """A contact is meant by the present number; beside senders either suffices, and an exception wins."""
+    anna = MessageFilter.from_config(SCHEMA({"contact": "Anna"}))
+    assert anna.admits(data, NOW, "GB", {MUM}) is is_meant
+    assert not anna.admits(data, NOW, "GB", ())
+    either = MessageFilter.from_config(SCHEMA({"contact": "Anna", "sender": "MYBANK", "exclude_sender": "mybank 2"}))
+    assert either.admits(data, NOW, "GB", {MUM}) is (is_meant or data["sender"] == "MYBANK")
+    assert not either.admits(message("MYBANK 2"), NOW, "GB", {MUM})
+    nobody = MessageFilter.from_config(SCHEMA({"contact": "Anna", "exclude_sender": MUM}))
+    assert not nobody.admits(data, NOW, "GB", {MUM})
+
+
+@pytest.mark.parametrize(
     ("options", "matching", "others"),
     [
         ({"text": "gate"}, ["gate", "Open the GATE please", "investigate"], ["door", ""]),
@@ -174,6 +197,10 @@ def test_lists_that_may_be_empty() -> None:
         ({"text": "(", "match": "regex"}, "The regular expression is invalid: missing"),
         ({"match": "regex"}, "missing"),
         ({"text": "x", "match": "sounds_like"}, "match"),
+        ({"contact": []}, "This list is empty"),
+        ({"contact": [""]}, "This is blank"),
+        ({"contact": "{{ name }}"}, "Templates can't be used here"),
+        ({"contact": 447700900123}, "a number"),
         ({"not_older_than": 0}, "longer than zero"),
         ({"not_older_than": "soon"}, "not_older_than"),
         ({"colour": "blue"}, "colour"),

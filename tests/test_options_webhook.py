@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.sms_inbox.providers import PROVIDERS
+from custom_components.sms_inbox.providers.sending import SENDING
 from emulator import Account, Emulator, Message
 from homeassistant.components import webhook
 from homeassistant.components.cloud import CloudNotConnected
@@ -184,7 +185,8 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Storage and the webhook are chosen apart."""
     await set_up(hass, entry)
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, ["storage", "webhook"])
+    steps = ["storage", *["sending"] * (entry.data["provider"] in SENDING), "webhook"]
+    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, steps)
     result = await answer(hass, result, {"next_step_id": "webhook"})
     assert (result["step_id"], result["errors"]) == ("webhook", {})
     provider = PROVIDERS[entry.data["provider"]]
@@ -200,10 +202,10 @@ async def test_menu(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 @pytest.mark.parametrize("provider", ["gammu"], indirect=True)
 async def test_provider_without_webhooks(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Where there is nothing to choose, no menu is shown."""
+    """Where no webhook can come, the menu has none."""
     await set_up(hass, entry)
     result = await explained(hass, await hass.config_entries.options.async_init(entry.entry_id))
-    assert result["step_id"] == "storage"
+    assert result["menu_options"] == ["storage", "sending"]
 
 
 @pytest.mark.parametrize("provider", PASTED, indirect=True)

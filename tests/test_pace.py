@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 from aiohttp.test_utils import TestClient
 import pytest
@@ -75,6 +76,27 @@ async def test_webhook_that_works(
     assert usual >= 28
     assert relaxed <= usual / 3
     assert not is_failing(hass, entry)
+
+
+@pytest.mark.parametrize("provider", ["bulletin"])
+async def test_reports_announce_nothing(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    account: Account,
+    emulator: Emulator,
+    clock: Clock,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """That a webhook brings reports of what was sent doesn't mean that it announces messages."""
+    assert await async_setup_component(hass, "webhook", {})
+    client: TestClient[Any, Any] = await hass_client_no_auth()
+    await set_up(hass, entry)
+    usual = await polls(emulator, clock, 600)
+    answer = await client.post(f"/api/webhook/{WEBHOOK_ID}?messageId={uuid4()}&status=RCV")
+    assert answer.status == 200
+    account.send("One")
+    await polls(emulator, clock, 60)
+    assert await polls(emulator, clock, 600) >= usual - 1
 
 
 async def test_webhook_that_fails(

@@ -295,7 +295,8 @@ async def test_delete_while_messages_are_delivered(
     await poll(hass)
     assert len(received) == fired
     path = Path(hass.config.path(".storage", "sms_inbox.db"))
-    assert await hass.async_add_executor_job(_rows, path) == {"account": 0, "message": 0, "quarantine": 0}
+    tables = ("account", "message", "opted_out", "outgoing", "quarantine")
+    assert await hass.async_add_executor_job(_rows, path) == dict.fromkeys(tables, 0)
 
 
 def _rows(path: Path) -> dict[str, int]:

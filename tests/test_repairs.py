@@ -25,7 +25,7 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .conftest import USERNAME, Repairs, broken_store, make_entry, poll, set_up, settle, texts
+from .conftest import USERNAME, Repairs, add_contact, broken_store, make_entry, poll, set_up, settle, texts
 
 UNREADABLE = {
     "bulletin": (b"frm=one", b"frm=two"),
@@ -480,6 +480,19 @@ class TestDeprecatedApi:
         ]
         assert [run.data["text"] for run in runs] == ["After"]
         assert not issue_registry.async_get_issue(DOMAIN, issue_id)
+
+    async def test_contacts(
+        self, hass: HomeAssistant, entry: MockConfigEntry, successor: Account, move: Move, received: list[Event]
+    ) -> None:
+        """They stay, name senders as before, and get notify entities, as the successor can send."""
+        contact = await add_contact(hass, entry, "Mum", MUM)
+        assert not hass.states.async_entity_ids("notify")
+        await move()
+        assert entry.subentries == {contact.subentry_id: contact}
+        assert hass.states.async_entity_ids("notify") == ["notify.mum"]
+        successor.send("After", sender=MUM)
+        await poll(hass)
+        assert [event.data["contact"] for event in received] == ["Mum"]
 
     async def test_title_that_a_person_chose(self, hass: HomeAssistant, entry: MockConfigEntry, move: Move) -> None:
         """It stays."""

@@ -46,12 +46,15 @@ def test_parallel_updates(platform: str) -> None:
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
 async def test_entities(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Each entity has a unique id, a translated name and an icon, and is of a device which is a service."""
+    """Each entity has a unique id, a translated name and an icon, and is of a device which is a service.
+
+    Contacts have the notify entities, each with the contact's name.
+    """
     names = json.loads((COMPONENT / "translations/en.json").read_text())["entity"]
     icons = json.loads((COMPONENT / "icons.json").read_text())["entity"]
     await set_up(hass, entry)
     entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    assert {entity.domain for entity in entities} == set(PLATFORMS)
+    assert {entity.domain for entity in entities} == set(PLATFORMS) - {"notify"}
     for entity in entities:
         assert entity.has_entity_name
         assert entity.unique_id == f"{entry.entry_id}_{entity.translation_key}"
@@ -64,8 +67,8 @@ async def test_entities(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 @pytest.mark.parametrize("kind", ["triggers", "conditions", "services"])
 def test_automations_are_explained(kind: str) -> None:
-    """Each trigger, condition and action is on the page about automations, with each of its fields."""
-    page = (REPOSITORY / "docs/automations.md").read_text()
+    """Each trigger, condition and action is on the page about automations or sending, with each of its fields."""
+    page = "".join((REPOSITORY / f"docs/{name}.md").read_text() for name in ("automations", "sending"))
     for key, description in yaml.safe_load((COMPONENT / f"{kind}.yaml").read_text()).items():
         assert f"sms_inbox.{key}" in page
         for field in description["fields"]:

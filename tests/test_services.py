@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser, async_capture_events
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
@@ -15,6 +16,7 @@ from homeassistant.core import Context, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized, UnknownUser
 
 from .conftest import make_entry, poll, set_up
+from .senders import BEN, add_sender
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MUM = "+447700900123"
@@ -31,6 +33,69 @@ async def get_messages(hass: HomeAssistant, **data: Any) -> list[dict[str, Any]]
 async def get_texts(hass: HomeAssistant, **data: Any) -> list[str]:
     """Call the action; return the texts."""
     return [message["text"] for message in await get_messages(hass, **data)]
+
+
+@pytest.fixture
+async def thread(hass: HomeAssistant, emulator: Emulator, freezer: FrozenDateTimeFactory) -> MockConfigEntry:
+    """Return an account with which two people talk."""
+    freezer.move_to(NOON)
+    account = emulator.add_account("bulksms", "anna", "secret")
+    entry = await add_sender(hass, emulator, account)
+    for number, text in ((MUM, "Open the gate?"), (BEN, "Who is there?"), (MUM, "Gate is open")):
+        freezer.tick(timedelta(minutes=1))
+        data = {"recipient": number, "message": text}
+        await hass.services.async_call("sms_inbox", "send_message", data, blocking=True)
+        freezer.tick(timedelta(minutes=1))
+        account.send(f"{text} Yes", sender=number, received_at=datetime.now(UTC))
+        await poll(hass)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({}, ["Gate is open Yes", "Who is there? Yes", "Open the gate? Yes"]),
+        ({"direction": "sent"}, ["Gate is open", "Who is there?", "Open the gate?"]),
+        (
+            {"direction": "both", "sender": "07700 900123", "order": "oldest"},
+            ["Open the gate?", "Open the gate? Yes", "Gate is open", "Gate is open Yes"],
+        ),
+        ({"direction": "both", "limit": 3}, ["Gate is open Yes", "Gate is open", "Who is there? Yes"]),
+        ({"direction": "sent", "contains": "GATE", "order": "oldest"}, ["Open the gate?", "Gate is open"]),
+        ({"direction": "sent", "since": "2026-11-20T12:03:00+00:00"}, ["Gate is open", "Who is there?"]),
+        ({"direction": "both", "until": "2026-11-20T12:02:00+00:00"}, ["Open the gate?"]),
+        ({"direction": "sent", "sender": "MYBANK"}, []),
+        ({"direction": "sent", "limit": 1, "order": "oldest"}, ["Open the gate?"]),
+    ],
+)
+@pytest.mark.usefixtures("thread")
+async def test_what_was_sent(hass: HomeAssistant, data: dict[str, Any], expected: list[str]) -> None:
+    """What was received, what was sent, or both as a thread; a number is a sender's or a recipient's."""
+    assert await get_texts(hass, **data) == expected
+
+
+async def test_fields_of_what_was_sent(hass: HomeAssistant, emulator: Emulator, thread: MockConfigEntry) -> None:
+    """A text that was sent is as in its event; those of other accounts are left out where one account is meant."""
+    other = await add_sender(hass, emulator, emulator.add_account("bulksms", "ben", "secret"))
+    events = async_capture_events(hass, "sms_sent")
+    data = {"recipient": MUM, "message": "Hello", "config_entry_id": other.entry_id}
+    await hass.services.async_call("sms_inbox", "send_message", data, blocking=True)
+    [found] = await get_messages(hass, direction="both", config_entry_id=other.entry_id)
+    assert found == {"direction": "sent", **{key: events[0].data[key] for key in found if key != "direction"}}
+    assert found["text"] == "Hello"
+    assert len(await get_messages(hass, direction="sent", config_entry_id=thread.entry_id)) == 3
+
+
+async def test_users_and_what_was_sent(hass: HomeAssistant, thread: MockConfigEntry) -> None:
+    """Who may not read the account's messages gets none that were sent either."""
+    user = MockUser().add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {"event.bulksms_anna_check_now": {"read": True}}}})
+    call = ("sms_inbox", "get_messages", {"direction": "both"})
+    answer = await hass.services.async_call(
+        *call, blocking=True, return_response=True, context=Context(user_id=user.id)
+    )
+    assert answer == {"messages": []}
+    assert len(await get_messages(hass, direction="both", config_entry_id=thread.entry_id)) == 6
 
 
 @pytest.fixture
@@ -81,9 +146,9 @@ async def test_fields(hass: HomeAssistant, entry: MockConfigEntry, account: Acco
     await set_up(hass, entry)
     account.send("Hello ☺", received_at=NOON)
     await poll(hass)
-    assert await get_messages(hass) == [received[0].data]
+    assert await get_messages(hass) == [{**received[0].data, "direction": "received"}]
     await hass.config_entries.async_unload(entry.entry_id)
-    assert await get_messages(hass) == [received[0].data]
+    assert await get_messages(hass) == [{**received[0].data, "direction": "received"}]
 
 
 async def test_one_account(hass: HomeAssistant, accounts: list[MockConfigEntry]) -> None:
@@ -191,6 +256,7 @@ async def test_what_was_there_before(hass: HomeAssistant, entry: MockConfigEntry
         {"limit": 0},
         {"limit": 1001},
         {"order": "best"},
+        {"direction": "up"},
         {"since": "soon"},
         {"sender": [""]},
         {"sender": []},

@@ -1153,4 +1153,4 @@ def test_statuses_are_those_of_the_file() -> None:
         "EXISTING": 2,
         "CLAIMED": 3,
     }
-    assert schema.VERSION == 5
+    assert schema.VERSION == 6

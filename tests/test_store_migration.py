@@ -313,22 +313,41 @@ def test_same_tables_as_a_new_file(tmp_path: Path) -> None:
     assert shapes[0] == shapes[1] == shapes[2] == shapes[3]
 
 
-async def test_without_channels(tmp_path: Path) -> None:
-    """A file of the version before this one gets its new columns, and keeps what is in it."""
+LATER: dict[int, tuple[str, ...]] = {
+    4: ("channel", "fingerprint", "reply_to", "reply_certain"),
+    5: ("reply_to", "reply_certain"),
+}
+"""The columns of a message that a version lacks; neither version can send."""
+
+
+@pytest.mark.parametrize("version", LATER)
+async def test_second_edition(tmp_path: Path, version: int) -> None:
+    """A file of a version without columns or tables of this one gets them, and keeps what is in it."""
     store = Store(tmp_path / "sms_inbox.db")
     store.path.write_bytes((FOLDER / "version_3.db").read_bytes())
     await store.open()
     before = await statuses(store)
     await store.close()
-    expected = _dump(store.path)
+    expected, shape = _dump(store.path), _shape(store.path)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as db:
-        for name in ("channel", "fingerprint"):
+        for name in LATER[version]:
             db.execute(f"ALTER TABLE message DROP COLUMN {name}")
-        db.execute("PRAGMA user_version = 4")
+        for name in ("outgoing", "opted_out"):
+            db.execute(f"DROP TABLE {name}")
+        db.execute(f"PRAGMA user_version = {version}")
     assert await statuses(store) == before
     await store.close()
-    assert _dump(store.path)[0] == expected[0]
+    assert (_dump(store.path)[0], _shape(store.path)) == (expected[0], shape)
     assert store.set_aside is None
+
+
+def _shape(path: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """Return the columns, and the indexes with what they are of, by table."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: {row[1:] for row in db.execute(f"PRAGMA table_info({name})")} for name in tables}
+        indexes = {name: {row[1:] for row in db.execute(f"PRAGMA index_list({name})")} for name in tables}
+        return {name: columns[name] | indexes[name] for name in tables}
 
 
 def enlarge(path: Path, version: int) -> None:

@@ -67,7 +67,7 @@ WORDS = {
 ENTITIES = {
     "button": [button.CHECK_NOW],
     "event": [event.MESSAGE],
-    "sensor": (sensor.LAST_MESSAGE, *sensor.SUMMARIES, sensor.LAST_WEBHOOK),
+    "sensor": (sensor.LAST_MESSAGE, *sensor.SUMMARIES, *sensor.SENT, sensor.LAST_WEBHOOK),
 }
 
 
@@ -177,6 +177,7 @@ def test_labels_are_those_of_core(language: str) -> None:
         key: (text, wanted)
         for key, text in own(language).items()
         if (english := ENGLISH[key]) in LABELS
+        and not key.startswith("config_subentries.contact.")  # some languages have another word for a person's name
         and (wanted := core_label(english, language))
         and folded(text) != folded(wanted)
     }

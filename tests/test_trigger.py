@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.sms_inbox.const import DOMAIN
 from emulator import Account, Emulator
 from homeassistant.components.automation import DATA_COMPONENT
-from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigSubentry
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,
@@ -24,12 +24,13 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .conftest import make_entry, poll, set_up, settle
+from .conftest import add_contact, make_entry, poll, set_up, settle
 
 MUM = "+447700900123"
 VARIABLES = (
     "sender",
     "sender_number",
+    "contact",
     "channel",
     "delivered_at",
     "text",
@@ -53,6 +54,13 @@ def country(hass: HomeAssistant) -> None:
 def device_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
     """Return the account's device."""
     device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, entry.entry_id), entry.entry_id)
+    assert device
+    return device.id
+
+
+def contact_device_id(hass: HomeAssistant, entry: MockConfigEntry, contact: ConfigSubentry) -> str:
+    """Return a contact's device."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, contact.subentry_id), entry.entry_id)
     assert device
     return device.id
 
@@ -238,14 +246,15 @@ async def test_entity_in_the_target(hass: HomeAssistant, emulator: Emulator, pro
 async def test_offered_on_the_devices_page(
     hass: HomeAssistant, entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """The front end offers the trigger for the device of an account, and for no other."""
+    """The front end offers the trigger for the device of an account, and for no other, not even a contact's."""
     assert await async_setup_component(hass, "automation", {})
     await set_up(hass, entry)
     other = MockConfigEntry(domain="other")
     other.add_to_hass(hass)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=other.entry_id, identifiers={("other", "1")})
+    contact = contact_device_id(hass, entry, await add_contact(hass, entry, "Anna", MUM))
     client = await hass_ws_client()
-    for picked, is_offered in [(device_id(hass, entry), True), (device.id, False)]:
+    for picked, is_offered in [(device_id(hass, entry), True), (device.id, False), (contact, False)]:
         await client.send_json_auto_id({"type": "get_triggers_for_target", "target": {"device_id": [picked]}})
         offered = (await client.receive_json())["result"]
         assert ("sms_inbox.received" in offered) is is_offered
@@ -343,6 +352,78 @@ async def test_another_integrations_device(hass: HomeAssistant, entry: MockConfi
         "unavailable",
         "on",
     ]
+
+
+@pytest.mark.parametrize("named", ["notify.anna", "Anna", " anna", ["Ben", "ANNA"]])
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_contact(hass: HomeAssistant, entry: MockConfigEntry, account: Account, named: str | list[str]) -> None:
+    """The number counts that a contact has when a message comes; automations and account go on as they are."""
+    await set_up(hass, entry)
+    contact = await add_contact(hass, entry, "Anna", MUM)
+    await add_contact(hass, entry, "Ben", "+447700900555")
+    [runs] = await automate(hass, {"contact": named})
+    await receive(hass, account, "First")
+    await receive(hass, account, "Stranger", sender="+447700900124")
+    hass.config_entries.async_update_subentry(entry, contact, data={"number": "+447700900124"})
+    await receive(hass, account, "Former number")
+    await receive(hass, account, "New number", sender="+447700900124")
+    assert texts(runs) == ["First", "New number"]
+    assert [run.data["contact"] for run in runs] == ["Anna", "Anna"]
+    hass.config_entries.async_remove_subentry(entry, contact.subentry_id)
+    await receive(hass, account, "Removed", sender="+447700900124")
+    await receive(hass, account, "Somebody else", sender="+447700900126")
+    assert texts(runs) == ["First", "New number"]
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_unknown_contact(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is refused when it is saved; what was saved before goes on after a restart, and means nobody."""
+    await set_up(hass, entry)
+    contact = await add_contact(hass, entry, "Anna", MUM)
+    wrong = ["Carl", "notify.carl", entity_id(hass, entry)]
+    known, *_ = await automate(hass, {"contact": "notify.anna"}, *({"contact": each} for each in wrong))
+    assert [hass.states.get(f"automation.automation_{number}").state for number in range(4)] == [
+        "on",
+        *["unavailable"] * 3,
+    ]
+    for each in wrong:
+        assert f"{each} is not a contact of SMS Inbox" in caplog.text
+    hass.config_entries.async_remove_subentry(entry, contact.subentry_id)
+    hass.set_state(CoreState.not_running)
+    await reload_automations(hass)
+    await hass.async_start()
+    await receive(hass, account, "Hello")
+    assert hass.states.is_state("automation.automation_0", "on")
+    assert known == []
+
+
+@pytest.mark.parametrize("provider", ["bulksms"], indirect=True)
+async def test_contact_in_the_target(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A contact is no account: device and entity are refused, and with a label they don't stand for the account."""
+    await set_up(hass, entry)
+    device = contact_device_id(hass, entry, await add_contact(hass, entry, "Anna", MUM))
+    label = lr.async_get(hass).async_create("Family").label_id
+    dr.async_get(hass).async_update_device(device, labels={label})
+    er.async_get(hass).async_update_entity("notify.anna", labels={label})
+    *_, by_label = await automate(
+        hass,
+        {"target": {"device_id": device}},
+        {"target": {"entity_id": "notify.anna"}},
+        {"target": {"label_id": label}},
+    )
+    assert [hass.states.get(f"automation.automation_{number}").state for number in range(3)] == [
+        "unavailable",
+        "unavailable",
+        "on",
+    ]
+    for named in (device, "notify.anna"):
+        assert f"{named} is a contact, not an account of SMS Inbox" in caplog.text
+    await receive(hass, account, "Hello")
+    assert by_label == []
 
 
 @pytest.mark.parametrize("provider", ["bulksms"], indirect=True)

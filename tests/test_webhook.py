@@ -237,6 +237,7 @@ async def test_request(hass: HomeAssistant, entry: ConfigEntry, post: Post, rece
         "message_id": "7",
         "sender": "+447700900123",
         "sender_number": "+447700900123",
+        "contact": None,
         "channel": "sms",
         "recipient": "+44771234567",
         "text": "Kia ora ☺",
@@ -244,6 +245,8 @@ async def test_request(hass: HomeAssistant, entry: ConfigEntry, post: Post, rece
         "data": None,
         "received_at": "2026-11-21T19:15:04+00:00",
         "in_reply_to": None,
+        "reply_to": None,
+        "reply_to_certain": None,
         "redelivered": False,
     }
     assert await post(message) == HTTPStatus.OK

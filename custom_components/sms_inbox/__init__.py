@@ -14,7 +14,8 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from . import webhook
-from .const import DOMAIN
+from .assist import Assist
+from .const import CONF_SENDING, DOMAIN
 from .coordinator import SmsInboxConfigEntry, SmsInboxCoordinator
 from .inbox import async_get_store
 from .issues import async_forget_account
@@ -24,7 +25,7 @@ from .store import StoreError, accounts, retention
 _LOGGER = logging.getLogger(__name__)
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = [Platform.BUTTON, Platform.EVENT, Platform.SENSOR]
+PLATFORMS = [Platform.BUTTON, Platform.EVENT, Platform.NOTIFY, Platform.SENSOR]
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -56,6 +57,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> 
             check = coordinator.async_check_webhook()
             entry.async_create_background_task(hass, check, f"{entry.title} checks its webhook")
 
+    if coordinator.outbox and CONF_SENDING in entry.options:
+        entry.async_on_unload(Assist(hass, entry, coordinator.outbox).async_start())
     webhook.async_open(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, async_stop))

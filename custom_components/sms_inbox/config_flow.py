@@ -8,7 +8,7 @@ from uuid import uuid4
 import voluptuous as vol
 
 from homeassistant.components import webhook
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, ConfigSubentryFlow
 from homeassistant.const import (
     CONF_NAME,
     CONF_PASSWORD,
@@ -45,6 +45,8 @@ from .const import (
     CONF_WEBHOOK_URL,
     DOMAIN,
 )
+from .contact_flow import ContactFlow
+from .contacts import CONTACT
 from .credentials import SERVER_ERRORS, Validation, async_validate, at_address
 from .names import free_name, unique_id
 from .options_flow import SmsInboxOptionsFlow, async_zone_selector
@@ -101,6 +103,13 @@ class SmsInboxConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(_entry: ConfigEntry) -> SmsInboxOptionsFlow:
         """Change how an account's messages are stored and received."""
         return SmsInboxOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, _entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Add contacts to any account: they also name the senders of messages."""
+        return {CONTACT: ContactFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

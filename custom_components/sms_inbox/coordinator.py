@@ -1,6 +1,7 @@
 """Decides when an account is polled; the one place where a provider's error becomes one of Home Assistant's."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 import logging
 from typing import override
@@ -16,19 +17,24 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import registration
+from .cap_notice import CapNotice
 from .client import async_create_provider, create_session
-from .const import CONF_DELIVER_EXISTING, DOMAIN
+from .const import CONF_DELIVER_EXISTING, CONF_SENDING, DOMAIN
 from .failures import Failure, Failures, translated
 from .inbox import Inbox, async_get_store
 from .issues import Issues
-from .model import Page, PushResult
+from .loop_guard import LoopGuard
+from .model import Page, PushResult, Reason, SentText
+from .outbox import Outbox
 from .pace import Pace
 from .poll_now import PollNow
 from .polling import Polling
 from .providers.contract import Provider
 from .providers.errors import ConfigurationError, ProviderError
+from .providers.sending import sending_of
 from .setup_retry import async_set_up_later
-from .store import StoreError, accounts
+from .store import StoreError, accounts, outgoing
+from .webhook_url import async_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,12 +51,17 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         provider: The account's provider.
         inbox: The account's inbox: it stores pages, and knows what was delivered.
         polling: Runs and records the polls.
+        outbox: Sends the account's texts; None where the vendor can't send, or where it was never switched on.
+        cap_notice: Shows that the account has sent as much as it may.
+        loop_guard: Guards its automatic answers.
     """
 
     config_entry: SmsInboxConfigEntry
     provider: Provider
     inbox: Inbox
     polling: Polling
+    outbox: Outbox | None = None
+    loop_guard: LoopGuard
     _failures: Failures
     _pace: Pace | None = None
 
@@ -59,6 +70,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._issues = Issues(hass, entry)
         self._store = async_get_store(hass)
+        self.cap_notice = CapNotice(hass, entry.entry_id, self._store, self._issues)
+        self.loop_guard = LoopGuard(hass, entry, self._store)
         self._beginning: asyncio.Task[None] | None = None
         self._has_polled = False
         self._vendor_checked_at: float | None = None
@@ -76,6 +89,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             session = create_session(self.hass, entry.data)
             self.provider = await async_create_provider(session, entry.data, entry.options)
             state = await self._async_begin_in_store()
+            self.outbox = await self._async_load_outbox()
+            if self.outbox:
+                entry.async_on_unload(self.loop_guard.async_start())
         except ConfigurationError as err:
             raise ConfigEntryError(**translated(err, self.name)) from err
         except StoreError as err:
@@ -111,6 +127,9 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._beginning.cancel()
             await asyncio.wait({self._beginning})
         in_order = await self.polling.async_stop()
+        if self.outbox:
+            await self.outbox.async_stop()
+        self.cap_notice.async_stop()
         try:
             await self.inbox.dispatcher.async_stop()
             if in_order:
@@ -135,11 +154,19 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def async_note_request(self, push: PushResult) -> None:
-        """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come."""
+        """Note an accepted webhook request; poll if it asks for that, now and for a while until a message has come.
+
+        What it reports of sent texts is noted; one that can't be verified may be such a report. That reports come says
+        nothing of whether requests announce messages.
+        """
+        if self.outbox:
+            self.outbox.async_report(push.reports)
+            if push.poll:
+                self.outbox.async_check_reports()
         if not self.provider.interval:
             self._issues.async_note_sender(push)
             return
-        if self._pace:
+        if self._pace and not push.reports:
             self._pace.note_request()
             if push.messages:
                 self._pace.note_message()
@@ -150,8 +177,10 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
     async def async_check_vendor(self, _: object = None) -> None:
         """Look at the vendor once a day for what polls don't show; after an error, again an hour later.
 
-        That is what keeps messages from being listed, and whether the webhook's URL is still there.
+        That is what keeps messages from being listed, and whether the webhook's URL is still there. Each time, the
+        present URL is noted for delivery reports.
         """
+        await self._async_set_status_url()
         now = self.hass.loop.time()
         if self._vendor_checked_at is not None and now - self._vendor_checked_at < DAY_SECONDS:
             return
@@ -163,6 +192,23 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
             self._vendor_checked_at = now
         if self.provider.registers and not await self.async_check_webhook():
             self._vendor_checked_at = None
+
+    async def _async_set_status_url(self) -> None:
+        """Let each text name where its delivery reports go, if the vendor takes that and the account has a webhook."""
+        if not self.outbox or not self.outbox.sending.takes_status_url:
+            return
+        url, options = "", self.config_entry.options
+        if CONF_WEBHOOK_ID in options:
+            with contextlib.suppress(NoURLAvailableError):
+                url = await async_url(self.hass, type(self.provider), options)
+        self.outbox.sending.status_url = url
+
+    @callback
+    def _async_note_sent(self, sent: SentText) -> None:
+        """Show what a person has to know of a text whose state has changed."""
+        self._issues.async_note_sent(sent)
+        if sent.reason is Reason.INVALID_AUTH:
+            self.config_entry.async_start_reauth(self.hass)
 
     @callback
     def async_note_solved(self, problem: str) -> None:
@@ -220,6 +266,23 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         if page.unreadable:
             self.async_show_issues()
 
+    async def _async_load_outbox(self) -> Outbox | None:
+        """Return the account's outbox, loaded; where sending is off, only if something was sent before."""
+        entry, is_on = self.config_entry, CONF_SENDING in self.config_entry.options
+        sending = sending_of(self.provider)
+        if not sending or not (is_on or await self._store.read(outgoing.has_any, entry.entry_id)):
+            return None
+        outbox = Outbox(
+            self.hass,
+            entry,
+            self._store,
+            sending,
+            outcome=self._issues.async_note_store,
+            changed=self._async_note_sent,
+        )
+        await outbox.async_load(is_on=is_on)
+        return outbox
+
     async def _async_begin_in_store(self) -> accounts.AccountState:
         """Take the account into use in the store, and return its state.
 
@@ -240,6 +303,8 @@ class SmsInboxCoordinator(DataUpdateCoordinator[None]):
         except StoreError as err:
             self._issues.async_note_store(err)
         self.inbox.dispatcher.start()
+        if self.outbox:
+            self.outbox.start()
         self.polling.loss.note(self.inbox.state.loss_since, self.hass.loop.time())
         self.async_show_issues()
         if self.provider.interval:

@@ -31,6 +31,7 @@ from .const import (
     CONF_STORE_TEXTS,
     DOMAIN,
 )
+from .contacts import contacts_of
 from .coordinator import SmsInboxConfigEntry
 from .inbox import async_get_store
 from .model import StoredMessage
@@ -101,6 +102,7 @@ def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
         "allow_http": data.get(CONF_ALLOW_HTTP, False),
         "verify_ssl": data.get(CONF_VERIFY_SSL, True),
         "options": {key: options[key] for key in (CONF_STORE_TEXTS, CONF_RETENTION_DAYS) if key in options},
+        "contacts": len(list(contacts_of(entry))),
         "state": entry.state.value,
         "disabled": entry.disabled_by is not None,
         "polling_disabled": entry.pref_disable_polling,
@@ -109,9 +111,16 @@ def _account(entry: SmsInboxConfigEntry) -> dict[str, Any]:
 
 
 def _entities(hass: HomeAssistant, entry: SmsInboxConfigEntry) -> dict[str, str | None]:
-    """Return which entities an account has, and who disabled them; their ids may have been chosen by a person."""
+    """Return which entities an account has, and who disabled them; their ids may have been chosen by a person.
+
+    Those of contacts are left out: they are named after people.
+    """
     entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    return {entity.unique_id.removeprefix(f"{entry.entry_id}_"): entity.disabled_by for entity in entities}
+    return {
+        entity.unique_id.removeprefix(f"{entry.entry_id}_"): entity.disabled_by
+        for entity in entities
+        if not entity.config_subentry_id
+    }
 
 
 def _polling(entry: SmsInboxConfigEntry) -> dict[str, Any] | None:

@@ -20,10 +20,12 @@ from homeassistant.util.event_type import EventType
 from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_PROVIDER, DOMAIN
+from .contacts import find_contact
 from .filters import async_get_filters
 from .model import StoredMessage
 from .phone_numbers import sender_of
 from .providers import number_format_of
+from .questions import without_pin
 from .store import Store, StoreError, messages
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
     device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, stored.account), stored.account)
     provider: str | None = stored.provider or (entry.data[CONF_PROVIDER] if entry else None)
     sender = sender_of(message.sender, number_format_of(provider), hass.config.country)
+    contact = find_contact(hass, stored.account, sender.number)
     return {
         "config_entry_id": stored.account,
         "device_id": device and device.id,
@@ -51,13 +54,16 @@ def event_data(hass: HomeAssistant, stored: StoredMessage) -> dict[str, Any]:
         "message_id": message.message_id,
         "sender": message.sender,
         "sender_number": sender.number,
+        "contact": contact and contact.title,
         "channel": message.channel or sender.channel,
         "recipient": message.recipient,
-        "text": message.text,
+        "text": without_pin(message.text, contact),
         "encoding": message.encoding,
         "data": message.data and message.data.hex(),
         "received_at": message.received_at and message.received_at.isoformat(),
         "in_reply_to": message.in_reply_to,
+        "reply_to": stored.reply_to and stored.reply_to.key,
+        "reply_to_certain": stored.reply_to and stored.reply_to.is_certain,
         "redelivered": stored.in_doubt,
     }
 

@@ -23,6 +23,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from . import issues
 from .const import DOMAIN
+from .contacts import numbers_of
 from .matching import MessageFilter
 from .targets import accounts_in, missing
 from .texts import LONGEST_TEXT, Expression, Found
@@ -110,13 +111,14 @@ class Filters:
         return None if found is None else {"groups": list(found.groups), "named_groups": dict(found.named_groups)}
 
     def _admits(self, message_filter: MessageFilter, message: Mapping[str, Any], delivered_at: datetime) -> bool:
-        """Whether a message is meant as far as account, sender and age say."""
+        """Whether a message is meant as far as account, sender and age say; the contacts' present numbers count."""
         if message_filter.target:
             if message_filter not in self._accounts:
                 self._accounts[message_filter] = accounts_in(self._hass, message_filter.target)
             if message.get(ATTR_CONFIG_ENTRY_ID) not in self._accounts[message_filter]:
                 return False
-        return message_filter.admits(message, delivered_at, self._hass.config.country)
+        numbers = numbers_of(self._hass, message_filter.contacts)
+        return message_filter.admits(message, delivered_at, self._hass.config.country, numbers)
 
     def _search(self, expression: Expression, text: str) -> Found | None:
         """Return the result of `async_prepare`; without one, search now, but only briefly."""

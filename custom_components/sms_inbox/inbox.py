@@ -25,14 +25,17 @@ from .const import (
     CONF_DELIVER_EXISTING,
     CONF_PROVIDER,
     CONF_RETENTION_DAYS,
+    CONF_SENDING,
     CONF_STORE_TEXTS,
     DEFAULT_RETENTION_DAYS,
     DOMAIN,
 )
 from .dispatcher import Dispatcher, event_data
 from .model import SYNTHETIC_ID, Cursor, Message, Page, PushResult, StoredMessage
+from .phone_numbers import sender_of
 from .providers import PROVIDERS
 from .providers.parsing import printable
+from .providers.sending import SENDING
 from .recovery import Span, missing, share_ids
 from .store import Status, Store, StoreError, accounts, messages, quarantine, retention, search
 
@@ -88,6 +91,8 @@ class Inbox:
         latest_at: When that message was stored.
         delivered: How many messages were delivered.
         last_page_ids: Ids of the messages on the last page with messages that was stored.
+        on_delivered: Called with each message that was fired, and with its event data; None where nobody listens. Other
+            than the event data, the message may hold a PIN.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Inbox:
         self.dispatcher = Dispatcher(hass, entry, self._store, shown=self._show, outcome=outcome)
         self.state = state
         self.last_page_ids: frozenset[str] = frozenset()
+        self.on_delivered: Callable[[StoredMessage, dict[str, Any]], None] | None = None
         self.delivered = state.delivered
         self.latest = event_data(hass, state.latest) if state.latest else None
         self.latest_at = state.latest.stored_at if state.latest else None
@@ -139,7 +145,7 @@ class Inbox:
         Raises:
             StoreError: Nothing was stored.
         """
-        arrivals = [messages.Arrival(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
+        arrivals = [self._new(message, in_doubt=self._is_doubtful(message)) for message in push.messages]
         try:
             await self._async_one_at_a_time(self._async_store(arrivals, unreadable=push.unreadable))
         except StoreError as err:
@@ -161,7 +167,7 @@ class Inbox:
         known = await self._store.read(search.recent, self._entry.entry_id, KNOWN_FOR_RECOVERY)
         # A message is stored before it is fired: without a stored id it was not fired, unless the file was restored.
         in_doubt = self.state.loss_in_doubt or self.state.doubt_since is not None or not share_ids(shown, known)
-        lost = [messages.Arrival(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
+        lost = [self._new(message, in_doubt=in_doubt) for message in missing(shown, known, span)]
         if lost:
             await self._async_one_at_a_time(self._async_store(lost))
         return len(lost)
@@ -319,11 +325,20 @@ class Inbox:
     def _arrival(self, message: Message, page: Page, clock_offset: timedelta | None) -> messages.Arrival:
         """Return a message of a page with its status: existing if it was in the inbox before the account was added."""
         if page.arrived_during_poll:
-            return messages.Arrival(message)
+            return self._new(message)
         is_new = not self.state.first_run or self._entry.data.get(CONF_DELIVER_EXISTING)
         if is_new or self._came_later(message, clock_offset or timedelta()):
-            return messages.Arrival(message, in_doubt=self.state.doubt_since is not None)
+            return self._new(message, in_doubt=self.state.doubt_since is not None)
         return messages.Arrival(message, Status.EXISTING)
+
+    def _new(self, message: Message, *, in_doubt: bool = False) -> messages.Arrival:
+        """Return a message that is new; where the account sends, with what tells which sent text it answers."""
+        provider = PROVIDERS[self._entry.data[CONF_PROVIDER]]
+        if CONF_SENDING not in self._entry.options or provider.key not in SENDING:
+            return messages.Arrival(message, in_doubt=in_doubt)
+        number = sender_of(message.sender, provider.number_format, self._hass.config.country).number
+        is_certain = SENDING[provider.key].replies_are_certain
+        return messages.Arrival(message, in_doubt=in_doubt, number=number, is_reply_certain=is_certain)
 
     def _came_later(self, message: Message, clock_offset: timedelta) -> bool:
         """Whether the provider received a message after the account was added, judged by the provider's clock.
@@ -359,6 +374,8 @@ class Inbox:
             self.latest, self.latest_at = data, stored.stored_at
             self.delivered += 1
             async_dispatcher_send(self._hass, SIGNAL_MESSAGE.format(entry_id), data)
+            if self.on_delivered:
+                self.on_delivered(stored, data)
         async_dispatcher_send(self._hass, SIGNAL_SLICE.format(entry_id))
         if not (self._stores_texts or self._pruning):
             self._pruning = async_call_later(self._hass, PRUNE_SECONDS, self._async_prune)

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_PRESET, CONF_PROVIDER, DOMAIN
 from .failures import Failures
-from .model import PushResult
+from .model import PushResult, SendStatus, SentText
 from .providers import PROVIDERS
 from .providers.errors import ProviderError
 from .providers.presets import OTHER, PRESETS
@@ -20,11 +20,10 @@ from .texts import readable
 from .webhook_url import account_page, documentation
 
 FAILURES = ("outage", "refused")
-WEBHOOK = ("no_sender", "webhook_elsewhere", "webhook_failing")
 SOLVABLE = ("no_poll_rule",)
 PROBLEMS = (*SOLVABLE, "service_without_webhook")
 """What at the vendor keeps messages from being listed, see `Provider.problems`."""
-OF_AN_ACCOUNT = ("deprecated_api", "unreadable", *WEBHOOK, *PROBLEMS, *FAILURES)
+ASSIST_PAUSED = "assist_paused"
 REFUSALS = {
     "account_suspended",
     "api_not_enabled",
@@ -42,8 +41,53 @@ REFUSALS = {
 @callback
 def async_forget_account(hass: HomeAssistant, entry_id: str) -> None:
     """Clear all issues of an account that is removed."""
-    for key in OF_AN_ACCOUNT:
-        ir.async_delete_issue(hass, DOMAIN, f"{key}_{entry_id}")
+    for issue in _issues_of(hass, entry_id):
+        ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+
+
+@callback
+def async_pause_assist(
+    hass: HomeAssistant, entry: ConfigEntry, contact: ConfigSubentry, until: datetime, *, text: str
+) -> None:
+    """Show that Assist doesn't answer a contact for a while; as long as the issue is there, it doesn't.
+
+    Args:
+        hass: Home Assistant.
+        entry: The account.
+        contact: The contact.
+        until: When the pause ends by itself.
+        text: Translation key.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{ASSIST_PAUSED}_{contact.subentry_id}_{entry.entry_id}",
+        data={"entry_id": entry.entry_id, "contact_id": contact.subentry_id, "until": until.isoformat()},
+        is_fixable=True,
+        is_persistent=True,
+        learn_more_url=documentation("assist"),
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=text,
+        translation_placeholders={"account": entry.title, "contact": contact.title},
+    )
+
+
+@callback
+def async_assist_pauses(hass: HomeAssistant, entry_id: str) -> list[tuple[str, datetime]]:
+    """Return for which contacts of an account Assist is paused, and until when."""
+    issues = ir.async_get(hass).issues.values()
+    found = [issue.data for issue in issues if issue.domain == DOMAIN and issue.issue_id.startswith(ASSIST_PAUSED)]
+    return [
+        (str(data["contact_id"]), datetime.fromisoformat(str(data["until"])))
+        for data in found
+        if data and data["entry_id"] == entry_id
+    ]
+
+
+@callback
+def async_end_assist_pause(hass: HomeAssistant, entry_id: str, contact_id: str) -> None:
+    """Let Assist answer a contact again."""
+    ir.async_delete_issue(hass, DOMAIN, f"{ASSIST_PAUSED}_{contact_id}_{entry_id}")
 
 
 @callback
@@ -155,6 +199,30 @@ class Issues:
             self._clear("no_sender")
 
     @callback
+    def async_show_cap(self) -> None:
+        """Show that the account has sent as much as it may."""
+        self._show("send_cap", ir.IssueSeverity.WARNING)
+
+    @callback
+    def async_clear_cap(self) -> None:
+        """Clear that, since the account may send again."""
+        self._clear("send_cap")
+
+    @callback
+    def async_note_sent(self, sent: SentText) -> None:
+        """Show that it is unknown whether a text was sent, until that is known or a person has decided.
+
+        It is shown after a restart, too, so neither number nor text is in it: the dialog reads them from the store.
+        """
+        key = f"send_unknown_{sent.outgoing.key}"
+        if sent.status is SendStatus.UNKNOWN:
+            self._show(
+                key, ir.IssueSeverity.WARNING, text="send_unknown", fixable=True, about={"key": sent.outgoing.key}
+            )
+        else:
+            self._clear(key)
+
+    @callback
     def async_show_failures(self, failures: Failures) -> None:
         """Show that the store fails, that the provider refuses, or that it could not be read for hours, and why.
 
@@ -190,12 +258,18 @@ class Issues:
     @callback
     def async_rename(self) -> None:
         """Show the account's new name in its present issues."""
-        registry = ir.async_get(self._hass)
-        for key in OF_AN_ACCOUNT:
-            issue = registry.async_get_issue(DOMAIN, f"{key}_{self._entry.entry_id}")
-            if issue and issue.active and issue.severity:
-                shown = {**(issue.translation_placeholders or {}), "account": self._entry.title}
-                self._show(key, issue.severity, shown, fixable=bool(issue.is_fixable), text=issue.translation_key)
+        for issue in _issues_of(self._hass, self._entry.entry_id):
+            if issue.active and issue.severity:
+                self._show(
+                    issue.issue_id.removesuffix(f"_{self._entry.entry_id}"),
+                    issue.severity,
+                    {**(issue.translation_placeholders or {}), "account": self._entry.title},
+                    fixable=bool(issue.is_fixable),
+                    text=issue.translation_key,
+                    about={key: str(value) for key, value in (issue.data or {}).items()}
+                    if issue.is_persistent
+                    else None,
+                )
 
     @callback
     def async_show_store(self, store: Store) -> None:
@@ -227,14 +301,25 @@ class Issues:
         *,
         fixable: bool = False,
         text: str | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
-        """Raise an issue of the account, or change it; without `text` its text has the name of the issue."""
+        """Raise an issue of the account, or change it.
+
+        Args:
+            key: Its name.
+            severity: How bad it is.
+            placeholders: What its text needs beside the account.
+            fixable: Whether it has a dialog.
+            text: The key of its text, None where that is its name.
+            about: What the dialog needs beside the account; with it the issue outlives a restart.
+        """
         ir.async_create_issue(
             self._hass,
             DOMAIN,
             f"{key}_{self._entry.entry_id}",
-            data={"entry_id": self._entry.entry_id} if fixable else None,
+            data={"entry_id": self._entry.entry_id, **(about or {})} if fixable else None,
             is_fixable=fixable,
+            is_persistent=about is not None,
             learn_more_url=documentation(account_page(self._entry.data)),
             severity=severity,
             translation_key=text or key,
@@ -261,6 +346,15 @@ class Issues:
             translation_key=key,
             translation_placeholders=placeholders,
         )
+
+
+def _issues_of(hass: HomeAssistant, entry_id: str) -> list[ir.IssueEntry]:
+    """Return all issues of an account: those whose id ends with its own."""
+    return [
+        issue
+        for (domain, issue_id), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and issue_id.endswith(f"_{entry_id}")
+    ]
 
 
 def account_url(entry_id: str) -> str:

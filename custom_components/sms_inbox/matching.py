@@ -1,6 +1,6 @@
 """Filters of triggers and conditions: by account, sender, text and age; filters that can never match are refused."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -16,6 +16,7 @@ from homeassistant.helpers.target import TargetSelection
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
+from .contacts import contacts_named
 from .model import NumberFormat
 from .phone_numbers import (
     LONGEST_SENDER,
@@ -33,6 +34,7 @@ from .texts import INVISIBLE, Expression, plain
 
 CONF_ALLOW_EMPTY_LISTS: Final = "allow_empty_lists"
 CONF_CASE_SENSITIVE: Final = "case_sensitive"
+CONF_CONTACT: Final = "contact"
 CONF_EXCLUDE_SENDER: Final = "exclude_sender"
 CONF_MATCH: Final = "match"
 CONF_NOT_OLDER_THAN: Final = "not_older_than"
@@ -86,6 +88,15 @@ def valid_senders(value: Any) -> list[str]:
     return [sender for item in cv.ensure_list(value) for sender in _sender(item)]
 
 
+def valid_contacts(value: Any) -> list[str]:
+    """Validate contacts: ids of notify entities, or names.
+
+    Raises:
+        vol.Invalid: One of them is blank or not a text.
+    """
+    return [valid_text(item).translate(NO_INVISIBLE).strip() for item in cv.ensure_list(value)]
+
+
 def valid_accounts(value: Any) -> list[str]:
     """Validate ids of accounts.
 
@@ -106,7 +117,7 @@ def valid_age(value: Any) -> timedelta:
     return duration
 
 
-def _refuse_empty_lists(lists: Mapping[str, Any], *path: str) -> None:
+def refuse_empty_lists(lists: Mapping[str, Any], *path: str) -> None:
     """Refuse an empty list, which a person means as nobody, and which would be taken for everybody.
 
     Raises:
@@ -126,7 +137,7 @@ def _complete(options: ConfigType) -> ConfigType:
         vol.Invalid: One of these was found.
     """
     if not options.get(CONF_ALLOW_EMPTY_LISTS):
-        _refuse_empty_lists(options)
+        refuse_empty_lists(options)
     if CONF_TEXT not in options and options[CONF_MATCH] != DEFAULT_MATCH:
         raise vol.Invalid("The text to compare with is missing", path=[CONF_TEXT])
     if CONF_TEXT in options and options[CONF_MATCH] == REGEX:
@@ -140,6 +151,7 @@ def _complete(options: ConfigType) -> ConfigType:
 FILTER_SCHEMA: Final = vol.All(
     {
         vol.Optional(CONF_SENDER): valid_senders,
+        vol.Optional(CONF_CONTACT): valid_contacts,
         vol.Optional(CONF_EXCLUDE_SENDER): valid_senders,
         vol.Optional(CONF_TEXT): valid_text,
         vol.Optional(CONF_MATCH, default=DEFAULT_MATCH): vol.In((*COMPARISONS, REGEX)),
@@ -161,7 +173,8 @@ async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> Conf
     """Validate the configuration of a trigger or a condition, and return it with its filter's options cleaned.
 
     An empty target is accepted: it selects all accounts. So is an account that is gone, see `targets`, and while Home
-    Assistant starts a number that is impossible in the present country: automations that were saved before must go on.
+    Assistant starts a number that is impossible in the present country, and a contact that is unknown: automations that
+    were saved before must go on.
 
     Raises:
         vol.Invalid: The filter can never match.
@@ -169,12 +182,28 @@ async def async_validate_filter(hass: HomeAssistant, config: ConfigType) -> Conf
     config = CONFIG_SCHEMA(config)
     options = config[CONF_OPTIONS]
     if not options[CONF_ALLOW_EMPTY_LISTS]:
-        _refuse_empty_lists(config[CONF_TARGET], CONF_TARGET)
+        refuse_empty_lists(config[CONF_TARGET], CONF_TARGET)
     check_target(hass, config[CONF_TARGET])
     if hass.is_running:
         for key in (CONF_SENDER, CONF_EXCLUDE_SENDER):
             check_country(options.get(key, ()), hass.config.country, key)
+        check_contacts(hass, options.get(CONF_CONTACT, ()))
     return config
+
+
+def check_contacts(hass: HomeAssistant, contacts: Iterable[str]) -> None:
+    """Refuse contacts that there are not.
+
+    Raises:
+        vol.Invalid: One of them is unknown.
+    """
+    for contact in contacts:
+        if not contacts_named(hass, contact):
+            raise vol.Invalid(
+                f"{contact} is not a contact of SMS Inbox. Choose the notify entity of a contact, or write the name of "
+                "a contact as it is shown at the account",
+                path=[CONF_CONTACT],
+            )
 
 
 def check_country(typed: Iterable[str], country: str | None, key: str) -> None:
@@ -214,7 +243,8 @@ class MessageFilter:
 
     Attributes:
         target: Which accounts are selected, None for all; `filters` follows which ones those are at present.
-        senders: As typed, None for all.
+        senders: As typed; without these and without contacts, all are meant.
+        contacts: As `valid_contacts` returns them; they are meant beside the senders.
         excluded: As typed; these never.
         compare: Whether a text is meant, None for all.
         expression: What must be found in the text, None where it isn't compared with an expression.
@@ -222,7 +252,8 @@ class MessageFilter:
     """
 
     target: TargetSelection | None
-    senders: tuple[str, ...] | None
+    senders: tuple[str, ...]
+    contacts: tuple[str, ...]
     excluded: tuple[str, ...]
     compare: Callable[[str], bool] | None
     expression: Expression | None
@@ -235,7 +266,8 @@ class MessageFilter:
         is_expression = typed is not None and options[CONF_MATCH] == REGEX
         return cls(
             target=selection_of(target),
-            senders=tuple(options.get(CONF_SENDER, ())) or None,
+            senders=tuple(options.get(CONF_SENDER, ())),
+            contacts=tuple(options.get(CONF_CONTACT, ())),
             excluded=tuple(options.get(CONF_EXCLUDE_SENDER, ())),
             compare=None
             if typed is None or is_expression
@@ -249,24 +281,33 @@ class MessageFilter:
             not_older_than=options.get(CONF_NOT_OLDER_THAN),
         )
 
-    def admits(self, message: Mapping[str, Any], delivered_at: datetime, country: str | None) -> bool:
+    def admits(
+        self,
+        message: Mapping[str, Any],
+        delivered_at: datetime,
+        country: str | None,
+        contact_numbers: Collection[str] = (),
+    ) -> bool:
         """Whether a message is meant as far as sender and age say.
 
         Args:
             message: Data of the event.
             delivered_at: When the message was delivered (aware).
             country: Where Home Assistant is.
+            contact_numbers: The present numbers of `contacts`, in E.164.
         """
         if self.not_older_than is not None:
             received_at = dt_util.parse_datetime(str(message.get("received_at")))
             if received_at is None or delivered_at - dt_util.as_utc(received_at) > self.not_older_than:
                 return False
-        if self.senders is None and not self.excluded:
+        if not (self.senders or self.contacts or self.excluded):
             return True
         sender = _sender_in(message, country)
         if includes(self.excluded, sender, country):
             return False
-        return self.senders is None or includes(self.senders, sender, country)
+        if not (self.senders or self.contacts):
+            return True
+        return sender.number in contact_numbers or includes(self.senders, sender, country)
 
 
 def _compare(comparison: Callable[[str, str], bool], typed: str, text: str, *, case_sensitive: bool) -> bool:

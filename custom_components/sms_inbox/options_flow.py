@@ -1,4 +1,4 @@
-"""Options of an account: storage and retention, its webhook, and the field mapping of what can't be polled."""
+"""Options of an account: storage and retention, sending, its webhook, and the field mapping of what can't be polled."""
 
 from collections.abc import Iterable
 from datetime import UTC
@@ -22,14 +22,25 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_FIELDS, CONF_RETENTION_DAYS, CONF_SIGNATURE, CONF_STORE_TEXTS, DEFAULT_RETENTION_DAYS
+from .compose import CONF_SENDER
+from .const import (
+    CONF_FIELDS,
+    CONF_RETENTION_DAYS,
+    CONF_SENDING,
+    CONF_SIGNATURE,
+    CONF_STORE_TEXTS,
+    DEFAULT_RETENTION_DAYS,
+)
 from .inbox import async_get_store
 from .providers.presets import OTHER
+from .providers.sending import SENDING
 from .providers.signatures import ALGORITHMS, ENCODINGS, SIGNED
 from .providers.webhook import NAMES, fields_of, parse
+from .sending_flow import CONF_SEND, async_schema
 from .store import StoreError, search
 from .texts import readable, readable_record
 from .webhook_flow import WebhookOptionsFlow, local_time, set_key
+from .webhook_url import documentation
 
 DAYS = NumberSelector(
     NumberSelectorConfig(
@@ -75,12 +86,16 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
 
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the person choose what to change."""
-        if not self.provider.receives_webhooks:
-            return await self.async_step_storage()
-        steps = ["storage", "webhook"]
+        steps = ["storage"]
+        if self.provider.key in SENDING:
+            steps.append("sending")
+        if self.provider.receives_webhooks:
+            steps.append("webhook")
         if not self.provider.interval:
             steps += ["signature"] if self.preset is OTHER or self.preset.signature else []
             steps += ["fields"]
+        if steps == ["storage"]:
+            return await self.async_step_storage()
         return self.async_show_menu(step_id="init", menu_options=steps)
 
     async def async_step_storage(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -90,6 +105,29 @@ class SmsInboxOptionsFlow(WebhookOptionsFlow):
             return self.async_create_entry(data={**options, **user_input})
         schema = self.add_suggested_values_to_schema(STORAGE_SCHEMA, options)
         return self.async_show_form(step_id="storage", data_schema=schema)
+
+    async def async_step_sending(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take whether texts may be sent, and within which limits; what was saved once switches it on."""
+        errors: dict[str, str] = {}
+        options = dict(self.config_entry.options)
+        schema = await async_schema(self.config_entry)
+        if user_input is not None:
+            sending = dict(user_input)
+            is_on, sender = sending.pop(CONF_SEND), sending.pop(CONF_SENDER, "").strip()
+            if is_on and not sender and SENDING[self.provider.key].sender_use == "required":
+                errors[CONF_SENDER] = "no_sender"
+            else:
+                options.pop(CONF_SENDING, None)
+                if is_on:
+                    options[CONF_SENDING] = sending | ({CONF_SENDER: sender} if sender else {})
+                return self.async_create_entry(data=options)
+        present = user_input or options.get(CONF_SENDING, {})
+        return self.async_show_form(
+            step_id="sending",
+            data_schema=self.add_suggested_values_to_schema(schema, present),
+            description_placeholders={"provider": self.provider.name, "documentation": documentation("sending")},
+            errors=errors,
+        )
 
     async def async_step_fields(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Take the names of a request's fields; the form shows the last request, once there is one."""

@@ -1,6 +1,7 @@
-"""What a person can repair: a record that could not be read, a damaged store, a deprecated API, a webhook elsewhere."""
+"""What a person can repair: unreadable records, a damaged store, a deprecated API, a lost webhook, a doubtful text."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import partial
 import logging
 from pathlib import Path
@@ -12,22 +13,28 @@ from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, Rep
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TIME_ZONE, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import BooleanSelector
+from homeassistant.util import dt as dt_util
 
 from . import registration
+from .compose import Order, async_send, raise_for, recipient_of
 from .config_flow import REAUTH_SCHEMA, URL
 from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
+from .contacts import CONF_NUMBER
 from .coordinator import SmsInboxConfigEntry
 from .credentials import Validation, async_validate, at_address
 from .inbox import as_it_is, async_get_store
-from .issues import SOLVABLE, account_url
+from .issues import ASSIST_PAUSED, SOLVABLE, account_url
+from .model import SendStatus, SentText
 from .moving import async_move
 from .names import unique_id
 from .providers import PROVIDERS
 from .providers.contract import Identity
 from .providers.errors import ProviderError
-from .store import StoreError, quarantine
+from .sent import sent_data
+from .store import StoreError, outgoing, quarantine
 from .texts import readable_record
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,6 +42,8 @@ _LOGGER = logging.getLogger(__name__)
 CHOICE = "choice"
 REPORT_URL = "https://github.com/sms-inbox/sms-inbox/issues"
 DELIVER, DISCARD = "deliver", "discard"
+SEND_AGAIN = "send_again"
+RESUME = "resume"
 SOLVE = "solve"
 TAKE_OVER, LEAVE = "take_over", "leave"
 
@@ -46,15 +55,19 @@ async def async_create_fix_flow(
     told = {key: str(value) for key, value in (data or {}).items()}
     if issue_id == "store_damaged":
         return StoreDamagedFlow(told["path"])
-    if issue_id.startswith("unreadable_"):
-        return UnreadableFlow(told["entry_id"])
-    if issue_id.startswith("deprecated_api_"):
-        return DeprecatedApiFlow(told["entry_id"])
     if problem := next((problem for problem in SOLVABLE if issue_id.startswith(f"{problem}_")), None):
         return ProblemFlow(told["entry_id"], problem)
-    if issue_id.startswith("webhook_elsewhere_"):
-        return WebhookElsewhereFlow(told["entry_id"])
-    return ConfirmRepairFlow()
+    if issue_id.startswith(f"{ASSIST_PAUSED}_"):
+        return AssistPausedFlow(told["entry_id"], told["contact_id"])
+    if issue_id.startswith("send_unknown_"):
+        return UnknownTextFlow(told["entry_id"], told["key"])
+    flows: dict[str, Callable[[str], RepairsFlow]] = {
+        "deprecated_api": DeprecatedApiFlow,
+        "unreadable": UnreadableFlow,
+        "webhook_elsewhere": WebhookElsewhereFlow,
+    }
+    flow = next((flow for key, flow in flows.items() if issue_id.startswith(f"{key}_")), None)
+    return flow(told["entry_id"]) if flow else ConfirmRepairFlow()
 
 
 class StoreDamagedFlow(RepairsFlow):
@@ -116,6 +129,33 @@ class AccountFlow(RepairsFlow):
         Raises:
             StoreError: The store could not be read or written.
         """
+
+
+class AssistPausedFlow(AccountFlow):
+    """Let Assist answer a contact again."""
+
+    def __init__(self, entry_id: str, contact_id: str) -> None:
+        """Take which account and contact it is."""
+        super().__init__(entry_id)
+        self._contact_id = contact_id
+
+    async def async_step_confirm(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """End the pause."""
+        return await self.async_step_init({CHOICE: RESUME})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Ask whether the pause may end; then count the answers from now on. The issue ends with the dialog."""
+        contact = entry.subentries.get(self._contact_id)
+        if contact and (user_input or {}).get(CHOICE) != RESUME:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=vol.Schema({}),
+                description_placeholders={"account": entry.title, "contact": contact.title},
+            )
+        if contact:
+            entry.runtime_data.loop_guard.async_resume(contact.data[CONF_NUMBER])
+        return self.async_create_entry(data={})
 
 
 class UnreadableFlow(AccountFlow):
@@ -230,6 +270,57 @@ class WebhookElsewhereFlow(AccountFlow):
             menu_options=[TAKE_OVER, LEAVE],
             description_placeholders={"account": entry.title, "places": places or "-"},
         )
+
+
+class UnknownTextFlow(AccountFlow):
+    """Send a text again of which it is unknown whether it was sent, or leave it."""
+
+    def __init__(self, entry_id: str, key: str) -> None:
+        """Take which account it is, and our id of the text."""
+        super().__init__(entry_id)
+        self._key = key
+
+    async def async_step_send_again(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Send it again."""
+        return await self.async_step_init({CHOICE: SEND_AGAIN})
+
+    async def async_step_leave(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Leave it."""
+        return await self.async_step_init({CHOICE: LEAVE})
+
+    @override
+    async def _async_step(self, entry: SmsInboxConfigEntry, user_input: dict[str, Any] | None) -> RepairsFlowResult:
+        """Do what was chosen, or ask; nothing is left to be done where the outcome is known, or the text is erased."""
+        choice = (user_input or {}).get(CHOICE)
+        sent = await async_get_store(self.hass).read(outgoing.get, self._key)
+        if choice == LEAVE or not sent or sent.status is not SendStatus.UNKNOWN or not sent.outgoing.text:
+            return self.async_create_entry(data={})
+        data = sent_data(self.hass, sent)
+        shown = {
+            "account": entry.title,
+            "recipient": data["contact"] or data["recipient"],
+            "at": f"{dt_util.as_local(sent.outgoing.created_at):%Y-%m-%d %H:%M:%S}",
+        }
+        if choice != SEND_AGAIN:
+            return self.async_show_menu(
+                step_id="init", menu_options=[SEND_AGAIN, LEAVE], description_placeholders=shown
+            )
+        try:
+            await self._async_send_again(entry, sent)
+        except HomeAssistantError as err:
+            return self.async_abort(reason="not_sent", description_placeholders={**shown, "error": str(err)})
+        return self.async_create_entry(data={})
+
+    async def _async_send_again(self, entry: SmsInboxConfigEntry, sent: SentText) -> None:
+        """Send the same text as a new one; if its outcome is unknown, too, it has an issue of its own.
+
+        Raises:
+            HomeAssistantError: It was not sent.
+        """
+        recipient = recipient_of(self.hass, entry, sent.outgoing.recipient)
+        order = Order(recipients=[recipient], text=sent.outgoing.text, sender=sent.outgoing.sender, cause=sent.cause)
+        texts = await async_send(entry, order)
+        raise_for(entry, [text for text in texts if text.status is not SendStatus.UNKNOWN])
 
 
 class DeprecatedApiFlow(AccountFlow):

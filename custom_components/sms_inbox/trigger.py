@@ -1,4 +1,4 @@
-"""The trigger "Text message received"."""
+"""The trigger "Text message received", and the list of all triggers."""
 
 from typing import Any, override
 
@@ -8,6 +8,7 @@ from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerC
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
+from .delivery_trigger import DeliveryChangedTrigger
 from .dispatcher import SIGNAL_RECEIVED
 from .filters import async_get_filters
 from .matching import MessageFilter, async_validate_filter
@@ -43,7 +44,7 @@ class ReceivedTrigger(Trigger):
         def async_received(message: dict[str, Any]) -> None:
             now = dt_util.utcnow()
             if found := filters.async_match(message_filter, message, now):
-                sender = message["sender_number"] or message["sender"][:LONGEST_SENDER]
+                sender = message["contact"] or message["sender_number"] or message["sender"][:LONGEST_SENDER]
                 run_action({**message, "delivered_at": now.isoformat(), **found}, f"text message from {sender}")
 
         remove_filter = filters.async_add(message_filter)
@@ -59,4 +60,4 @@ class ReceivedTrigger(Trigger):
 
 async def async_get_triggers(_hass: HomeAssistant) -> dict[str, type[Trigger]]:
     """Return the triggers."""
-    return {"received": ReceivedTrigger}
+    return {"delivery_changed": DeliveryChangedTrigger, "received": ReceivedTrigger}

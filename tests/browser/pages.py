@@ -236,7 +236,7 @@ class AutomationEditor:
     async def write(self, name: str, text: str) -> None:
         """Type a text."""
         row = await self.option(name)
-        await row.locator("input:not([type=checkbox]), .cm-content").last.fill(text)
+        await row.locator("input:not([type=checkbox]), textarea, .cm-content").last.fill(text)
 
     async def add_text(self, name: str, text: str) -> None:
         """Add a text to a list of texts."""

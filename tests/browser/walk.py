@@ -304,6 +304,8 @@ async def choose_options(walk: Walk) -> None:
         ("bulletin", "storage", "storage"),
         ("bulletin", "webhook", "webhook"),
         ("bulksms", "webhook", "webhook"),
+        ("bulksms", "sending", "sending"),
+        ("twilio", "sending", "sending"),
         ("smsgate", "webhook", "webhook"),
         ("other", "webhook", "webhook"),
         ("other", "fields", "fields_first"),

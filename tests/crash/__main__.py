@@ -10,6 +10,8 @@ what came while the automation itself was being replaced, when none was armed.
 
 With `--push` each provider also sends a webhook for each message, and again until it gets the answer that it wants.
 These have SMS Inbox poll at once, so that polls are many more, and all that is judged is judged in the same way.
+
+With `--send` texts are sent instead, see `sending`.
 """
 
 import argparse
@@ -29,7 +31,9 @@ from ..live.command import check_ports, run
 from ..live.emulator import Emulator
 from ..live.entries import use_webhook
 from ..live.home_assistant import REPOSITORY, HomeAssistant
+from . import sending
 from .accounts import EACH, Accounts
+from .dice import dice, rounds
 from .evidence import Evidence
 from .facts import End, Key, Kind, Message, Seen
 from .harm import CALM, HARMS, Harm
@@ -94,7 +98,7 @@ class CrashTest:
         )
         self._accounts = Accounts(home_assistant=self._home_assistant, emulator=self._emulator)
         self._evidence = Evidence(self._emulator, self._accounts, witness, recorder)
-        self._traffic = Traffic(self._emulator, EACH, _dice(options.seed, "traffic"))
+        self._traffic = Traffic(self._emulator, EACH, dice(options.seed, "traffic"))
         self._harm = Harm(
             self._home_assistant,
             self._emulator,
@@ -102,7 +106,7 @@ class CrashTest:
             self._traffic,
             witness,
             self._evidence,
-            _dice(options.seed, "harm"),
+            dice(options.seed, "harm"),
         )
 
     async def run(self) -> bool:
@@ -110,7 +114,7 @@ class CrashTest:
         began = time.monotonic()
         self._home_assistant.config.mkdir(parents=True)
         (self._home_assistant.config / "automations.yaml").write_text(AUTOMATIONS)
-        copy_components(self._home_assistant.config / "custom_components", self._options.sabotage)
+        copy_components(self._home_assistant.config / "custom_components", SABOTAGES.get(self._options.sabotage))
         print(f"Starting the emulator and Home Assistant; the seed is {self._options.seed} ...", flush=True)
         async with self._emulator, self._home_assistant:
             await self._set_up()
@@ -141,12 +145,14 @@ class CrashTest:
 
     async def _do_harm(self) -> None:
         """Do one thing after the other while messages arrive."""
-        dice = _dice(self._options.seed, "rounds")
+        thrown = dice(self._options.seed, "rounds")
+        sabotage = SABOTAGES.get(self._options.sabotage)
+        harms = self._options.harm or (sabotage.harms if sabotage else HARMS)
         try:
             async with asyncio.TaskGroup() as tasks:
                 watching = [tasks.create_task(self._traffic.run()), tasks.create_task(self._emulator.wait())]
-                for number, harm in enumerate(_rounds(self._options, dice), 1):
-                    await asyncio.sleep(dice.uniform(0.2, 1.2))
+                for number, harm in enumerate(rounds(self._options.rounds, harms, thrown), 1):
+                    await asyncio.sleep(thrown.uniform(0.2, 1.2))
                     await self._do(number, harm)
                 for task in watching:
                     task.cancel()
@@ -191,22 +197,6 @@ class CrashTest:
         ]
 
 
-def _rounds(options: argparse.Namespace, dice: random.Random) -> list[str]:
-    """Return what is done, round by round: all that can be, in an order of the dice, and then all again."""
-    sabotaged = SABOTAGES[options.sabotage].harms if options.sabotage else None
-    rounds: list[str] = []
-    while len(rounds) < options.rounds:
-        deck = list(options.harm or sabotaged or HARMS)
-        dice.shuffle(deck)
-        rounds += deck
-    return rounds[: options.rounds]
-
-
-def _dice(seed: int, what: str) -> random.Random:
-    """Return dice of their own, so that how often others throw theirs doesn't matter."""
-    return random.Random(f"{seed} {what}")  # noqa: S311
-
-
 def _explain(report: Report, messages: Sequence[Message], seen: Seen, ends: Sequence[End]) -> None:
     """Name what went wrong, and what happened around it."""
     for fault, keys in report.faults.items():
@@ -236,13 +226,16 @@ def _story(key: Key, messages: Sequence[Message], seen: Seen, ends: Sequence[End
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/crash-test", add_help=False)
-    parser.add_argument("--rounds", type=int, default=2 * len(HARMS))
+    parser.add_argument("--send", action="store_true")
+    is_sending = parser.parse_known_args()[0].send
+    harms, sabotages = (sending.HARMS, sending.SABOTAGES) if is_sending else (HARMS, SABOTAGES)
+    parser.add_argument("--rounds", type=int, default=2 * len(harms))
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--port", type=int, default=8133)
     parser.add_argument("--emulator-port", type=int, default=8135)
     parser.add_argument("--push", action="store_true")
-    parser.add_argument("--harm", choices=HARMS, action="append")
-    parser.add_argument("--sabotage", choices=SABOTAGES)
+    parser.add_argument("--harm", choices=harms, action="append")
+    parser.add_argument("--sabotage", choices=sabotages)
     return parser.parse_args()
 
 
@@ -251,6 +244,8 @@ async def _run(options: argparse.Namespace) -> bool:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     async with Recorder() as recorder, Witness(FOLDER / "witness") as witness:
+        if options.send:
+            return await sending.CrashTest(options, FOLDER, witness).run()
         return await CrashTest(options, recorder, witness).run()
 
 

@@ -134,14 +134,14 @@ SABOTAGES: Mapping[str, Sabotage] = {
 """The sabotages by name."""
 
 
-def copy_components(folder: Path, sabotage: str | None) -> None:
+def copy_components(folder: Path, sabotage: Sabotage | None) -> None:
     """Copy the component and the witness into a folder that isn't there yet, and break the copy if that is wanted."""
     nothing_made = shutil.ignore_patterns("__pycache__")
     shutil.copytree(COMPONENT, folder / COMPONENT.name, ignore=nothing_made)
     shutil.copytree(WITNESS, folder / WITNESS.name, ignore=nothing_made)
-    for name, old, new in SABOTAGES[sabotage].changes if sabotage else ():
+    for name, old, new in sabotage.changes if sabotage else ():
         file = folder / COMPONENT.name / name
         text = file.read_text()
         if text.count(old) != 1:
-            raise ChildError(f"The sabotage {sabotage} doesn't fit {name} any more: it looks for {old!r}.")
+            raise ChildError(f"The sabotage doesn't fit {name} any more: it looks for {old!r}.")
         file.write_text(text.replace(old, new))

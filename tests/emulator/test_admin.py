@@ -13,7 +13,7 @@ import emulator as package
 from emulator import Emulator
 from emulator.registry import PROTOCOLS
 
-from .conftest import PASSWORD, USERNAME, Client
+from .conftest import PASSWORD, USERNAME, Client, until
 
 LOGIN = {"provider": "bulletin", "username": USERNAME}
 
@@ -139,7 +139,7 @@ async def test_faults(admin: Admin, client: Client) -> None:
     """Faults are planned, shown and cleared."""
     fault = {"provider": "bulletin", "kind": "server_error", "count": None, "status": 502}
     answer = await admin.ask("POST", "faults", json=fault)
-    shown = {**fault, "username": None, "path": None, "skip": 0, "where": {}, "retry_after": None}
+    shown = {**fault, "username": None, "path": None, "skip": 0, "where": {}, "retry_after": None, "consume": False}
     assert answer == {"faults": [shown]}
     assert (await client.poll()).status == 502
     assert (await admin.ask("GET", "state"))["faults"] == [shown]
@@ -203,6 +203,38 @@ async def test_state(admin: Admin, client: Client, emulator: Emulator) -> None:
     assert (await admin.ask("GET", "state?provider=bulletin&username=x"))["messages"] == []
 
 
+async def test_handsets(admin: Admin, emulator: Emulator) -> None:
+    """Phones are set up, what arrived there is listed, and what becomes of a text is reported by hand."""
+    account = emulator.add_account("bulksms", USERNAME, PASSWORD)
+    away = {"number": "+447700900321", "reports": ["failed"], "error": "expired", "seconds": 0}
+    assert await admin.ask("POST", "handsets", json=away) == {}
+    failing = account.submit("Hello?", sender="HOUSE", recipient="+447700900321")
+    await until(lambda: failing.status == "failed")
+    assert failing.error == "expired"
+    text = account.submit("Caf\u00e9", sender="HOUSE", recipient="+447700900123", shown="Caf?")
+    answer = await admin.ask("GET", "handsets")
+    (entry,) = answer["entries"]
+    assert entry.pop("time")
+    assert entry == {
+        "number": 1,
+        "provider": "bulksms",
+        "username": USERNAME,
+        "message_id": text.message_id,
+        "recipient": "+447700900123",
+        "sender": "HOUSE",
+        "text": "Caf?",
+        "parts": 1,
+    }
+    assert await admin.ask("GET", "handsets?since=1") == {"entries": [], "last": 1}
+    report = {"provider": "bulksms", "username": USERNAME, "message_id": text.message_id, "status": "delivered"}
+    assert await admin.ask("POST", "report", json=report) == {}
+    listed = (await admin.ask("GET", f"state?provider=bulksms&username={USERNAME}"))["messages"]
+    assert [(each["text"], each["shown"], each["status"], each["error"]) for each in listed] == [
+        ("Hello?", None, "failed", "expired"),
+        ("Caf\u00e9", "Caf?", "delivered", ""),
+    ]
+
+
 async def test_reset(admin: Admin, emulator: Emulator) -> None:
     """Everything is forgotten."""
     emulator.add_account("bulletin", USERNAME, PASSWORD).send("Hi")
@@ -249,6 +281,13 @@ async def test_reset(admin: Admin, emulator: Emulator) -> None:
         ("clock", {"seconds": True}),
         ("clock", {"seconds": 1e10}),
         ("clock", {"seconds": float("nan")}),
+        ("handsets", {"reports": ["sent"]}),
+        ("handsets", {"number": "+447700900123", "reports": ["read"]}),
+        ("handsets", {"number": "+447700900123", "reports": [1]}),
+        ("handsets", {"number": "+447700900123", "reports": ["failed"], "error": "eaten"}),
+        ("handsets", {"number": "+447700900123", "reports": ["sent"], "error": "expired"}),
+        ("report", {**LOGIN, "status": "sent"}),
+        ("report", {**LOGIN, "message_id": "unknown", "status": "sent"}),
         ("reset", {"really": True}),
         ("reset", []),
     ],

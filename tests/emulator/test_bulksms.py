@@ -201,7 +201,7 @@ async def test_not_found(client: Client, emulator: Emulator) -> None:
         assert reply.status == 404
         assert json.loads(reply.body)["status"] == 404
         assert reply.headers["Content-Type"] == "application/json"
-    assert (await client.ask("POST", emulator.url("bulksms") + "/messages")).status == 405
+    assert (await client.ask("POST", emulator.url("bulksms") + "/profile")).status == 405
 
 
 @pytest.mark.usefixtures("account")

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Account, Emulator, Message
 
 from .conftest import PASSWORD, USERNAME, Client, Reply, serving, until
 
@@ -293,3 +293,67 @@ async def test_strict_connect(
     monkeypatch.setattr(account.protocol, "connect_takes_basic", False)
     assert (await client.get("bulletin", path)).status == 401
     assert (await client.get("bulletin", path, params={"userId": USERNAME, "password": PASSWORD})).status == 200
+
+
+async def submit(client: Client, emulator: Emulator, **fields: str) -> Reply:
+    """Send a text."""
+    url = f"{emulator.url('bulletin')}/api/3/sms/out"
+    return await client.ask("POST", url, data={"to": "6421555001", "body": "Hello", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"body": "é €"}, "é €"),
+        ({"body": "ж ☺"}, "? ?"),
+        ({"body": "ж ☺", "contentType": "text/plain; charset=UTF-16"}, "ж ☺"),
+        ({"body": "a" * 481}, "a" * 480),
+        ({"body": "a" * 481, "fragmentationLimit": "4"}, "a" * 481),
+    ],
+    ids=["plain", "lost", "unicode", "cut", "long"],
+)
+@pytest.mark.usefixtures("account")
+async def test_submit(client: Client, emulator: Emulator, fields: dict[str, str], shown: str) -> None:
+    """What is too long is cut, and letters are lost that the announced alphabet doesn't have."""
+    assert (await submit(client, emulator, **fields)).status == 200
+    assert [(each.recipient, each.text) for each in emulator.handsets.shown] == [("+6421555001", shown)]
+
+
+async def test_submit_to_several(client: Client, emulator: Emulator, account: Account) -> None:
+    """Spaces separate recipients, and one may be a name of the address book; a repeated id is no repeat."""
+    account.extra["address_book"] = {"Family": ["6421555002", "6421555003"]}
+    for _ in range(2):
+        assert (await submit(client, emulator, to="6421555001 Family", messageId="m1")).status == 200
+    assert [each.recipient[-1] for each in emulator.handsets.shown] == ["1", "2", "3"] * 2
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("fields", [{"to": "Nobody"}, {"body": ""}, {"messageId": "m" * 37}, {"from": "HOME"}])
+async def test_submit_refused(client: Client, emulator: Emulator, fields: dict[str, str]) -> None:
+    """What is missing, unknown, too long or not registered."""
+    assert (await submit(client, emulator, **fields)).status == 400
+    assert not emulator.handsets.shown
+
+
+async def test_callbacks(client: Client, emulator: Emulator, account: Account) -> None:
+    """A text's own callback gets its states and replies, other callbacks those of the account."""
+    account.extra["senders"] = ["HOME"]
+    template = "https://home.example/?id={!messageId}&s={!status}&b={!body}"
+    assert (await submit(client, emulator, messageId="m1", callbackUrl=template)).status == 200
+    assert (await submit(client, emulator, **{"messageId": "m2", "from": "HOME"})).status == 200
+    first, second = account.messages
+    reply = account.send("Yes", in_reply_to="m1")
+
+    def states(message: Message, status: str, error: str = "") -> list[str]:
+        message.status, message.error = status, error
+        return [outgoing.url for outgoing in account.protocol.status_calls(message, account)]
+
+    assert states(first, "sent") == ["https://home.example/?id=m1&s=SNT&b="]
+    assert states(first, "delivered") == ["https://home.example/?id=m1&s=RCV&b="]
+    assert states(first, "failed", "expired") == ["https://home.example/?id=m1&s=EXP&b="]
+    assert states(second, "sent") == []
+    assert [each.url for each in account.protocol.calls(reply, account)] == ["https://home.example/?id=m1&s=&b=Yes"]
+    account.callback = "https://home.example/?id={!messageId}"
+    assert states(second, "sent") == []
+    account.callback += "&s={!status}"
+    assert states(second, "failed") == ["https://home.example/?id=m2&s=ERR"]

@@ -12,8 +12,9 @@ import pytest
 
 from emulator import Account, Emulator
 from emulator.elks import number
+from emulator.handsets import Behaviour
 
-from .conftest import PASSWORD, USERNAME, Client, until
+from .conftest import PASSWORD, USERNAME, Client, Reply, until
 
 TIME = datetime(2017, 3, 14, 8, 44, 34, 135000, tzinfo=UTC)
 STAMP = "2017-03-14T08:44:34.135000"
@@ -139,12 +140,12 @@ async def test_no_credentials(client: Client) -> None:
 
 @pytest.mark.usefixtures("account")
 async def test_unknown(client: Client, emulator: Emulator) -> None:
-    """Nothing else is there, and nothing can be sent."""
+    """Nothing else is there, and nothing else can be changed."""
     assert (await client.get("elks", "/sms/s1")).status == 404
     assert (await client.get("elks", "/mms/m1")).status == 404
     assert (await client.get("elks", "/numbers/n1")).status == 404
     assert (await client.ask("POST", f"{emulator.url('elks')}/numbers")).status == 405
-    assert (await client.ask("POST", f"{emulator.url('elks')}/sms")).status == 405
+    assert (await client.ask("POST", f"{emulator.url('elks')}/mms")).status == 405
 
 
 async def test_other_accounts(client: Client, emulator: Emulator, account: Account) -> None:
@@ -261,3 +262,65 @@ async def test_numbers(client: Client, emulator: Emulator, account: Account) -> 
 def test_no_callback(account: Account) -> None:
     """Nobody is called who didn't ask for it."""
     assert account.protocol.calls(account.send("x"), account) == []
+
+
+SMS = {"from": "+46766861069", "to": "+46704508449", "message": "Hello ☺"}
+
+
+async def submit(client: Client, emulator: Emulator, **form: str) -> Reply:
+    """Submit a text."""
+    return await client.ask("POST", f"{emulator.url('elks')}/sms", data=SMS | form)
+
+
+async def test_submission(client: Client, emulator: Emulator, account: Account) -> None:
+    """The documented answer; the text is in the history, and reads the same by its id, with its state of now."""
+    reply = await submit(client, emulator)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
+    row = json.loads(reply.body)
+    known = {"status": "created", "direction": "outgoing", "parts": 1, "cost": 3500, **SMS}
+    assert row == known | {"id": row["id"], "created": row["created"]}
+    assert (await history(client, to=SMS["to"]))["data"] == [row]
+    [message] = account.messages
+    message.status = "sent"
+    assert json.loads((await client.get("elks", f"/sms/{row['id']}")).body) == row | {"status": "sent"}
+    assert [(shown.recipient, shown.text) for shown in emulator.handsets.shown] == [(SMS["to"], SMS["message"])]
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"from": ""}, (403, "Missing key from")),
+        ({"message": ""}, (403, "Missing key message")),
+        ({"from": "A name too long"}, (400, "Invalid from")),
+        ({"to": "0704508449"}, (400, "Invalid to")),
+    ],
+)
+async def test_refused_submission(
+    client: Client, emulator: Emulator, account: Account, form: dict[str, str], expected: tuple[int, str]
+) -> None:
+    """A sentence says what is wrong."""
+    reply = await submit(client, emulator, **form)
+    assert (reply.status, reply.text) == expected
+    account.extra["credits"] = 0
+    reply = await submit(client, emulator)
+    assert (reply.status, reply.text) == (403, "Not enough credits")
+    assert account.messages == []
+
+
+async def test_dry_run(client: Client, emulator: Emulator, account: Account) -> None:
+    """Nothing is sent, and the answer says what it would cost."""
+    row = json.loads((await submit(client, emulator, message="x" * 161, dryrun="yes")).body)
+    assert (row["estimated_cost"], row["parts"]) == (7000, 2)
+    assert account.messages == []
+
+
+async def test_delivery_reports(client: Client, emulator: Emulator, account: Account, customer: Customer) -> None:
+    """The address of the request is told of each state."""
+    emulator.handsets.usual = Behaviour(reports=("sent", "delivered"))
+    customer.statuses = [204, 200]
+    await submit(client, emulator, whendelivered=str(customer.make_url("/elks/sms")))
+    await until(lambda: len(customer.forms) == 2 and not emulator.caller.busy)
+    [message] = account.messages
+    assert [form["id"] for form in customer.forms] == [[message.message_id]] * 2
+    found = sorted((*form["status"], "delivered" in form) for form in customer.forms)
+    assert found == [("delivered", True), ("sent", False)]

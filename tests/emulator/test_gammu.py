@@ -142,11 +142,60 @@ async def test_unauthorized(client: Client, path: str, headers: dict[str, str]) 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("DELETE", "/sms", 405), ("DELETE", "/getsms", 405), ("POST", "/sms", 405)],
+    [("GET", "/nothing", 404), ("DELETE", "/sms", 405), ("DELETE", "/getsms", 405), ("POST", "/sms/0", 404)],
 )
 async def test_wrong_address(client: Client, emulator: Emulator, method: str, path: str, status: int) -> None:
     """What there isn't, and what can't be done."""
     assert (await ask(client, emulator, method, path)).status == status
+
+
+async def submit(client: Client, emulator: Emulator, **fields: object) -> Reply:
+    """Send a text."""
+    return await client.ask("POST", emulator.url("gammu") + "/sms", json=fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"text": "ж ☺ 😀 ç"}, "? ? ?? c"),
+        ({"text": "ж ☺ 😀 ç", "unicode": True}, "ж ☺ 😀 ç"),
+        ({"text": "ж", "unicode": "false"}, "ж"),
+        ({"text": "before\0after"}, "before"),
+    ],
+)
+async def test_submit(
+    client: Client, emulator: Emulator, account: Account, fields: dict[str, object], shown: str
+) -> None:
+    """A text is on the phone as the modem encodes it, and not on the SIM card; commas separate recipients."""
+    account.send("received")
+    reply = await submit(client, emulator, number="+447700900321,+447700900322", **fields)
+    assert (reply.status, json.loads(reply.body)) == (200, {"status": 200, "message": "[255, 255]"})
+    assert [(each.recipient, each.text) for each in emulator.handsets.shown] == [
+        ("+447700900321", shown),
+        ("+447700900322", shown),
+    ]
+    assert [row["Text"] for row in json.loads((await client.get("gammu", "/sms")).body)] == ["received"]
+    assert (await client.get("gammu", "/sms/1")).status == 404
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [({"number": "1"}, 404), ({"text": "a"}, 404), ({"number": "1", "text": "a" * 8000}, 500)],
+    ids=["no text", "no number", "too long"],
+)
+async def test_submit_refused(client: Client, emulator: Emulator, fields: dict[str, object], status: int) -> None:
+    """Something is missing, or there are too many parts."""
+    assert (await submit(client, emulator, **fields)).status == status
+    assert not emulator.handsets.shown
+
+
+async def test_modem_fails(client: Client, emulator: Emulator, account: Account) -> None:
+    """The parts before the one at which the modem fails are sent."""
+    account.extra["failing_part"] = 3
+    assert (await submit(client, emulator, number="+447700900321", text="a" * 300)).status == 200
+    assert (await submit(client, emulator, number="+447700900321", text="b" * 400)).status == 500
+    assert [each.text for each in emulator.handsets.shown] == ["a" * 300, "b" * 306]
 
 
 async def test_other_modems(client: Client, emulator: Emulator, account: Account) -> None:

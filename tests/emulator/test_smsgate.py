@@ -323,3 +323,54 @@ async def test_other_accounts(client: Client, emulator: Emulator) -> None:
     """An account sees its own messages only."""
     emulator.add_account("smsgate", "other", "password").send("not yours")
     assert await ids(client) == []
+
+
+SUBMISSION = {"id": "mine", "textMessage": {"text": "Hi ☺"}, "phoneNumbers": ["+447700900321"]}
+
+
+async def test_submitting(client: Client, emulator: Emulator, account: Account) -> None:
+    """A text is taken once under its id, arrives once, and its state can be asked for."""
+    url = emulator.url("smsgate") + "/messages"
+    reply = await client.ask("POST", url, json={**SUBMISSION, "ttl": 60, "simNumber": 2, "withDeliveryReport": True})
+    assert (reply.status, json.loads(reply.body)["state"]) == (202, "Pending")
+    again = await client.ask("POST", url, json=SUBMISSION)
+    assert (again.status, json.loads(again.body)) == (409, {"message": "Message with the same ID already exists"})
+    [shown] = emulator.handsets.shown
+    assert (shown.sender, shown.recipient, shown.text) == ("SIM 2", "+447700900321", "Hi ☺")
+    emulator.handsets.report_now(account, account.messages[0], "failed", "expired")
+    row = json.loads((await client.get("smsgate", "/messages/mine")).body)
+    assert (row["state"], row["recipients"][0]["error"]) == ("Failed", "TTL expired")
+    assert (await client.get("smsgate", "/messages/another")).status == 404
+    assert (await client.ask("DELETE", f"{url}/mine")).status == 405
+    assert json.loads((await client.get("smsgate", "/inbox")).body) == []
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"textMessage": {"text": ""}},
+        {"textMessage": None},
+        {"message": "Hi"},
+        {"phoneNumbers": []},
+        {"phoneNumbers": None},
+        {"simNumber": 0},
+        {"ttl": -1},
+        {"ttl": 1, "validUntil": "2030-01-01T00:00:00Z"},
+    ],
+)
+async def test_submission_that_makes_no_sense(client: Client, emulator: Emulator, change: dict[str, Any]) -> None:
+    """It is refused with a sentence."""
+    reply = await client.ask("POST", emulator.url("smsgate") + "/messages", json=SUBMISSION | change)
+    assert (reply.status, [*json.loads(reply.body)]) == (400, ["message"])
+    assert not emulator.handsets.shown
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(("query", "state"), [("", "Failed"), ("?skipPhoneValidation=true", "Pending")])
+async def test_submission_to_a_short_number(client: Client, emulator: Emulator, query: str, state: str) -> None:
+    """The app takes it, and fails by itself unless it is told not to look at the number."""
+    url = f"{emulator.url('smsgate')}/messages{query}"
+    reply = await client.ask("POST", url, json=SUBMISSION | {"phoneNumbers": ["85258"]})
+    assert (reply.status, json.loads(reply.body)["state"]) == (202, state)
+    assert len(emulator.handsets.shown) == (state == "Pending")

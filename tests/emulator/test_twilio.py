@@ -188,7 +188,8 @@ async def test_not_found(client: Client, emulator: Emulator) -> None:
         reply = await client.get("twilio", elsewhere)
         assert reply.status == 404
         assert json.loads(reply.body)["code"] == 20404
-    assert (await client.ask("POST", emulator.url("twilio") + LIST)).status == 405
+    for path in (f"{BASE}.json", f"{BASE}/Messages/SM1.json"):
+        assert (await client.ask("POST", emulator.url("twilio") + path)).status == 405
 
 
 async def test_account(client: Client) -> None:
@@ -387,3 +388,62 @@ async def test_account_is_remembered(tmp_path: Path) -> None:
     twilio_account.add_key(first.add_account("twilio", USERNAME, PASSWORD), "SK1", "secret")
     first.save()
     assert twilio_account.has_secret(Emulator(data=tmp_path / "data.json").account("twilio", USERNAME), "SK1", "secret")
+
+
+SUBMISSION = {"To": "+447700900321", "From": "+44771234567", "Body": "Hi ☺"}
+
+
+async def test_submitting(client: Client, emulator: Emulator) -> None:
+    """A text is taken as often as it is submitted, and its row says what became of it."""
+    url = emulator.url("twilio") + LIST
+    replies = [await client.ask("POST", url, data=SUBMISSION) for _ in range(2)]
+    rows = [json.loads(reply.body) for reply in replies]
+    assert [(reply.status, row["status"], row["price"]) for reply, row in zip(replies, rows, strict=True)] == [
+        (201, "queued", None)
+    ] * 2
+    assert [(each.sender, each.text) for each in emulator.handsets.shown] == [("+44771234567", "Hi ☺")] * 2
+    account = emulator.account("twilio", USERNAME)
+    emulator.handsets.report_now(account, account.messages[0], "failed", "unreachable")
+    row = json.loads((await client.get("twilio", f"{BASE}/Messages/{rows[0]['sid']}.json")).body)
+    assert (row["direction"], row["status"], row["error_code"]) == ("outbound-api", "undelivered", 30003)
+    assert row["price"] == "-0.00750"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"To": ""}, 21604),
+        ({"To": "12345"}, 21211),
+        ({"To": "+15005550009"}, 21408),
+        ({"To": "+447700900999"}, 21610),
+        ({"From": ""}, 21603),
+        ({"From": "+15005550001"}, 21659),
+        ({"From": "+44771234568"}, 21661),
+        ({"MessagingServiceSid": "MG1"}, 21703),
+        ({"Body": ""}, 21602),
+        ({"Body": "x" * 1601}, 21617),
+        ({"ValidityPeriod": "0"}, 21624),
+        ({"StatusCallback": "home.example"}, 21609),
+    ],
+)
+async def test_submission_that_is_refused(
+    client: Client, emulator: Emulator, change: dict[str, str], code: int
+) -> None:
+    """The code says why."""
+    account = emulator.account("twilio", USERNAME)
+    account.extra |= {"opted_out": ["+447700900999"], "countries": ["+44"]}
+    assert twilio_account.numbers_of(account)
+    twilio_account.add_number(account, "+44771234568", capabilities={"sms": False})
+    reply = await client.ask("POST", emulator.url("twilio") + LIST, data=SUBMISSION | change)
+    assert (reply.status, json.loads(reply.body)["code"]) == (400 if code != 21408 else 403, code)
+    assert not emulator.handsets.shown
+
+
+@pytest.mark.parametrize(("smart", "shown"), [({}, "It's"), ({"SmartEncoded": "false"}, "It\u2019s")])
+async def test_submission_by_a_service(client: Client, emulator: Emulator, smart: dict[str, str], shown: str) -> None:
+    """A service sends from one of its numbers, with similar characters unless it is told not to."""
+    account = emulator.account("twilio", USERNAME)
+    service = twilio_account.add_service(account, "Home", twilio_account.numbers_of(account))
+    form = {"To": "+447700900321", "MessagingServiceSid": service["sid"], "Body": "It\u2019s", **smart}
+    assert (await client.ask("POST", emulator.url("twilio") + LIST, data=form)).status == 201
+    assert [(each.sender, each.text) for each in emulator.handsets.shown] == [("+44771234567", shown)]

@@ -340,3 +340,39 @@ def test_unfit_messages(account: Account) -> None:
         with pytest.raises(ValueError, match=r"\.$"):
             account.send("x", **options)
     assert not account.messages
+
+
+SMS = {"method": "sendSMS", "did": "2025550142", "dst": "2025550123", "message": "Hello"}
+
+
+async def test_submit(client: Client, emulator: Emulator, account: Account) -> None:
+    """A text is on the phone, and in the list of those that were sent."""
+    reply = await ask(client, **SMS)
+    assert reply == {"status": "success", "sms": int(account.messages[0].message_id)}
+    assert [(each.recipient, each.sender, each.text) for each in emulator.handsets.shown] == [
+        ("+12025550123", "+12025550142", "Hello")
+    ]
+    [row] = (await ask(client, type="0", did="2025550142", contact="2025550123"))["sms"]
+    assert (row["id"], row["message"]) == (str(reply["sms"]), "Hello")
+    assert (await ask(client, type="0", contact="2025550124"))["status"] == "no_sms"
+
+
+@pytest.mark.parametrize(
+    ("fields", "extra", "status"),
+    [
+        ({"did": "2025550143"}, {}, "invalid_did"),
+        ({"dst": "447700900321"}, {}, "invalid_dst"),
+        ({"dst": "+12025550123"}, {}, "invalid_dst"),
+        ({"message": ""}, {}, "message_empty"),
+        ({"message": "é" * 80 + "a"}, {}, "sms_toolong"),
+        ({}, {"credits": 0}, "no_credits"),
+        ({}, {"daily_limit": 0}, "limit_reached"),
+    ],
+)
+async def test_submit_refused(
+    client: Client, emulator: Emulator, account: Account, fields: dict[str, str], extra: dict[str, int], status: str
+) -> None:
+    """What the vendor doesn't send; bytes are counted."""
+    account.extra |= extra
+    assert (await ask(client, **SMS | fields))["status"] == status
+    assert not emulator.handsets.shown

@@ -30,7 +30,7 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import make_entry, poll, set_up, settle
 
 LIMIT = 10.0  # milliseconds
-ATTEMPTS = 3
+ATTEMPTS = 5
 REFERENCE = 8.0  # milliseconds that `slowness` measured where the limit was found to hold
 POLLED = sorted(key for key, provider in PROVIDERS.items() if provider.interval)
 LONGEST = 39_015  # characters of an SMS of 255 parts in the alphabet of GSM

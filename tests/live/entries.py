@@ -36,3 +36,15 @@ async def use_webhook(home_assistant: HomeAssistant, emulator: Emulator, account
     elif result.get("errors"):
         raise ChildError(f"The webhook of {account.provider} can't be switched on: {result['errors']}.")
     await home_assistant.delete(f"{flow.path}/{result['flow_id']}")
+
+
+async def use_sending(home_assistant: HomeAssistant, entry_id: str, **options: Any) -> None:
+    """Turn on sending for an account, as a person would, from the first number that the provider offers."""
+    flow = await home_assistant.flow(entry_id, "options/flow")
+    form = await flow.choose("sending")
+    for field in form["data_schema"]:
+        if field["name"] == "sender" and field.get("required"):
+            options["sender"] = field["selector"]["select"]["options"][0]
+    result = await flow.submit({"send": True, **options})
+    if result["type"] != "create_entry":
+        raise ChildError(f"Sending can't be turned on: {result.get('errors') or result.get('reason')}.")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
@@ -153,6 +153,11 @@ class HomeAssistant(Startable):
         await self._end(Child.kill)
 
     @property
+    def is_started(self) -> bool:
+        """Whether there is a process, which need not be up yet."""
+        return self._child is not None
+
+    @property
     def pid(self) -> int:
         """The id of its process, another one after each start."""
         if self._child is None:
@@ -162,12 +167,14 @@ class HomeAssistant(Startable):
     @contextmanager
     def full_disk(self) -> Iterator[None]:
         """Let none of its writes to a file succeed meanwhile, as on a full disk; needs Linux."""
-        soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+        pid = self.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
         try:
             yield
         finally:
-            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
+            with suppress(ProcessLookupError):  # it may have been killed
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     async def wait(self) -> None:
         """Wait as long as it runs; raise HomeAssistantError when it ends by itself."""

@@ -1,8 +1,9 @@
 """A REST server on a modem, with the contract of the gateways to gammu that people run.
 
 `gammu_gateway.py FOLDER PORT USERNAME PASSWORD`, run by the Python of the packages. Beside the contract a POST to
-/received, `[sender, text, time]`, has the modem receive a message; and one to /meanwhile, a list of `["receive",
-[sender, text, time]]` and `["delete", index]`, has this happen right after all messages were shown the next time.
+/received, `[sender, text, time]`, has the modem receive a message; one to /meanwhile, a list of `["receive",
+[sender, text, time]]` and `["delete", index]`, has this happen right after all messages were shown the next time; and a
+GET of /sent shows what was sent, as phones get it.
 """
 
 import base64
@@ -42,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/sms":
             self._answer_json(HTTPStatus.OK, [_shown(message) for message in self.server.modem.messages()])
             self._meanwhile()
+        elif self.path == "/sent":
+            self._answer_json(HTTPStatus.OK, self.server.modem.sent)
         elif self.path == "/getsms":
             first = self.server.modem.messages()[:1]
             self._answer_json(HTTPStatus.OK, _shown(first[0]) if first else NOTHING)
@@ -57,13 +60,30 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NO_CONTENT, "application/json", b"")
 
     def do_POST(self) -> None:
-        """Have the modem receive a message, or another client do something later."""
+        """Send a message; or have the modem receive one, or another client do something later."""
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/sms":
+            self._send(data)
+            return
         if self.path == "/received":
             self.server.modem.receive(*data)
         else:
             self.server.meanwhile = data
         self._answer(HTTPStatus.NO_CONTENT, "application/json", b"")
+
+    def _send(self, data: dict[str, Any]) -> None:
+        """Send a message to all numbers, which commas separate; the value of `unicode` is none, or counts as true."""
+        if self.headers["Authorization"] != self.server.authorization:
+            self._answer(HTTPStatus.UNAUTHORIZED, "text/html", b"Unauthorized Access")
+        elif data.get("text") is None or data.get("number") is None:
+            self._answer_json(HTTPStatus.NOT_FOUND, {"message": "Parameters 'text' and 'number' are required."})
+        else:
+            references = [
+                reference
+                for number in data["number"].split(",")
+                for reference in self.server.modem.send(number, data["text"], unicode=bool(data.get("unicode")))
+            ]
+            self._answer_json(HTTPStatus.OK, {"status": 200, "message": str(references)})
 
     def _meanwhile(self) -> None:
         """Do what another client was to do now."""

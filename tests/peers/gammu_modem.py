@@ -13,6 +13,7 @@ import gammu
 
 INBOX = 1
 ANY_FOLDER = 0
+SMSC = {"Number": "+447785016005"}
 
 
 class Modem:
@@ -27,12 +28,13 @@ class Modem:
         self._machine = gammu.StateMachine()
         self._machine.ReadConfig(Filename=str(config))
         self._machine.Init()
+        self.sent: list[tuple[str, str, int]] = []
 
     def receive(self, sender: str, text: str, time: str) -> None:
         """Store a message as the network would hand it over, with its time (ISO 8601): in as many parts as it takes."""
         for part in _parts(text):
             part.update(
-                SMSC={"Number": "+447785016005"},
+                SMSC=SMSC,
                 Number=sender,
                 Folder=INBOX,
                 Type="Deliver",
@@ -40,6 +42,21 @@ class Modem:
                 DateTime=datetime.fromisoformat(time),
             )
             self._machine.AddSMS(part)
+
+    def send(self, number: str, text: str, *, unicode: bool) -> list[int]:
+        """Send a message, and return the references of its parts; `sent` has number, text and how many parts it took.
+
+        The driver sends nothing anywhere, so the text is read from the PDUs, as a phone gets it.
+        """
+        content = {"ID": "ConcatenatedTextLong", "Buffer": text}
+        parts = gammu.EncodeSMS({"Class": -1, "Unicode": unicode, "Entries": [content]})
+        for part in parts:
+            part.update(SMSC=SMSC, Number=number)
+        references = [self._machine.SendSMS(part) for part in parts]
+        received = text_of([gammu.DecodePDU(gammu.EncodePDU(part, "Submit")) for part in parts])
+        # For each character of the extension table, gammu reads one NUL too many at the end of a short message.
+        self.sent.append((number, received.rstrip("\0"), len(parts)))
+        return references
 
     def messages(self) -> list[list[dict]]:
         """Return the messages, each as the list of its parts."""

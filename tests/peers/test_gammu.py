@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from custom_components.sms_inbox.compose import Order, async_send, recipient_of
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -57,6 +58,12 @@ class Modem:
         async with self._session.request(method, path, headers=headers) as answer:
             content = await (answer.json() if answer.content_type == "application/json" else answer.text())
             return answer.status, answer.headers.get("Content-Type"), content
+
+    async def submit(self, **fields: str) -> tuple[int, Any]:
+        """Have a message sent as another client does, and return the status and the content of the answer."""
+        headers = {"Authorization": aiohttp.encode_basic_auth(USERNAME, PASSWORD)}
+        async with self._session.post("/sms", json=fields, headers=headers) as answer:
+            return answer.status, await answer.json()
 
     @property
     def stored(self) -> int:
@@ -216,3 +223,47 @@ async def test_existing(hass: HomeAssistant, modem: Modem, received: list[Event[
     await modem.receive("before 😀")
     await add_account(hass, modem, deliver_existing=True)
     assert texts(received) == ["before 😀"]
+
+
+SENT = {
+    "alphabet": "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€\f",
+    "unicode": "ж ☺ 😀 ç “quoted” `",
+    "160": "a" * 160,
+    "161": "a" * 161,
+    "euros": "€" * 160,
+    "long": LONG,
+    "emoji at a part's end": "ж" * 66 + "😀" + "ж" * 67,
+    "blanks": "  two\r\nlines ",
+}
+
+
+async def test_sends(hass: HomeAssistant, modem: Modem) -> None:
+    """What is sent gets to the phone unaltered, in as many parts as were announced, each text once."""
+    hass.config.country = "GB"
+    await add_account(hass, modem)
+    [entry] = hass.config_entries.async_entries("sms_inbox")
+    hass.config_entries.async_update_entry(entry, options={"sending": {"parts": 10}})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    announced = []
+    for text in SENT.values():
+        [sent] = await async_send(entry, Order(recipients=[recipient_of(hass, entry, SENDER)], text=text))
+        assert sent.status == "accepted"
+        announced.append([SENDER, text, sent.outgoing.parts])
+    assert (await modem.request("GET", "/sent"))[2] == announced
+    assert modem.stored == 0
+
+
+async def test_contract_of_sending(modem: Modem) -> None:
+    """The gateway sends to each number with a comma between, loses letters without Unicode, and the end after a NUL."""
+    reference = {"status": 200, "message": "[255]"}
+    assert await modem.submit(text="ж ☺ 😀 ç", number="1") == (200, reference)
+    assert await modem.submit(text="ж", number="1", unicode="false") == (200, reference)
+    assert await modem.submit(text="before\0after", number="1,2") == (200, {"status": 200, "message": "[255, 255]"})
+    assert (await modem.submit(text="no number"))[0] == 404
+    assert (await modem.request("GET", "/sent"))[2] == [
+        ["1", "? ? ?? c", 1],
+        ["1", "ж", 1],
+        ["1", "before", 1],
+        ["2", "before", 1],
+    ]

@@ -138,6 +138,11 @@ async def test_bulksms(bulksms: tuple[Account, Judge]) -> None:
         assert await judge.ask("GET", "/messages", params=params)
     for message_id in ids:
         await judge.ask("GET", f"/messages/{message_id}")
+    text = {"to": "+447700900321", "body": "Grüße 😀", "from": {"type": "REPLIABLE"}}
+    (sent,) = await judge.ask("POST", "/messages", 201, params={"auto-unicode": "true"}, json=[text])
+    for account.messages[-1].status in ("sent", "delivered", "failed"):
+        await judge.ask("GET", f"/messages/{sent['id']}")
+    await judge.ask("POST", "/messages", 400, json=[{"body": "nobody"}])
     await judge.ask("GET", "/profile")
     await judge.ask("GET", "/messages", 400, params={"filter": "colour=red"})
     await judge.ask("GET", "/messages/1", 404)
@@ -243,8 +248,12 @@ async def test_twilio(emulator: Emulator, session: aiohttp.ClientSession) -> Non
     ids = arrive(account)
     for params in ({}, {"PageSize": "2"}, {"PageSize": "1000", "DateSent>": "2026-11-20"}):
         assert await judge.ask("GET", f"{base}/Messages.json", params=params)
+    form = {"To": "+447700900321", "From": state.FIRST_NUMBER, "Body": "Grüße 😀"}
+    ids.append((await judge.ask("POST", f"{base}/Messages.json", 201, data=form))["sid"])
     for message_id in ids:
         await judge.ask("GET", f"{base}/Messages/{message_id}.json")
+    for account.messages[-1].status in ("sent", "delivered", "failed"):
+        await judge.ask("GET", f"{base}/Messages/{ids[-1]}.json")
     assert await judge.errors("twilio.com/api.json", TWILIO) == []
 
 

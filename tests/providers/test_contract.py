@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
+from custom_components.sms_inbox.model import PushResult
 from custom_components.sms_inbox.providers import POLLED, PROVIDERS
 from custom_components.sms_inbox.providers.contract import Provider, WebhookRequest
 from custom_components.sms_inbox.providers.errors import (
@@ -107,7 +108,7 @@ def test_declares_itself(key: str) -> None:
     assert timedelta(seconds=1) <= provider.interval <= timedelta(minutes=5)
     assert provider.acknowledges or not provider.deletes
     assert provider.receives_webhooks or not (provider.registers or provider.signs or provider.pushes)
-    assert provider.pushes == (key in ("twilio", "smsgate"))
+    assert provider.pushes == (key in ("twilio", "smsgate", "bulletin"))
 
 
 async def test_validate_identifies_the_account_and_touches_nothing(
@@ -426,6 +427,9 @@ async def test_redirect_within_the_server(provider: Provider, emulator: Emulator
 def test_webhook_without_anything(provider: Provider) -> None:
     """Where the vendor's list is polled and its webhooks have not the list's ids, none is read."""
     request = WebhookRequest(method="GET", url=URL(ADDRESS), headers={}, body=b"", at=datetime.now(UTC))
+    if provider.key == "bulletin":
+        assert provider.read_webhook(request) == PushResult(poll=True)
+        return
     with pytest.raises(RefusedWebhookError if provider.pushes else NotImplementedError):
         provider.read_webhook(request)
 

@@ -1,6 +1,7 @@
 """SMS Gateway for Android: rows of the inbox, the window that is read again, and webhooks with their signature."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import hmac
 import json
@@ -12,7 +13,7 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import Page, PushResult
+from custom_components.sms_inbox.model import Page, PushResult, Reason, Report, SendStatus
 from custom_components.sms_inbox.providers.contract import Account, WebhookRequest
 from custom_components.sms_inbox.providers.errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from custom_components.sms_inbox.providers.smsgate import SmsGate
@@ -450,12 +451,29 @@ def test_webhook_of_an_older_app(provider: SmsGate) -> None:
     assert (message.sender, message.recipient) == ("MYBANK", None)
 
 
-@pytest.mark.parametrize(
-    "name", ["sms:sent", "sms:delivered", "system:ping", "app:started", "", None, ["sms:received"]]
-)
+@pytest.mark.parametrize("name", ["sms:cancelled", "system:ping", "app:started", "", None, ["sms:received"]])
 def test_other_events(provider: SmsGate, name: Any) -> None:
     """A request about anything else brings nothing."""
     assert provider.read_webhook(event(PAYLOAD, name)) == PushResult()
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "report"),
+    [
+        ("sms:sent", {"partsCount": 2}, Report(status=SendStatus.SENT, parts=2)),
+        ("sms:sent", {"partsCount": -1}, Report(status=SendStatus.SENT)),
+        ("sms:delivered", {}, Report(status=SendStatus.DELIVERED)),
+        ("sms:failed", {"reason": "TTL expired"}, Report(status=SendStatus.FAILED, reason=Reason.EXPIRED)),
+        ("sms:failed", {"reason": "Unknown"}, Report(status=SendStatus.FAILED)),
+    ],
+)
+def test_reports(provider: SmsGate, name: str, payload: dict[str, Any], report: Report) -> None:
+    """A request about a text that was sent says what became of it; one that names no text brings nothing."""
+    expected = replace(report, key="our-id", provider_id="our-id")
+    result = provider.read_webhook(event({"messageId": "our-id", **payload}, name))
+    assert result == PushResult(reports=(expected,))
+    for odd in ({}, {"messageId": ""}, {"messageId": 1}):
+        assert provider.read_webhook(event(odd, name)) == PushResult()
 
 
 @pytest.mark.parametrize(
@@ -492,18 +510,18 @@ def account(emulator: Emulator) -> EmulatedAccount:
     return emulator.add_account("smsgate", USERNAME, PASSWORD)
 
 
-KINDS = ["sms:received", "sms:data-received", "mms:downloaded"]
+KINDS = ["sms:received", "sms:data-received", "mms:downloaded", "sms:sent", "sms:delivered", "sms:failed"]
 
 
 async def test_registering(account: EmulatedAccount, make_provider: MakeProvider, emulator: Emulator) -> None:
-    """There is one for each kind of message, all changed and removed together; others stay, and what is right, too."""
+    """There is one for each kind of event, all changed and removed together; others stay, and what is right, too."""
     other = {"id": "mine", "url": "https://elsewhere.example/", "event": "sms:received", "source": "Local"}
     account.webhooks = [other]
     provider = make_provider("smsgate")
     for name in ("SMS Inbox", "SMS Inbox / the long name of another account of the same person"):
         await provider.set_webhook(name, "https://home.example/api/webhook/abc")
     assert [webhook["event"] for webhook in account.webhooks[1:]] == KINDS * 2
-    assert len({webhook["id"] for webhook in account.webhooks}) == 7
+    assert len({webhook["id"] for webhook in account.webhooks}) == 1 + 2 * len(KINDS)
     assert all(len(webhook["id"]) <= 36 for webhook in account.webhooks)
     emulator.requests.clear()
     await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/abc")
@@ -512,7 +530,7 @@ async def test_registering(account: EmulatedAccount, make_provider: MakeProvider
     await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/abc")
     assert [request.method for request in emulator.requests] == ["GET", "GET", "POST"]
     await provider.set_webhook("SMS Inbox", "https://home.example/api/webhook/def")
-    assert [webhook["url"][-3:] for webhook in account.webhooks[1:]] == ["abc"] * 3 + ["def"] * 3
+    assert [webhook["url"][-3:] for webhook in account.webhooks[1:]] == ["abc"] * len(KINDS) + ["def"] * len(KINDS)
     [place] = await provider.webhook_places("SMS Inbox")
     assert place.url == "https://home.example/api/webhook/def"
     await provider.set_webhook("SMS Inbox", "")

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import hashlib
 import hmac
@@ -16,7 +17,7 @@ from multidict import CIMultiDict
 import pytest
 from yarl import URL
 
-from custom_components.sms_inbox.model import Page, PushResult
+from custom_components.sms_inbox.model import Page, PushResult, Reason, Report, SendStatus
 from custom_components.sms_inbox.providers.contract import Account, WebhookPlace, WebhookRequest, WebhookResponse
 from custom_components.sms_inbox.providers.errors import (
     AuthenticationError,
@@ -400,12 +401,30 @@ def test_forged_json(provider: Twilio) -> None:
         assert raised.value.status == 403
 
 
-@pytest.mark.parametrize("status", ["sent", "delivered", "failed", "queued"])
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        ("queued", "", Report(status=SendStatus.ACCEPTED)),
+        ("sent", "", Report(status=SendStatus.SENT)),
+        ("partially_delivered", "", Report(status=SendStatus.SENT)),
+        ("delivered", "", Report(status=SendStatus.DELIVERED)),
+        ("failed", "", Report(status=SendStatus.FAILED)),
+        ("undelivered", "30003", Report(status=SendStatus.FAILED, reason=Reason.UNREACHABLE)),
+        ("undelivered", "30007", Report(status=SendStatus.FAILED, reason=Reason.FILTERED)),
+        ("sent", "30003", Report(status=SendStatus.SENT)),
+        ("unheard-of", "", None),
+    ],
+)
 @pytest.mark.parametrize("text", [{}, {"Body": "What was sent"}])
-def test_status_callback(provider: Twilio, status: str, text: dict[str, str]) -> None:
-    """What became of a message that was sent is no message."""
-    form = {"MessageSid": "SM1", "MessageStatus": status, "SmsStatus": status, "To": "+447700900123"}
-    assert provider.read_webhook(signed(form | text)) == PushResult()
+def test_status_callback(
+    provider: Twilio, status: str, code: str, expected: Report | None, text: dict[str, str]
+) -> None:
+    """It is no message, and says what became of a text that was sent."""
+    sid = "SM" + "1" * 32
+    form = {"MessageSid": sid, "MessageStatus": status, "SmsStatus": status, "ErrorCode": code, "To": "+447700900123"}
+    reports = (replace(expected, provider_id=sid),) if expected else ()
+    assert provider.read_webhook(signed(form | text)) == PushResult(reports=reports)
+    assert provider.read_webhook(signed(form | text | {"MessageSid": "SM1"})) == PushResult()
 
 
 def test_webhook_without_a_text(provider: Twilio) -> None:

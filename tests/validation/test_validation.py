@@ -236,8 +236,7 @@ def test_refuses_description_without_icon(kind: str) -> None:
 
 def test_refuses_sections() -> None:
     """services.py: a field stands in one section only, and a section has a name."""
-    described = of("services.yaml")
-    [key] = described
+    key = next(iter(of("services.yaml")))
     field = {"selector": {"text": None}}
     for fields in ({"more": {"fields": {"sender": field}}}, {"sender": field, "more": {"fields": {"sender": field}}}):
         texts = changed(TEXTS, f"services/{key}/sections/more/name", "More")

@@ -71,18 +71,17 @@ STEP = {
     vol.Optional("submit"): text,
     vol.Optional("sections"): {str: SECTION},
 }
-FLOW = vol.All(
-    {
-        vol.Optional("flow_title"): text,
-        vol.Required("step"): {str: STEP},
-        vol.Optional("error"): TEXTS,
-        vol.Optional("abort"): TEXTS,
-        vol.Optional("progress"): TEXTS,
-        vol.Optional("create_entry"): TEXTS,
-        vol.Optional("initiate_flow"): {vol.Required("user"): text},
-    },
-    _described,
-)
+FLOW_TEXTS = {
+    vol.Optional("flow_title"): text,
+    vol.Required("step"): {str: STEP},
+    vol.Optional("error"): TEXTS,
+    vol.Optional("abort"): TEXTS,
+    vol.Optional("progress"): TEXTS,
+    vol.Optional("create_entry"): TEXTS,
+    vol.Optional("initiate_flow"): {vol.Required("user"): text},
+}
+FLOW = vol.All(FLOW_TEXTS, _described)
+SUBENTRY = vol.All({**FLOW_TEXTS, vol.Required("entry_type"): text}, _described)
 ISSUE = vol.All(
     cv.has_at_least_one_key("description", "fix_flow"),
     {
@@ -120,6 +119,7 @@ FILE = {
     vol.Optional("common"): by_key(text, cv.slug),
     vol.Optional("conditions"): by_key(AUTOMATION, cv.underscore_slug),
     vol.Optional("config"): FLOW,
+    vol.Optional("config_subentries"): by_key(SUBENTRY, cv.slug),
     vol.Optional("device"): by_key({vol.Optional("name"): text}),
     vol.Optional("entity"): by_key(by_key(ENTITY), cv.slug),
     vol.Optional("exceptions"): by_key({vol.Required("message"): text}, cv.slug),

@@ -14,6 +14,9 @@ International format", and that the messages of callbacks appear here, too. What
   its one public client reads. That client sends the credentials in the address, which would show them to every log, so
   that is never done: Basic authorization is assumed, and POST or, where that method is refused, GET; where Basic is
   refused, a form.
+- In a callback, `{!status}` becomes one of the codes of the guide's "Status Codes". Callbacks aren't signed. One that
+  names a text that we have sent proves itself by that: its id is random, and only the vendor has it from us. Of any
+  other nothing is believed.
 - The message feed is ATOM 1.0 with `type=reply`: an entry's `published` (else `updated`) is the time of receipt, its
   `author/name` the sender, its `content` (else `summary`) the text, and the last part of its `id` the message's id. The
   feed is only believed where known messages are found in it, see `recovery`.
@@ -30,8 +33,8 @@ import xml.etree.ElementTree as ET
 
 import aiohttp
 
-from ..model import INTERNATIONAL, SYNTHETIC_ID, Cursor, Message, Page
-from .contract import Account, Identity, Provider
+from ..model import INTERNATIONAL, SYNTHETIC_ID, Cursor, Message, Page, PushResult, Reason, Report, SendStatus
+from .contract import Account, Identity, Provider, WebhookRequest
 from .errors import AuthenticationError, ConfigurationError, ProtocolError, ProviderError
 from .http import HttpResponse
 from .parsing import well_formed
@@ -42,6 +45,7 @@ LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 ESCAPED_RUN = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 HEX_UNITS = re.compile(r"(?:[0-9A-Fa-f]{4})+")
 ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)")
+KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MIN = datetime.min.replace(tzinfo=UTC)
 BYTE_ORDER_MARKS = (b"\xfe\xff", b"\xff\xfe")
 TEXT_FIELDS = ("body", "message", "text")
@@ -51,6 +55,17 @@ QUEUE_FIELDS = {"incount", "statuscount"}
 WAYS = (("POST", False), ("GET", False), ("POST", True))
 """Methods, and whether the credentials are sent as a form instead of by Basic authorization, in the order of trial."""
 FEED_SIZE = 300
+STATUSES = {
+    "SNT": SendStatus.SENT,
+    "RCV": SendStatus.DELIVERED,
+    "NUR": SendStatus.FAILED,
+    "NRC": SendStatus.FAILED,
+    "NRCV": SendStatus.FAILED,
+    "EXP": SendStatus.FAILED,
+    "ERR": SendStatus.FAILED,
+    "INF": SendStatus.FAILED,
+}
+FAILURES = {"NUR": Reason.UNREACHABLE, "EXP": Reason.EXPIRED, "INF": Reason.NO_CREDIT}
 PRECISION = timedelta(seconds=1)  # of a date of HTTP
 
 
@@ -65,6 +80,7 @@ class Bulletin(Provider):
     chooses_password = True
     consumes = True
     receives_webhooks = True
+    pushes = True
 
     def __init__(self, session: aiohttp.ClientSession, account: Account) -> None:
         """Start as with Bulletin Messenger, which takes what its guide recommends."""
@@ -103,6 +119,15 @@ class Bulletin(Provider):
         if (feed := await self._read_feed(FEED_SIZE)) is None:
             raise ProtocolError("the server has no message feed")
         return tuple(sorted(map(parse_entry, _children(feed, "entry")), key=lambda message: message.received_at or MIN))
+
+    @override
+    def read_webhook(self, request: WebhookRequest) -> PushResult:
+        """Read what has become of a text that we have sent; any other callback only makes us poll."""
+        fields = {name.casefold(): value.strip() for name, value in request.fields.items()}
+        code, key = fields.get("status", "").upper(), fields.get("messageid", "").lower()
+        if code not in STATUSES or not KEY.fullmatch(key):
+            return PushResult(poll=True)
+        return PushResult(reports=(Report(status=STATUSES[code], key=key, reason=FAILURES.get(code)),))
 
     async def _read_feed(self, size: int) -> ET.Element | None:
         """Return the message feed with the latest messages received, None where the server has none."""

@@ -227,7 +227,7 @@ class ClickSend(Provider):
 
         Where the oldest messages are on the first page, the others are read from the last one on, back to the second.
         """
-        rows, last = await self._list(1 if number is None else abs(number))
+        rows, last = await self.list_page(1 if number is None else abs(number))
         times = [at for row in rows if (at := _time(row))]
         is_ascending = len(times) > 1 and times[0] < times[-1]
         if not is_ascending:
@@ -241,9 +241,20 @@ class ClickSend(Provider):
         following = (number or 1) + 1
         return found, following if following <= last else None
 
-    async def _list(self, number: int, path: str = "sms/inbound") -> tuple[list[Any], int]:
-        """Return the rows of a page of a list, and the number of the last page."""
-        listed = await self._read(path, {"page": str(number), "limit": "100"})
+    async def list_page(
+        self, number: int, path: str = "sms/inbound", params: Mapping[str, str] | None = None
+    ) -> tuple[list[Any], int]:
+        """Return the rows of a page of a list, and the number of the last page.
+
+        Args:
+            number: The page, from 1 on.
+            path: The list.
+            params: What else is in the query, such as the times between which the rows are.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        listed = await self._read(path, {"page": str(number), "limit": "100", **(params or {})})
         rows, last = listed.get("data"), listed.get("last_page")
         if rows is None and _is(listed.get("total"), 0):
             rows = []
@@ -255,7 +266,7 @@ class ClickSend(Provider):
         """Return the inbound rules with an action."""
         rules: list[Any] = []
         for number in range(1, MAXIMUM_RULE_PAGES + 1):
-            rows, last = await self._list(number, RULES)
+            rows, last = await self.list_page(number, RULES)
             rules += rows
             if number >= last or not rows:
                 return [rule for rule in rules if isinstance(rule, dict) and text_of(rule.get("action")) == action]

@@ -142,8 +142,9 @@ class Provider(ABC):
         successor: Key of the provider that reads the same accounts by the API with which the vendor has replaced this
             one; None where the vendor hasn't.
         receives_webhooks: Whether the vendor can send a webhook request when a message arrives.
-        pushes: Whether a verified webhook request carries whole messages, with the ids that the list has, so that they
-            are delivered at once. Otherwise a request only makes us poll now, and nothing in it is believed.
+        pushes: Whether `read_webhook` reads requests: a verified one carries whole messages, with the ids that the list
+            has, so that they are delivered at once, or it reports what has become of a text that was sent. Otherwise a
+            request only makes us poll now, and nothing in it is believed.
         registers: Whether the webhook's URL can be stored at the vendor by its API, see `webhook_places`.
         signs: Whether a person can enter the key with which it signs webhook requests, see `Account.signing_key`.
         needs_https: Whether it only accepts webhook URLs that begin with https.
@@ -188,6 +189,11 @@ class Provider(ABC):
         url = check_url(account.url, allow_http=account.allow_http) if self.interval else URL()
         self._http = HttpClient(session, url, self.vendor_word, allow_http=account.allow_http)
         self.read_until: datetime | None = None
+
+    @property
+    def account(self) -> Account:
+        """The account that it reads."""
+        return self._account
 
     @property
     def is_receiving(self) -> bool:
@@ -352,3 +358,7 @@ class Provider(ABC):
     async def request(self, method: str, path: str, **options: Any) -> HttpResponse:
         """Send one request to the account's server, see `HttpClient.request`."""
         return await self._http.request(method, path, **options)
+
+    async def post_once(self, path: str, **options: Any) -> HttpResponse:
+        """Send one POST to the account's server that is never repeated, see `HttpClient.post_once`."""
+        return await self._http.post_once(path, **options)

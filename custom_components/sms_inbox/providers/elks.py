@@ -12,7 +12,7 @@ all numbers", "Get number by ID", "Get account details" and "Update a subaccount
 - No rate limit is published; two requests in 30 s are modest.
 - Numbers are E.164, as the vendor says of `from` and `to`; a sender may be a name.
 - The encoding isn't said; `unicode` means a text with more than ASCII.
-- A refusal is a sentence, as the vendor says; of the sentences, few are public.
+- A refusal is a sentence, as the vendor says, or one in JSON, as has been seen; of the sentences, few are public.
 """
 
 from collections.abc import Mapping
@@ -61,6 +61,8 @@ WORDS = {
     "invalid start": "invalid_start",
     "invalid end": "invalid_end",
     "invalid limit": "invalid_limit",
+    "invalid to": "invalid_to",
+    "invalid from": "invalid_from",
 }
 """Words for the sentences with which the vendor refuses a request, by how they begin."""
 LONGEST_SENTENCE = 200
@@ -96,10 +98,10 @@ class Elks(Provider):
     @override
     async def validate(self) -> Identity:
         """Read the account's information, and a part of the history in which nothing is."""
-        information = (await self._ask("GET", "me")).json()
+        information = (await self.ask("GET", "me")).json()
         if not isinstance(information, dict) or not information.get("id"):
             raise ProtocolError("the account has no id")
-        await self._ask("GET", SMS, params={"start": _stamp(LONG_AGO), "limit": "1"})
+        await self.ask("GET", SMS, params={"start": stamp(LONG_AGO), "limit": "1"})
         return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
@@ -134,7 +136,7 @@ class Elks(Provider):
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return the active numbers that receive SMS, with their `sms_url`."""
         places = []
-        for number in await self._numbers():
+        for number in await self.numbers():
             # The list may leave out what is set at a number.
             shown = number if "sms_url" in number else await self._number(text_of(number["id"]))
             digits, label = text_of(number.get("number")), text_of(number.get("name"))
@@ -166,13 +168,56 @@ class Elks(Provider):
             if mms_url == sms_url:
                 changes["mms_url"] = CLEAR
         if changes:
-            await self._ask("POST", f"numbers/{place_id}", data=changes)
+            await self.ask("POST", f"numbers/{place_id}", data=changes)
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
         """Return a word for one of the sentences with which the vendor refuses a request."""
-        sentence = _sentence(response).casefold()
+        sentence = sentence_of(response).casefold()
         return next((word for begin, word in WORDS.items() if sentence.startswith(begin)), None)
+
+    async def numbers(self) -> list[Mapping[str, Any]]:
+        """Return the active numbers that receive SMS.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        params: dict[str, str] = {"limit": PAGE_SIZE}
+        for _ in range(MAXIMUM_NUMBER_PAGES):
+            rows, border = await self.list_page("numbers", params)
+            numbers = [row for row in rows if isinstance(row, dict) and NUMBER_ID.fullmatch(text_of(row.get("id")))]
+            found |= {text_of(number["id"]): number for number in numbers}
+            if not (before := iso_time(border)) or params.get("start") == stamp(before):
+                usable = (number for number in found.values() if text_of(number.get("active")) != "no")
+                return [number for number in usable if _receives(number, SMS)]
+            params["start"] = stamp(before)
+        raise ProtocolError("the numbers have no end")
+
+    async def list_page(self, path: str, params: Mapping[str, str] | None = None) -> tuple[list[Any], Any]:
+        """Return the rows of a page of a list, and the border to the next one, which is empty where there is none.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        answer = (await self.ask("GET", path, params=params)).json()
+        if not isinstance(answer, dict) or not isinstance(rows := answer.get("data"), list):
+            raise ProtocolError("the answer is no list")
+        return rows, answer.get("next")
+
+    async def ask(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> HttpResponse:
+        """Send a request and return the answer; a refusal is read as what its sentence means.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        response = await self.request(method, path, headers=self.basic_auth(), accept=REFUSED, **options)
+        if response.status not in REFUSED or response.status in accept:
+            return response
+        word = self.vendor_word(response)
+        reason = f"HTTP status {response.status}" + (f", {word}" if word else "")
+        is_login = response.status == HTTPStatus.UNAUTHORIZED
+        raise refusal(AuthenticationError if is_login else ConfigurationError, reason, sentence_of(response))
 
     def _may_have_mms(self) -> bool:
         """Whether to ask for MMS: where they were refused, that is asked once an hour."""
@@ -198,65 +243,34 @@ class Elks(Provider):
     async def _page(self, kind: str, before: datetime | None) -> tuple[list[Row], Next[datetime]]:
         """Read the latest rows of a history before a time, without one the latest of all."""
         # The vendor's names look backwards: `start` is the later time.
-        start = {"start": _stamp(before)} if before else {}
-        rows, border = await self._list(kind, {"end": _stamp(self._walks[kind].begin), "limit": PAGE_SIZE} | start)
+        start = {"start": stamp(before)} if before else {}
+        rows, border = await self.list_page(kind, {"end": stamp(self._walks[kind].begin), "limit": PAGE_SIZE} | start)
         if kind == MMS:
             self._refused_mms_at = None
         found = await in_turns(partial(_row, kind), reversed(rows))
         latest = max((row.time for row in found if row.time), default=None)
         return found, _following(border, before, latest)
 
-    async def _list(self, path: str, params: Mapping[str, str] | None = None) -> tuple[list[Any], Any]:
-        """Return the rows of a page of a list, and the border to the next one, which is empty where there is none."""
-        answer = (await self._ask("GET", path, params=params)).json()
-        if not isinstance(answer, dict) or not isinstance(rows := answer.get("data"), list):
-            raise ProtocolError("the answer is no list")
-        return rows, answer.get("next")
-
-    async def _numbers(self) -> list[Mapping[str, Any]]:
-        """Return the active numbers that receive SMS."""
-        found: dict[str, Mapping[str, Any]] = {}
-        params: dict[str, str] = {"limit": PAGE_SIZE}
-        for _ in range(MAXIMUM_NUMBER_PAGES):
-            rows, border = await self._list("numbers", params)
-            numbers = [row for row in rows if isinstance(row, dict) and NUMBER_ID.fullmatch(text_of(row.get("id")))]
-            found |= {text_of(number["id"]): number for number in numbers}
-            if not (before := iso_time(border)) or params.get("start") == _stamp(before):
-                usable = (number for number in found.values() if text_of(number.get("active")) != "no")
-                return [number for number in usable if _receives(number, SMS)]
-            params["start"] = _stamp(before)
-        raise ProtocolError("the numbers have no end")
-
     async def _number(self, id_: str) -> Mapping[str, Any] | None:
         """Return a number with what is set there, None where there is none."""
         if not NUMBER_ID.fullmatch(id_):
             return None
-        response = await self._ask("GET", f"numbers/{id_}", accept=(HTTPStatus.NOT_FOUND,))
+        response = await self.ask("GET", f"numbers/{id_}", accept=(HTTPStatus.NOT_FOUND,))
         if response.status == HTTPStatus.NOT_FOUND:
             return None
         if not isinstance(number := response.json(), dict):
             raise ProtocolError("the number is no object")
         return number
 
-    async def _ask(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> HttpResponse:
-        """Send a request and return the answer; a refusal is read as what its sentence means.
 
-        Raises:
-            ProviderError: One of its kinds.
-        """
-        response = await self.request(method, path, headers=self.basic_auth(), accept=REFUSED, **options)
-        if response.status not in REFUSED or response.status in accept:
-            return response
-        word = self.vendor_word(response)
-        reason = f"HTTP status {response.status}" + (f", {word}" if word else "")
-        is_login = response.status == HTTPStatus.UNAUTHORIZED
-        raise refusal(AuthenticationError if is_login else ConfigurationError, reason, _sentence(response))
-
-
-def _sentence(response: HttpResponse) -> str:
-    """Return the sentence of a refusal, empty where the answer is anything else."""
-    text = response.body[: LONGEST_SENTENCE + 1].decode("utf-8", "replace").strip()
-    return "" if response.is_html or len(text) > LONGEST_SENTENCE else text
+def sentence_of(response: HttpResponse) -> str:
+    """Return the sentence of a refusal, which may be in JSON; empty where the answer is anything else."""
+    try:
+        answer = response.json()
+        text = text_of(answer.get("error")) if isinstance(answer, dict) else ""
+    except ProtocolError:
+        text = "" if response.is_html else response.body[: LONGEST_SENTENCE + 1].decode("utf-8", "replace").strip()
+    return text if len(text) <= LONGEST_SENTENCE else ""
 
 
 def _cursors(cursor: Cursor) -> dict[str, Cursor]:
@@ -349,6 +363,6 @@ def _is_ours(mms_url: str, sms_url: str, url: str) -> bool:
     return mms_url == sms_url and is_alike
 
 
-def _stamp(time: datetime) -> str:
+def stamp(time: datetime) -> str:
     """Return a time as the vendor writes it: in UTC, without saying so."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
+from ..model import Reason
+
 
 class ProviderError(Exception):
     """A provider could not do what it was asked to do.
@@ -87,3 +89,24 @@ class RefusedWebhookError(Exception):
         """Take the reason in a few words for the log."""
         super().__init__(reason)
         self.status = status
+
+
+class NotSentError(Exception):
+    """A text was surely not sent. The error holds nothing of a person.
+
+    Attributes:
+        reason: Why.
+        retry_after: Seconds after which the vendor takes it, None where it doesn't say.
+        word: The vendor's own code or word, None where it sent none.
+    """
+
+    def __init__(self, reason: Reason, *, retry_after: float | None = None, word: str | None = None) -> None:
+        """Take the reason."""
+        super().__init__(f"{reason}" + (f" ({word})" if word else ""))
+        self.reason = reason
+        self.retry_after = retry_after
+        self.word = word
+
+
+class UnknownOutcomeError(Exception):
+    """A text may have been sent, or not. The error says in a few words why, and holds nothing of a person."""

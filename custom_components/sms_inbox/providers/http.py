@@ -15,13 +15,16 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from ..model import Reason
 from .errors import (
     AuthenticationError,
     ConfigurationError,
     InsecureAddressError,
+    NotSentError,
     ProtocolError,
     RateLimitedError,
     TemporaryError,
+    UnknownOutcomeError,
 )
 from .parsing import mail_time
 
@@ -60,6 +63,11 @@ class HttpResponse:
     def date(self) -> datetime:
         """The server's clock when it answered, our clock where it sends no `Date`."""
         return _http_date(self.headers.get("Date")) or datetime.now(UTC)
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that `Retry-After` asks for, at most an hour; None where there is none."""
+        return _retry_after(self)
 
     @property
     def is_html(self) -> bool:
@@ -179,12 +187,65 @@ class HttpClient:
             url = _redirected(url, response)
         raise ConfigurationError("the server redirects in circles")
 
-    async def _exchange(self, method: str, url: URL, **options: Any) -> HttpResponse:
-        """Send one request and read its response up to the limit."""
+    async def post_once(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        multipart: bool = False,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = REQUEST_TIMEOUT,
+    ) -> HttpResponse:
+        """Send one POST on a connection of its own, which is never repeated, and return its answer, whatever it is.
+
+        A connection that was used before may break just as a request goes out, and then nobody knows whether the
+        server has read it. A name of the server in the TLS handshake, which is the usual one, gives the connection a
+        place of its own in the pool, and it is closed after the answer.
+
+        Args:
+            path: Below the server's address, without a leading slash.
+            params: The query; never credentials.
+            data: A form.
+            multipart: Whether the form is sent in parts (RFC 7578).
+            json: The body as JSON.
+            headers: Beside the usual ones.
+            wait: Seconds that the answer may take.
+
+        Raises:
+            NotSentError: No connection was made.
+            UnknownOutcomeError: There was no whole answer.
+        """
+        url = self.url.joinpath(*path.split("/")).with_query(params or {})
+        timeout = aiohttp.ClientTimeout(total=wait + REQUEST_TIMEOUT, sock_connect=15, sock_read=wait)
+        try:
+            if self._must_be_local:
+                await self._require_local()
+            form = aiohttp.FormData(dict(data or {}), default_to_multipart=True) if multipart else data
+            return await self._exchange(
+                "POST",
+                url,
+                data=form,
+                json=json,
+                headers={**(headers or {}), "Connection": "close"},
+                timeout=timeout,
+                server_hostname=url.host,
+                is_reading=False,
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, InsecureAddressError) as err:
+            raise NotSentError(Reason.CANNOT_CONNECT, word=type(err).__name__) from err
+        except TemporaryError as err:
+            raise NotSentError(Reason.CANNOT_CONNECT, word="no such host") from err
+        except (aiohttp.ClientError, ProtocolError, TimeoutError, OSError) as err:
+            raise UnknownOutcomeError(f"no answer: {type(err).__name__}") from err
+
+    async def _exchange(self, method: str, url: URL, *, is_reading: bool = True, **options: Any) -> HttpResponse:
+        """Send one request and read its response up to the limit; `is_reading` says that it may bring messages."""
         started = time.monotonic()
         options["middlewares"] = (_send_once,) if method == "DELETE" else None
         async with self._session.request(method, url, allow_redirects=False, **options) as response:
-            self.is_receiving = True
+            self.is_receiving = self.is_receiving or is_reading
             try:
                 self._note_clock(response.headers)
                 body = bytearray()
@@ -193,7 +254,7 @@ class HttpClient:
                     if len(body) > MAXIMUM_BODY:
                         raise ProtocolError(TOO_LARGE)
             finally:
-                self.is_receiving = False
+                self.is_receiving = self.is_receiving and not is_reading
             elapsed = time.monotonic() - started
             return HttpResponse(status=response.status, headers=response.headers, body=bytes(body), elapsed=elapsed)
 

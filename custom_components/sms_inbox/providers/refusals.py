@@ -2,6 +2,7 @@
 
 import re
 
+from ..model import Reason
 from .errors import AuthenticationError, ConfigurationError, ProtocolError, ProviderError
 
 LOGIN = re.compile(r"\b(?:key|password|credential|token)s?\b")
@@ -37,6 +38,16 @@ def hint_of(words: str) -> str | None:
     if LOGIN.search(text):
         return None
     return next((hint for hint, pattern in HINTS if re.search(pattern, text)), None)
+
+
+def reason_of(words: str) -> Reason | None:
+    """Return why a vendor refuses a text, where its words say that something is wrong with the account; else None.
+
+    Args:
+        words: The vendor's sentence, or its code.
+    """
+    hint = hint_of(words)
+    return (Reason.NO_CREDIT if hint == "no_credit" else Reason.ACCOUNT) if hint else None
 
 
 def refusal(kind: type[ProviderError], reason: str, *words: str) -> ProviderError:

@@ -31,7 +31,7 @@ import uuid
 
 import aiohttp
 
-from ..model import UNKNOWN, Cursor, Message, Page, PushResult
+from ..model import UNKNOWN, Cursor, Message, Page, PushResult, Reason, Report, SendStatus
 from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest
 from .errors import ConfigurationError, ProtocolError, RefusedWebhookError
 from .http import HttpResponse
@@ -45,7 +45,9 @@ REPLAY_SECONDS = 300
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 RECEIVED = "sms:received"
-REGISTERED = (RECEIVED, "sms:data-received", "mms:downloaded")
+STATUSES = {"sms:sent": SendStatus.SENT, "sms:delivered": SendStatus.DELIVERED, "sms:failed": SendStatus.FAILED}
+"""The events about texts that were sent."""
+REGISTERED = (RECEIVED, "sms:data-received", "mms:downloaded", *STATUSES)
 """The events for which there is a webhook, the main one first. Of an MMS that is not downloaded the list has a row."""
 EVENTS = {
     RECEIVED: ("text", "messageId"),
@@ -60,6 +62,12 @@ HINTS: dict[int, str] = {
     HTTPStatus.NOT_IMPLEMENTED: "no_inbox",
 }
 """What a person can do, by the status of a refusal."""
+FAILURES = {
+    "TTL expired": Reason.EXPIRED,
+    "Delivery result": Reason.UNREACHABLE,
+    "sendSMS: Invalid phone number": Reason.INVALID_RECIPIENT,
+}
+"""Why a text was not sent, by how the app's sentence begins."""
 HASH = re.compile(r"[0-9a-f]{1,8}", re.ASCII)
 MMS_TYPES = ("MMS", "MMS_DOWNLOADED")
 MMS_WITHOUT_SUBJECT = "MMS notification"
@@ -104,7 +112,10 @@ class SmsGate(Provider):
 
     @override
     def read_webhook(self, request: WebhookRequest) -> PushResult:
-        """Read the message of a request; one without the app's hash is only found in the list."""
+        """Read the message of a request, or what became of a sent one.
+
+        A message without the app's hash is only found in the list.
+        """
         if not self._account.signing_key:
             return PushResult(poll=True)
         request = SMSGATE.verify(request, self._account.signing_key)
@@ -114,7 +125,10 @@ class SmsGate(Provider):
             event = None
         if not isinstance(event, dict):
             raise RefusedWebhookError("no event", status=HTTPStatus.BAD_REQUEST)
-        if (name := text_of(event.get("event"))) not in EVENTS:
+        name = text_of(event.get("event"))
+        if name in STATUSES:
+            return PushResult(reports=_reports(name, event))
+        if name not in EVENTS:
             return PushResult()
         message = _pushed(name, event, request)
         return PushResult(messages=(message,)) if message else PushResult(poll=True)
@@ -190,6 +204,11 @@ class SmsGate(Provider):
         return response
 
 
+def failure_of(error: str) -> Reason | None:
+    """Return why a text was not sent or did not arrive, as far as the app's sentence tells."""
+    return next((reason for start, reason in FAILURES.items() if error.startswith(start)), None)
+
+
 def _webhook_id(name: str, event: str) -> str:
     """Return the id of a webhook for an event, which the client chooses: at most 36 characters."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, name if event == RECEIVED else f"{name} {event}"))
@@ -236,6 +255,24 @@ def _data(content: str) -> bytes | None:
         return bytes.fromhex(content.removesuffix("..."))
     except ValueError:
         return None
+
+
+def _reports(name: str, event: dict[str, Any]) -> tuple[Report, ...]:
+    """Return what an event says of a text that was sent; its id is ours."""
+    payload = event.get("payload")
+    payload = payload if isinstance(payload, dict) else {}
+    status, id_, parts = STATUSES[name], payload.get("messageId"), payload.get("partsCount")
+    if not isinstance(id_, str) or not id_:
+        return ()
+    return (
+        Report(
+            status=status,
+            key=id_,
+            provider_id=id_,
+            reason=failure_of(text_of(payload.get("reason"))) if status is SendStatus.FAILED else None,
+            parts=parts if isinstance(parts, int) and parts > 0 else None,
+        ),
+    )
 
 
 def _pushed(name: str, event: dict[str, Any], request: WebhookRequest) -> Message | None:

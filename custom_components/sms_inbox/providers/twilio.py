@@ -34,7 +34,7 @@ from typing import Any, ClassVar, override
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, NumberFormat, Page, PushResult
+from ..model import Cursor, Message, NumberFormat, Page, PushResult, Report
 from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest, WebhookResponse
 from .errors import (
     AuthenticationError,
@@ -47,6 +47,7 @@ from .errors import (
 )
 from .http import HttpClient, HttpResponse
 from .parsing import in_turns, mail_time, record_of, text_of
+from .twilio_reports import report_of
 from .twilio_signature import is_signed, is_swml
 from .twilio_webhooks import (
     MESSAGING_SERVICE,
@@ -128,7 +129,7 @@ class Twilio(Provider):
     def read_webhook(self, request: WebhookRequest) -> PushResult:
         """Read the message of a request. It has no time, but the id that the list shows.
 
-        A request about something else, such as the delivery of a sent message, brings nothing.
+        A request about a text that was sent brings its report; one about something else brings nothing.
         """
         response = self.swml_response if is_swml(request) else None
         if not self._signing_key:
@@ -139,8 +140,10 @@ class Twilio(Provider):
             return PushResult(poll=True, response=response)
         fields = _fields(request)
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or "received"
-        if not {"MessageSid", "Body"} & fields.keys() or status not in ("received", "receiving"):
+        if not {"MessageSid", "Body"} & fields.keys():
             return PushResult()
+        if status not in ("received", "receiving"):
+            return PushResult(reports=_reports(fields, status))
         if not MESSAGE_SID.fullmatch(fields.get("MessageSid", "")):
             raise RefusedWebhookError("no id of a message")
         if "Body" not in fields or status != "received":
@@ -364,6 +367,13 @@ def _fields(request: WebhookRequest) -> dict[str, str]:
     except ValueError, RecursionError:
         content = None
     return {name: text_of(value) for name, value in content.items()} if isinstance(content, dict) else {}
+
+
+def _reports(fields: Mapping[str, str], status: str) -> tuple[Report, ...]:
+    """Return what a request says of a text that was sent."""
+    sid = fields.get("MessageSid", "")
+    report = report_of(sid, status, fields.get("ErrorCode")) if MESSAGE_SID.fullmatch(sid) else None
+    return (report,) if report else ()
 
 
 def _row(row: Any, present: datetime) -> Row:

@@ -72,7 +72,7 @@ def number_places(rows: Collection[Mapping[str, Any]], obeying: Collection[str])
         for row in rows
         if is_sid(sid := text_of(row.get("sid")))
         and sid not in obeying
-        and _receives_sms(row)
+        and has_sms(row)
         and not row.get("sms_application_sid")
     ]
 
@@ -105,7 +105,7 @@ def form(setting: Setting, url: str, *, has_retries: bool) -> dict[str, str]:
     return {setting.given: stored, **(setting.added if url else setting.removed)}
 
 
-def _receives_sms(row: Mapping[str, Any]) -> bool:
-    """Whether a number receives SMS; one that doesn't say so might."""
+def has_sms(row: Mapping[str, Any]) -> bool:
+    """Whether a number sends and receives SMS; one that doesn't say so might."""
     capabilities = row.get("capabilities")
     return not isinstance(capabilities, dict) or capabilities.get("sms", True) is not False

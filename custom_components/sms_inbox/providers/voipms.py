@@ -16,7 +16,7 @@ status words, and what its customers and their clients report of the live API. W
 - User names don't differ by case.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -48,6 +48,7 @@ SHORT = 2 * DAY
 OLDEST = 365 * DAY  # what is returned again must not be so old that its id is forgotten
 LIMIT = 1000
 LEAST = 10
+PATH = "rest.php"
 SLOW = 30.0  # answers were seen to take ten seconds and more
 SECONDS_BETWEEN_WRITES = 61.0  # the vendor wants a minute between two changes of a number
 STATUS = re.compile(r"[a-z0-9_]{1,60}")
@@ -195,19 +196,19 @@ class VoipMs(Provider):
         super().__init__(session, replace(account, url=WITH_WWW.sub(r"\1\2", account.url)))
         self._listed: dict[Content, str] = {}
         self._lists = tuple(
-            MessageList(method, mark, self._ask, lambda: self.now, self._listed)
+            MessageList(method, mark, self.ask, lambda: self.now, self._listed)
             for method, mark in (("getSMS", "since"), ("getMMS", "mms_since"))
         )
         self._unread: list[MessageList] = []
         """The lists that this poll has still to read."""
         self._failed: MessageList | None = None
         """The list that the last poll could not read."""
-        self._numbers = Numbers(self._ask)
+        self._numbers = Numbers(self.ask)
 
     @override
     async def validate(self) -> Identity:
         """Ask for the balance of the account, which touches no message."""
-        await self._ask("getBalance")
+        await self.ask("getBalance")
         return Identity(account_id=self.account_at_server(self._account.username))
 
     @override
@@ -246,9 +247,13 @@ class VoipMs(Provider):
         """Return the status in the answer."""
         return response.word("status")
 
-    async def _ask(self, method: str, /, **parameters: str) -> dict[str, Any]:
-        """Call a method of the API; what it answers is a success, or says that there is nothing."""
-        status, answer = await self._answer(method, parameters)
+    async def ask(self, method: str, /, **parameters: str) -> dict[str, Any]:
+        """Call a method of the API; what it answers is a success, or says that there is nothing.
+
+        Raises:
+            ProviderError: One of its kinds.
+        """
+        status, answer = await self._answer(method, **parameters)
         if status == "success" or status in EMPTY:
             return answer
         placeholders = {"address": await self._address()} if status == "ip_not_enabled" else None
@@ -262,26 +267,40 @@ class VoipMs(Provider):
     async def _address(self) -> str:
         """Return the address with which the vendor sees us: it says so to everybody."""
         try:
-            _, answer = await self._answer("getIP", {})
+            _, answer = await self._answer("getIP")
             return str(ip_address(text_of(answer.get("ip"))))
         except ProviderError, ValueError:
             return UNKNOWN_ADDRESS
 
-    async def _answer(self, method: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    async def _answer(self, method: str, /, **parameters: str) -> tuple[str, dict[str, Any]]:
         """Return the status of an answer, and the answer.
 
         The request is a POST, since a GET would have the password in its address; other forms than one in parts are
         taken for SOAP.
         """
-        form = {"api_username": self._account.username, "api_password": self._account.password, "method": method}
-        response = await self.request("POST", "rest.php", data=form | dict(parameters), multipart=True, wait=SLOW)
-        if response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            raise TemporaryError("a page came instead of an answer")
-        answer = response.json()
-        status = answer.get("status") if isinstance(answer, dict) else None
-        if not isinstance(status, str) or not STATUS.fullmatch(status):
-            raise ProtocolError("the answer has no status")
-        return status, dict(answer)
+        form = self.form(method, **parameters)
+        return read_answer(await self.request("POST", PATH, data=form, multipart=True, wait=SLOW))
+
+    def form(self, method: str, /, **parameters: str) -> dict[str, str]:
+        """Return the form that calls a method of the API, with the credentials."""
+        login = {"api_username": self._account.username, "api_password": self._account.password}
+        return {**login, "method": method, **parameters}
+
+
+def read_answer(response: HttpResponse) -> tuple[str, dict[str, Any]]:
+    """Return the status of an answer, and the answer.
+
+    Raises:
+        TemporaryError: It is a web page.
+        ProtocolError: It has no status.
+    """
+    if response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise TemporaryError("a page came instead of an answer")
+    answer = response.json()
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if not isinstance(status, str) or not STATUS.fullmatch(status):
+        raise ProtocolError("the answer has no status")
+    return status, dict(answer)
 
 
 def _split(days: Days) -> list[Days]:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from ..texts import plain
-from . import accounts, schema
+from . import accounts, schema, transitions
 
 BUSY_TIMEOUT: Final = 10.0
 LOG_LIMIT: Final = 4 * 1024 * 1024
@@ -36,6 +36,7 @@ def connect(path: Path, *, is_snapshot: bool) -> sqlite3.Connection:
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 accounts.doubt_all(db)
+                transitions.doubt(db)
                 db.execute(f"PRAGMA application_id = {IN_USE}")
         # The log is copied into the file beside this connection, see `checkpoint`; then it begins at its start again.
         db.execute("PRAGMA wal_autocheckpoint = 0")

@@ -11,9 +11,9 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from ..model import Cursor, Message, StoredMessage
+from ..model import Cursor, Message, ReplyTo, StoredMessage
 from ..providers.parsing import well_formed
-from . import quarantine
+from . import outgoing, quarantine
 from .accounts import Progress, save_progress
 from .rows import COLUMNS, ERASED, stored_message, text_of_time
 from .schema import UNDELIVERED, Status
@@ -23,10 +23,10 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = timedelta(days=2)
 INSERT: Final = (
     "INSERT INTO message (account, provider, message_id, sender, recipient, text, encoding, data, received_at,"
-    " in_reply_to, raw, channel, fingerprint, stored_at, status, in_doubt) VALUES {rows}"
+    " in_reply_to, raw, channel, fingerprint, stored_at, status, in_doubt, reply_to, reply_certain) VALUES {rows}"
     " ON CONFLICT (account, provider, message_id) DO NOTHING"
 )
-ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FINGERPRINT: Final = "SELECT fingerprint FROM message WHERE account = ? AND provider = ? AND message_id = ?"
 ROWS_AT_ONCE: Final = 100  # together they take two thirds of the time
 INSERTED: Final = "SELECT sequence, message_id FROM message WHERE account = ? AND sequence > ? ORDER BY sequence"
@@ -34,6 +34,7 @@ STANDING: Final = f"""
 SELECT coalesce((SELECT provider FROM account WHERE account = :account), '') AS provider,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) AS last,
     (SELECT count(*) FROM quarantine WHERE account = :account AND NOT settled) AS quarantined,
+    EXISTS (SELECT 1 FROM outgoing WHERE account = :account) AS has_sent,
     iif(
         NOT :claim OR EXISTS (SELECT 1 FROM message
             WHERE account = :account AND status = {Status.PENDING} AND {UNDELIVERED}),
@@ -58,11 +59,21 @@ MARK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message to store: pending, or existing, and whether it may have been fired before."""
+    """A message to store.
+
+    Attributes:
+        message: The message.
+        status: Pending, or existing.
+        in_doubt: Whether it may have been fired before.
+        number: Its sender in E.164, None where that is no number; by it the sent text is found that it may answer.
+        is_reply_certain: Whether the sent text that the vendor names is surely the one that it answers.
+    """
 
     message: Message
     status: Status = Status.PENDING
     in_doubt: bool = False
+    number: str | None = None
+    is_reply_certain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,6 +234,7 @@ class _Standing:
         provider: Key of the provider that reads it.
         last: The highest sequence that was ever given.
         quarantined: How many records wait for a decision.
+        has_sent: Whether there are texts of the account that a message may answer.
         room: How many messages may be claimed as they are stored: none while older ones are pending, and never more
             than a slice.
     """
@@ -230,13 +242,20 @@ class _Standing:
     provider: str
     last: int
     quarantined: int
+    has_sent: bool
     room: int
 
 
 def _standing(db: sqlite3.Connection, account: str, *, claim: bool = False) -> _Standing:
     """Return where an account stands; without `claim` there is no room."""
     row = db.execute(STANDING, {"account": account, "claim": claim}).fetchone()
-    return _Standing(provider=row["provider"], last=row["last"], quarantined=row["quarantined"], room=row["room"])
+    return _Standing(
+        provider=row["provider"],
+        last=row["last"],
+        quarantined=row["quarantined"],
+        has_sent=bool(row["has_sent"]),
+        room=row["room"],
+    )
 
 
 def _insert(
@@ -245,6 +264,8 @@ def _insert(
     """Store what is not known yet; return it with its status. The first pending ones are claimed, if there is room."""
     room = standing.room
     by_id: dict[str, tuple[Arrival, Message, Status]] = {}
+    replies: dict[str, ReplyTo | None] = {}
+    answered = outgoing.Answered(db, account) if standing.has_sent else None
     for arrival in arrivals:
         message = _storable(arrival.message, now)
         if message.fingerprint:
@@ -255,12 +276,13 @@ def _insert(
         if status is Status.PENDING and room > 0:
             status, room = Status.CLAIMED, room - 1
         by_id[message.message_id] = (arrival, message, status)
+        replies[message.message_id] = _reply_to(answered, arrival, message, now) if answered else None
     if not by_id:
         return []
     at = text_of_time(now)
     rows = [
-        (account, standing.provider, *_values(message), at, status, arrival.in_doubt)
-        for arrival, message, status in by_id.values()
+        (account, standing.provider, *_values(message), at, status, arrival.in_doubt, *_reply(replies[message_id]))
+        for message_id, (arrival, message, status) in by_id.items()
     ]
     inserted = 0
     for some in batched(rows, ROWS_AT_ONCE, strict=False):
@@ -281,6 +303,7 @@ def _insert(
             message=message,
             stored_at=now,
             in_doubt=arrival.in_doubt,
+            reply_to=replies[message_id],
         )
         found.append((one, status))
     return found
@@ -341,3 +364,16 @@ def _values(message: Message) -> tuple[Any, ...]:
         message.channel,
         message.fingerprint,
     )
+
+
+def _reply_to(answered: outgoing.Answered, arrival: Arrival, message: Message, now: datetime) -> ReplyTo | None:
+    """Return which sent text a message answers, None where it answers none."""
+    if key := answered.named(message.in_reply_to):
+        return ReplyTo(key=key, is_certain=arrival.is_reply_certain)
+    key = answered.latest(arrival.number, message.received_at or now)
+    return ReplyTo(key=key, is_certain=False) if key else None
+
+
+def _reply(reply_to: ReplyTo | None) -> tuple[str | None, bool | None]:
+    """Return which sent text a message answers as the columns have it."""
+    return (reply_to.key, reply_to.is_certain) if reply_to else (None, None)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import sqlite3
 from typing import Final
 
-from . import quarantine
+from . import outgoing, quarantine
 from .rows import ERASED, text_of_time
 from .schema import UNDELIVERED
 
@@ -56,6 +56,7 @@ def prune(
     forgettable = text_of_time(_forgettable_before(db, account, identities_before))
     forgotten = db.execute(FORGET, {"account": account, "before": forgettable, "batch": BATCH}).rowcount
     pruned = quarantine.prune(db, account, records_before=texts_before, identities_before=identities_before)
+    outgoing.prune(db, account, store_texts=store_texts, texts_before=texts_before, identities_before=identities_before)
     return bool(erased or forgotten or pruned)
 
 
@@ -64,6 +65,7 @@ def remove(db: sqlite3.Connection, account: str) -> bool:
     left = db.execute(REMOVE, (account, BATCH)).rowcount
     if not left:
         quarantine.remove(db, account)
+        outgoing.remove(db, account)
         db.execute("DELETE FROM account WHERE account = ?", (account,))
     return bool(left)
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 import sqlite3
 from typing import Final
 
-from ..model import Message, StoredMessage
+from ..model import Message, ReplyTo, StoredMessage
 
 COLUMNS: Final = (
     "sequence, account, provider, message_id, sender, recipient, text, encoding, data, received_at, in_reply_to, raw,"
-    " stored_at, in_doubt, channel, fingerprint"
+    " stored_at, in_doubt, channel, fingerprint, reply_to, reply_certain"
 )
 ERASED: Final = "sender = '', recipient = NULL, text = NULL, data = NULL, raw = NULL"
 """What an update sets where only the identity of a message is kept."""
@@ -22,6 +22,7 @@ def stored_message(row: sqlite3.Row) -> StoredMessage:
         provider=row["provider"],
         stored_at=datetime.fromisoformat(row["stored_at"]),
         in_doubt=bool(row["in_doubt"]),
+        reply_to=ReplyTo(key=row["reply_to"], is_certain=bool(row["reply_certain"])) if row["reply_to"] else None,
         message=Message(
             message_id=row["message_id"],
             sender=row["sender"],

@@ -44,6 +44,8 @@ CREATE TABLE {name} (
     in_doubt INTEGER NOT NULL,
     channel TEXT,
     fingerprint TEXT,
+    reply_to TEXT,
+    reply_certain INTEGER,
     UNIQUE (account, provider, message_id)
 ) STRICT;
 """
@@ -75,6 +77,59 @@ CREATE TABLE quarantine (
     UNIQUE (account, raw)
 ) STRICT;
 """
+OUTGOING_TABLE: Final = """
+CREATE TABLE outgoing (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    request_key TEXT,
+    recipient TEXT NOT NULL,
+    contact TEXT,
+    sender TEXT,
+    text TEXT,
+    parts INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    status TEXT NOT NULL,
+    announced TEXT NOT NULL,
+    is_unfired INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    begun_at TEXT,
+    charged_at TEXT,
+    accepted_at TEXT,
+    settled_at TEXT NOT NULL,
+    provider_id TEXT,
+    cost REAL,
+    currency TEXT,
+    reason TEXT,
+    cause TEXT,
+    is_automatic INTEGER NOT NULL,
+    user_id TEXT
+) STRICT;
+"""
+OPTED_OUT_TABLE: Final = """
+CREATE TABLE opted_out (
+    account TEXT NOT NULL,
+    number TEXT NOT NULL,
+    since TEXT NOT NULL,
+    PRIMARY KEY (account, number)
+) STRICT;
+"""
+SENDING: Final = (
+    OUTGOING_TABLE,
+    OPTED_OUT_TABLE,
+    "CREATE INDEX outgoing_account ON outgoing (account, status)",
+    "CREATE INDEX outgoing_created ON outgoing (account, created_at)",
+    "CREATE INDEX outgoing_charged ON outgoing (account, charged_at, parts) WHERE charged_at IS NOT NULL",
+    "CREATE INDEX outgoing_accepted ON outgoing (account, accepted_at) WHERE accepted_at IS NOT NULL",
+    "CREATE INDEX outgoing_recipient ON outgoing (account, recipient, accepted_at) WHERE accepted_at IS NOT NULL",
+    "CREATE INDEX outgoing_provider_id ON outgoing (account, provider_id) WHERE provider_id IS NOT NULL",
+    "CREATE UNIQUE INDEX outgoing_request ON outgoing (account, request_key, recipient) WHERE request_key IS NOT NULL",
+    "CREATE UNIQUE INDEX outgoing_answer ON outgoing (account, cause) WHERE is_automatic",
+)
+"""The tables of what is sent, with their indexes."""
 # SQLite orders what is equal in an index by the sequence.
 INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS message_account ON message (account)",
@@ -85,9 +140,13 @@ INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS message_sender ON message (sender, received_at) WHERE text IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (account) WHERE NOT settled",
 )
-VERSION: Final = 5
+VERSION: Final = 6
 FIRST_EDITION: Final = (1, 2, 3)
-WITHOUT_CHANNEL: Final = 4
+LATER_COLUMNS: Final = {
+    4: ("channel TEXT", "fingerprint TEXT", "reply_to TEXT", "reply_certain INTEGER"),
+    5: ("reply_to TEXT", "reply_certain INTEGER"),
+}
+"""The columns of a message that an earlier version lacks."""
 ANNOUNCING: Final = 3
 EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 _POSSIBLE_TIME: Final = (
@@ -117,12 +176,12 @@ def prepare(db: sqlite3.Connection) -> None:
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise damage("tables without a version")
         tables = (ACCOUNT_TABLE, MESSAGE_TABLE.format(name="message"), QUARANTINE_TABLE)
-        _script(db, *tables, *INDEXES, _stamp(VERSION))
+        _script(db, *tables, *INDEXES, *SENDING, _stamp(VERSION))
     elif version in FIRST_EDITION:
         _migrate_first_edition(db, version)
-    elif version == WITHOUT_CHANNEL:
-        columns = (f"ALTER TABLE message ADD COLUMN {name} TEXT" for name in ("channel", "fingerprint"))
-        _script(db, *columns, _stamp(VERSION))
+    elif version in LATER_COLUMNS:
+        columns = (f"ALTER TABLE message ADD COLUMN {column}" for column in LATER_COLUMNS[version])
+        _script(db, *columns, *SENDING, _stamp(VERSION))
 
 
 def damage(reason: str) -> sqlite3.DatabaseError:
@@ -186,6 +245,7 @@ def _migrate_first_edition(db: sqlite3.Connection, version: int) -> None:
         "DROP TABLE former_account",
         _RECORDS.format(settled="settled" if version == ANNOUNCING else "0"),
         "DROP TABLE former_unreadable",
+        *SENDING,
         _stamp(VERSION),
     )
     db.execute(EMPTY_LOG)

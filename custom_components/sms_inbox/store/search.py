@@ -80,12 +80,38 @@ def find(db: sqlite3.Connection, query: Query) -> list[StoredMessage]:
     return [stored_message(row) for row in rows]
 
 
+def message(db: sqlite3.Connection, account: str, message_id: str, providers: Collection[str]) -> StoredMessage | None:
+    """Return the latest message of an account with an id, None where there is none that still has its text.
+
+    Args:
+        db: The connection.
+        account: Id of the config entry.
+        message_id: The provider's id.
+        providers: Keys of all that may have handed it over, see `StoredMessage`.
+    """
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM message WHERE account = ? AND provider IN (SELECT value FROM json_each(?))"
+        " AND message_id = ? AND text IS NOT NULL ORDER BY sequence DESC LIMIT 1",
+        (account, json.dumps(["", *providers]), message_id),
+    ).fetchone()
+    return stored_message(row) if row else None
+
+
 def recent(db: sqlite3.Connection, account: str, limit: int) -> list[Message]:
     """Return the messages of an account that were stored last, the newest first; those that are erased without text."""
     rows = db.execute(
         f"SELECT {COLUMNS} FROM message WHERE account = ? ORDER BY sequence DESC LIMIT ?", (account, limit)
     )
     return [stored_message(row).message for row in rows]
+
+
+def recipients(db: sqlite3.Connection, limit: int) -> set[tuple[str, str, str]]:
+    """Return the accounts, providers and recipients of the messages that were stored last, of all accounts.
+
+    The provider is empty where it is the one that still reads the account.
+    """
+    rows = db.execute("SELECT account, provider, recipient FROM message ORDER BY sequence DESC LIMIT ?", (limit,))
+    return {tuple(row) for row in rows if row["recipient"]}
 
 
 def received_since(db: sqlite3.Connection, account: str, since: datetime, provider: str) -> list[Message]:

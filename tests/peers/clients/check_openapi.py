@@ -1,10 +1,10 @@
-"""openapi-core, which judges answers by an OpenAPI description."""
+"""openapi-core, which judges requests and answers by an OpenAPI description."""
 
 from collections.abc import Iterator
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
@@ -33,6 +33,19 @@ class Description:
         request = MockRequest(f"{self._server.scheme}://{self._server.netloc}", method, self._server.path + path)
         response = MockResponse(body.encode(), status, content_type=content_type)
         return [text for error in self._openapi.iter_response_errors(request, response) for text in _sentences(error)]
+
+    def request_errors(self, method: str, path: str, query: str, headers: dict[str, str], body: str) -> list[str]:
+        """Return what is wrong with a request."""
+        request = MockRequest(
+            f"{self._server.scheme}://{self._server.netloc}",
+            method,
+            self._server.path + path,
+            args=parse_qs(query, keep_blank_values=True),
+            headers=headers,
+            data=body.encode(),
+            content_type=headers.get("Content-Type", "application/json").partition(";")[0],
+        )
+        return [text for error in self._openapi.iter_request_errors(request) for text in _sentences(error)]
 
 
 def _take_examples(operation: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from clicksend.exceptions import ApiException
 from clicksend.models.create_sms_inbound_automation_request import CreateSmsInboundAutomationRequest
 from clicksend.models.create_test_inbound_sms_request import CreateTestInboundSmsRequest
 from clicksend.models.inbound_sms import InboundSms
+from clicksend.models.send_sms_request import SendSmsRequest
 from clicksend.models.update_sms_inbound_automation_request import UpdateSmsInboundAutomationRequest
 from talk import talk
 
@@ -76,6 +77,22 @@ class ClickSend:
             return self._sms.delete_sms_inbound_automation(rule_id).http_code
         except ApiException as error:
             return error.status
+
+    def send(self, *, messages: list[dict[str, str]]) -> dict[str, Any]:
+        """Send texts, and return what is said of each."""
+        try:
+            data = self._sms.send_sms(send_sms_request=SendSmsRequest.from_dict({"messages": messages})).data
+        except ApiException as error:
+            return {"status": error.status}
+        names = ("message_id", "to", "body", "custom_string", "status", "message_parts", "message_price")
+        rows = [{name: getattr(message, name) for name in names} for message in data.messages]
+        return {"currency": data.currency.currency_name_short, "queued": data.queued_count, "messages": rows}
+
+    def history(self, **filters: Any) -> list[dict[str, Any]]:
+        """List what was sent, on the first page."""
+        names = ("message_id", "to", "body", "custom_string", "status", "status_code", "message_price", "message_parts")
+        rows = self._sms.view_sms_history(limit=100, **filters).data.data
+        return [{name: getattr(message, name) for name in names} for message in rows]
 
     def pretend(self, url: str) -> str:
         """Have a message made up, and return its id."""

@@ -63,6 +63,13 @@ class Twilio:
         except TwilioRestException as error:
             return _refusal(error)
 
+    def send(self, **fields: Any) -> dict[str, Any]:
+        """Send a text."""
+        try:
+            return _row(self._client.messages.create(**fields))
+        except TwilioRestException as error:
+            return _refusal(error)
+
     def numbers(self, **filters: Any) -> list[dict[str, Any]] | dict[str, Any]:
         """List the phone numbers, all pages of them."""
         try:
@@ -108,7 +115,7 @@ def _row(message: MessageInstance) -> dict[str, Any]:
         "sender": message.from_,
         "recipient": message.to,
         "text": message.body,
-        "time": message.date_sent.isoformat(),
+        "time": message.date_sent.isoformat() if message.date_sent else None,
         "direction": message.direction,
         "status": message.status,
     }
