@@ -154,7 +154,9 @@ async def configure(window: Window, title: str, option: str) -> Flow:
 async def open_options(window: Window, title: str) -> Flow:
     """Open the options of an account."""
     row = await _entry_row(window, title)
-    await row.get_by_role("button", name=await window.word(f"{INTEGRATIONS}.config_entry.configure")).click()
+    await row.get_by_role(
+        "button", name=await window.word(f"{INTEGRATIONS}.config_entry.configure")
+    ).first.click()  # contacts have one, too
     return Flow(window)
 
 
