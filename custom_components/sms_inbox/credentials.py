@@ -12,9 +12,9 @@ from homeassistant.core import HomeAssistant
 from .client import async_create_provider, create_session
 from .const import CONF_KEY_ID, CONF_PROVIDER
 from .providers import PROVIDERS
+from .providers.addresses import complete_url
 from .providers.contract import Identity
 from .providers.errors import AuthenticationError, ProviderError
-from .providers.http import complete_url
 from .texts import INVISIBLE
 
 _LOGGER = logging.getLogger(__name__)

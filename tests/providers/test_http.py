@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
+from custom_components.sms_inbox.providers.addresses import check_url, complete_url
 from custom_components.sms_inbox.providers.errors import ConfigurationError
-from custom_components.sms_inbox.providers.http import check_url, complete_url
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import aiohttp
 from yarl import URL
 
 from ..model import Cursor, Message, NumberFormat, Page, PushResult, WebhookResponse
+from .addresses import check_url
 from .errors import AuthenticationError
-from .http import HttpClient, HttpResponse, check_url
+from .http import HttpClient, HttpResponse
 from .parsing import well_formed
 
 __all__ = ["Account", "Identity", "Provider", "WebhookPlace", "WebhookRequest", "WebhookResponse"]

@@ -1,14 +1,11 @@
 """HTTP as all providers need it: limits, redirects to the same server only, and errors by status."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 import json
 import re
-import socket
 import time
 from typing import Any
 
@@ -16,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from ..model import Reason
+from .addresses import is_local, leads_home
 from .errors import (
     AuthenticationError,
     ConfigurationError,
@@ -33,10 +31,7 @@ TOO_LARGE = f"the answer is larger than {MAXIMUM_BODY} bytes"
 MAXIMUM_REDIRECTS = 3
 MAXIMUM_RETRY_AFTER = 3600.0
 REQUEST_TIMEOUT = 30.0
-LOCAL_NAMES = (".local", ".localhost", ".lan", ".home.arpa", ".internal")
-SHARED = ip_network("100.64.0.0/10")
 LOOKED_UP_SECONDS = 60.0
-HOST = re.compile(r"[\w.:%-]+")
 DATE_PRECISION = timedelta(seconds=1)
 VENDOR_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}|[0-9]{1,6}", re.ASCII)
 PLAUSIBLE_YEARS = range(2000, 3000)
@@ -134,7 +129,7 @@ class HttpClient:
         self._session = session
         self._vendor_word = vendor_word
         # Of a name, only the addresses behind it say where the server is.
-        self._must_be_local = url.scheme == "http" and not allow_http and not _is_local(url.host or "")
+        self._must_be_local = url.scheme == "http" and not allow_http and not is_local(url.host or "")
         self._local_until = 0.0
 
     async def request(
@@ -267,7 +262,7 @@ class HttpClient:
         """
         if time.monotonic() < self._local_until:
             return
-        if not await _leads_home(self.url):
+        if not await leads_home(self.url):
             raise InsecureAddressError("plain http is only for a server in the local network")
         self._local_until = time.monotonic() + LOOKED_UP_SECONDS
 
@@ -313,80 +308,6 @@ async def _send_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         return await send(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as err:
         raise aiohttp.ClientConnectionError(type(err).__name__) from err
-
-
-async def complete_url(address: str) -> str:
-    """Return a server's address with http or https in front, where a person has left that out.
-
-    It is http if the host is in the local network, as far as its name or a look-up says, and https for all others.
-    What can't be an address is returned as it is, and `check_url` refuses it.
-    """
-    if "://" in address:
-        return address
-    try:
-        url = URL(f"https://{address}")
-        is_at_home = _is_local(url.host or "") or await _leads_home(url)
-    except ValueError, TemporaryError:
-        is_at_home = False
-    return f"{'http' if is_at_home else 'https'}://{address}"
-
-
-async def _leads_home(url: URL) -> bool:
-    """Whether all addresses behind a server's name are in the local network.
-
-    Raises:
-        TemporaryError: It can't be looked up.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as err:
-        raise TemporaryError(f"no such host: {type(err).__name__}") from None
-    return all(_is_local(str(address[4][0])) for address in found)
-
-
-def check_url(address: str, *, allow_http: bool = False) -> URL:
-    """Return the server's address as a URL: https, or http where that is allowed, or the host may be local.
-
-    Whether a name with a dot is local is only known once it is looked up, see `HttpClient.request`.
-
-    Raises:
-        ConfigurationError: It is no address of a server, or one that must not get a password.
-    """
-    try:
-        url = URL(address.strip().rstrip("/"))
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or url.user or url.query_string or url.fragment:
-        raise ConfigurationError("the server address is no http or https address", hint="invalid_url")
-    if not url.host or not HOST.fullmatch(url.host):
-        raise ConfigurationError("the server address has no valid host", hint="invalid_url")
-    if url.scheme == "http" and not allow_http and _is_remote(url.host):
-        raise InsecureAddressError("plain http is only for a server in the local network")
-    return url
-
-
-def _is_local(host: str) -> bool:
-    """Whether a host is in the local network, as far as its name or address says.
-
-    Local are private and link-local addresses, shared ones (100.64.0.0/10, which VPNs such as Tailscale use), this
-    machine, and names that can't be in the public DNS.
-    """
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return "." not in host or host.endswith(LOCAL_NAMES)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_private or address.is_link_local or address in SHARED
-
-
-def _is_remote(host: str) -> bool:
-    """Whether a host is an address outside the local network; of a name that isn't known before it is looked up."""
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return not _is_local(host)
 
 
 def _retry_after(response: HttpResponse) -> float | None:
