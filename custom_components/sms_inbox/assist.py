@@ -21,11 +21,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
+from .assist_pauses import async_assist_pauses, async_end_assist_pause, async_pause_assist
 from .compose import CONF_PARTS, CONF_SENDER, DEFAULT_PARTS, EXPIRES_IN, caps_of, options_of, recipient_of
 from .const import CONF_PROVIDER
 from .contacts import CONF_OWN_SENDER, contact_with, contacts_of
 from .coordinator import SmsInboxConfigEntry
-from .issues import async_assist_pauses, async_end_assist_pause, async_pause_assist
 from .loop_guard import MayNotAnswerError, TooManyAnswersError, is_opting
 from .model import Outgoing, Reason, SendStatus, StoredMessage
 from .outbox import Outbox

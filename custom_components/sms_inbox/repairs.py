@@ -19,6 +19,7 @@ from homeassistant.helpers.selector import BooleanSelector
 from homeassistant.util import dt as dt_util
 
 from . import registration
+from .assist_pauses import ASSIST_PAUSED
 from .compose import Order, async_send, raise_for, recipient_of
 from .config_flow import REAUTH_SCHEMA, URL
 from .const import CONF_ALLOW_HTTP, CONF_PROVIDER, DOMAIN
@@ -26,7 +27,7 @@ from .contacts import CONF_NUMBER
 from .coordinator import SmsInboxConfigEntry
 from .credentials import Validation, async_validate, at_address
 from .inbox import as_it_is, async_get_store
-from .issues import ASSIST_PAUSED, SOLVABLE, account_url
+from .issues import SOLVABLE, account_url
 from .model import SendStatus, SentText
 from .moving import async_move
 from .names import unique_id
