@@ -10,7 +10,7 @@ was lost, a status 5xx, a redirect, or an answer that can't be understood.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -130,16 +130,7 @@ class Sending(ABC):
         raise NotImplementedError
 
     async def post(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-        multipart: bool = False,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        wait: float = SEND_SECONDS,
-        accept: Collection[int] = (),
+        self, path: str, *, wait: float = SEND_SECONDS, accept: Collection[int] = (), **options: Any
     ) -> HttpResponse:
         """Send one request on a connection of its own, and return its answer if that is 2xx or expected.
 
@@ -147,21 +138,15 @@ class Sending(ABC):
 
         Args:
             path: Below the server's address, without a leading slash.
-            params: The query; never credentials.
-            data: A form.
-            multipart: Whether the form is sent in parts (RFC 7578).
-            json: The body as JSON.
-            headers: Beside the usual ones.
             wait: Seconds that the answer may take.
             accept: Statuses beside 2xx that are an answer.
+            options: Query, body and headers, see `HttpClient.post_once`.
 
         Raises:
             NotSentError: No connection was made, or the vendor has refused the text.
             UnknownOutcomeError: For everything else.
         """
-        response = await self._provider.post_once(
-            path, params=params, data=data, multipart=multipart, json=json, headers=headers, wait=wait
-        )
+        response = await self._provider.post_once(path, wait=wait, **options)
         if 200 <= response.status < 300 or response.status in accept:
             return response
         if refusal := self.refusal(response):
