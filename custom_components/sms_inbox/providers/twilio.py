@@ -24,7 +24,7 @@ SWML". What they don't say is assumed here:
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 import json
@@ -34,7 +34,7 @@ from typing import Any, ClassVar, override
 import aiohttp
 from yarl import URL
 
-from ..model import Cursor, Message, NumberFormat, Page, PushResult, Report
+from ..model import Cursor, NumberFormat, Page, PushResult, Report
 from .contract import Account, Identity, Provider, WebhookPlace, WebhookRequest, WebhookResponse
 from .errors import (
     AuthenticationError,
@@ -46,8 +46,9 @@ from .errors import (
     TemporaryError,
 )
 from .http import HttpClient, HttpResponse
-from .parsing import in_turns, mail_time, record_of, text_of
+from .parsing import in_turns, text_of
 from .twilio_reports import report_of
+from .twilio_rows import message_of, read_row
 from .twilio_signature import is_signed, is_swml
 from .twilio_webhooks import (
     MESSAGING_SERVICE,
@@ -64,7 +65,6 @@ from .twilio_webhooks import (
 from .window import Next, Row, Walk
 
 OVERLAP = timedelta(days=2)
-COMPLETE_AFTER = timedelta(minutes=10)
 PAGE_SIZE = "200"  # of the largest messages, which is half of what an answer may have
 NOTHING = {"DateSent": "2000-01-01", "PageSize": "1"}
 PLACES_A_PAGE = {"PageSize": "100"}
@@ -77,7 +77,6 @@ NOT_PERMITTED = ("20006", "70051")
 API_KEY = "SK"
 REGION = re.compile(r"api\.[a-z-]+\.(?!us1\.)[a-z]+[0-9]\.twilio\.com")
 STOPPED = re.compile(r"api\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com")
-CHANNEL = re.compile(r"[a-z]+:")
 MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 type Place = tuple[str, tuple[tuple[str, str], ...]]
@@ -150,7 +149,7 @@ class Twilio(Provider):
             return PushResult(poll=True)
         names = {"sid": "MessageSid", "from": "From", "to": "To", "body": "Body", "num_media": "NumMedia"}
         row = {name: fields.get(field) for name, field in names.items()}
-        return PushResult(messages=(_build(row, received_at=request.at, raw=request.record),))
+        return PushResult(messages=(message_of(row, received_at=request.at, raw=request.record),))
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
@@ -227,7 +226,7 @@ class Twilio(Provider):
         answer, response = await self._ask("GET", path, params=params)
         rows = _list(answer, "messages")
         following = text_of(answer.get("next_page_uri"))
-        found = await in_turns(partial(_row, present=response.date), reversed(rows))
+        found = await in_turns(partial(read_row, present=response.date), reversed(rows))
         return found, _located(self._http, following) if following else None
 
     async def _read_nothing(self) -> None:
@@ -374,37 +373,3 @@ def _reports(fields: Mapping[str, str], status: str) -> tuple[Report, ...]:
     sid = fields.get("MessageSid", "")
     report = report_of(sid, status, fields.get("ErrorCode")) if MESSAGE_SID.fullmatch(sid) else None
     return (report,) if report else ()
-
-
-def _row(row: Any, present: datetime) -> Row:
-    """Return a row of the list; one without a sid, which can't be distinguished from others, is unreadable."""
-    record = record_of(row)
-    if not isinstance(row, dict):
-        return Row(key=record, unreadable=record)
-    sid = text_of(row.get("sid"))
-    time = mail_time(text_of(row.get("date_sent"))) or mail_time(text_of(row.get("date_created")))
-    if text_of(row.get("direction")).startswith("outbound"):
-        return Row(key=sid or record, time=time)
-    if not sid:
-        return Row(key=record, time=time, unreadable=record)
-    if row.get("status") == "receiving" and time and present - time < COMPLETE_AFTER:
-        return Row(key=None, time=time)
-    return Row(key=sid, time=time, message=_build(row, received_at=time, raw=record))
-
-
-def _build(row: Mapping[str, Any], *, received_at: datetime | None, raw: bytes) -> Message:
-    """Return the message of a row."""
-    text, sender = text_of(row.get("body")), text_of(row.get("from"))
-    has_media = text_of(row.get("num_media")).strip("0").isdecimal()
-    return Message(
-        message_id=text_of(row["sid"]),
-        sender=sender,
-        recipient=text_of(row.get("to")) or None,
-        text=text,
-        encoding="text" if text.isascii() else "unicode",
-        data=None,
-        received_at=received_at,
-        in_reply_to=None,
-        raw=raw,
-        channel="mms" if has_media and not CHANNEL.match(sender) else None,
-    )
