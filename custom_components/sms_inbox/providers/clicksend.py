@@ -34,6 +34,7 @@ from typing import Any, override
 import aiohttp
 
 from ..model import INTERNATIONAL, Cursor, Message, Page
+from .clicksend_rules import has_flag, is_enabled, is_for, name_of, new_rule, scope_of
 from .contract import Account, Identity, Provider, WebhookPlace
 from .errors import (
     AuthenticationError,
@@ -121,7 +122,7 @@ class ClickSend(Provider):
         account = await self._read("account")
         if not account.get("user_id"):
             raise ProtocolError("the account has no id")
-        if _is(account.get("active"), 0) or _is(account.get("banned"), 1):
+        if has_flag(account.get("active"), 0) or has_flag(account.get("banned"), 1):
             raise ConfigurationError("the account is not active", hint="account_suspended")
         subaccount = account.get("_subaccount")
         subaccount = subaccount if isinstance(subaccount, dict) else {}
@@ -130,7 +131,7 @@ class ClickSend(Provider):
         try:
             await self._ask("GET", "sms/inbound", params={"page": str(FAR), "limit": "15"}, ignore=is_absent)
         except ConfigurationError as err:
-            hint = err.hint or ("subaccount" if _is(subaccount.get("access_sms"), 0) else None)
+            hint = err.hint or ("subaccount" if has_flag(subaccount.get("access_sms"), 0) else None)
             raise ConfigurationError(str(err), hint=hint) from None
         ids = [text_of(id_).casefold() for id_ in (account["user_id"], subaccount.get("subaccount_id")) if id_]
         return Identity(account_id="-".join(ids))
@@ -176,27 +177,27 @@ class ClickSend(Provider):
     async def webhook_places(self, name: str) -> tuple[WebhookPlace, ...]:
         """Return the rule of a name that calls a URL."""
         rules = await self._rules_of(name)
-        url = next((text_of(rule.get("action_address")) for rule in rules if _is_enabled(rule)), "")
+        url = next((text_of(rule.get("action_address")) for rule in rules if is_enabled(rule)), "")
         return (WebhookPlace(place_id=name, name=name, url=url),)
 
     @override
     async def set_webhook(self, place_id: str, url: str) -> None:
         """Make the rule of a name, put it right, or delete it; to which messages a person has confined it stays."""
         present = await self._rules_of(place_id)
-        right = [rule for rule in present if _is_enabled(rule) and _is_for(rule, url)]
+        right = [rule for rule in present if is_enabled(rule) and is_for(rule, url)]
         kept = next(iter(right or present), None) if url else None
         for rule in present:
             if rule is not kept:
                 await self._change("DELETE", rule)
         if not url or right:
             return
-        wanted = {**_new_rule(place_id, "URL", url), "webhook_type": "post"}
-        await (self._change("PUT", kept, {**wanted, **_scope_of(kept)}) if kept else self._create(wanted))
+        wanted = {**new_rule(place_id, "URL", url), "webhook_type": "post"}
+        await (self._change("PUT", kept, {**wanted, **scope_of(kept)}) if kept else self._create(wanted))
 
     @override
     async def problems(self) -> tuple[str, ...]:
         """Return `no_poll_rule` where no rule lists messages."""
-        return () if any(_is_enabled(rule) for rule in await self._rules("POLL")) else (NO_POLL_RULE,)
+        return () if any(is_enabled(rule) for rule in await self._rules("POLL")) else (NO_POLL_RULE,)
 
     @override
     async def solve(self, problem: str) -> None:
@@ -205,11 +206,11 @@ class ClickSend(Provider):
             raise NotImplementedError(problem)
         async with self._solving:
             rules = await self._rules("POLL")
-            if any(map(_is_enabled, rules)):
+            if any(map(is_enabled, rules)):
                 return
-            wanted = _new_rule(POLL_RULE, "POLL", "poll")
-            ours = next((rule for rule in rules if _name_of(rule) == POLL_RULE), None)
-            await (self._change("PUT", ours, {**wanted, **_scope_of(ours)}) if ours else self._create(wanted))
+            wanted = new_rule(POLL_RULE, "POLL", "poll")
+            ours = next((rule for rule in rules if name_of(rule) == POLL_RULE), None)
+            await (self._change("PUT", ours, {**wanted, **scope_of(ours)}) if ours else self._create(wanted))
 
     @override
     def vendor_word(self, response: HttpResponse) -> str | None:
@@ -256,7 +257,7 @@ class ClickSend(Provider):
         """
         listed = await self._read(path, {"page": str(number), "limit": "100", **(params or {})})
         rows, last = listed.get("data"), listed.get("last_page")
-        if rows is None and _is(listed.get("total"), 0):
+        if rows is None and has_flag(listed.get("total"), 0):
             rows = []
         if not isinstance(rows, list) or not isinstance(last, int):
             raise ProtocolError("the answer is no list with pages")
@@ -274,7 +275,7 @@ class ClickSend(Provider):
 
     async def _rules_of(self, name: str) -> list[Mapping[str, Any]]:
         """Return the rules of a name that call a URL: more than one only where something went wrong."""
-        return [rule for rule in await self._rules("URL") if _name_of(rule) == name]
+        return [rule for rule in await self._rules("URL") if name_of(rule) == name]
 
     async def _create(self, rule: Mapping[str, Any]) -> None:
         """Make a rule."""
@@ -333,38 +334,6 @@ def _status(response: HttpResponse, answer: Mapping[str, Any], code: str) -> int
         return HTTPStatus.UNAUTHORIZED
     said = response.status if response.status in REFUSED else answer.get("http_code")
     return CODES.get(code) or (said if isinstance(said, int) else 0)
-
-
-def _is(value: Any, flag: int) -> bool:
-    """Whether a flag, which is a number, a text or a boolean, has a value."""
-    return text_of(value).casefold() in (("0", "false"), ("1", "true"))[flag]
-
-
-def _is_enabled(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule acts."""
-    return not _is(rule.get("enabled"), 0)
-
-
-def _is_for(rule: Mapping[str, Any], url: str) -> bool:
-    """Whether a rule calls a URL with a form, which is the default."""
-    return rule.get("action_address") == url and (text_of(rule.get("webhook_type")) or "post") == "post"
-
-
-def _name_of(rule: Mapping[str, Any]) -> str:
-    """Return the name of a rule."""
-    return text_of(rule.get("rule_name")).strip()
-
-
-def _new_rule(name: str, action: str, address: str) -> dict[str, Any]:
-    """Return a rule for all messages to all numbers."""
-    scope = {"dedicated_number": "*", "message_search_type": 0, "message_search_term": "*"}
-    return {"rule_name": name, **scope, "action": action, "action_address": address, "enabled": 1}
-
-
-def _scope_of(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return for which messages a rule is, as far as it says that."""
-    names = ("dedicated_number", "message_search_type", "message_search_term")
-    return {name: rule[name] for name in names if rule.get(name) not in (None, "")}
 
 
 def _timestamp(row: Mapping[str, Any]) -> str:
